@@ -1,0 +1,91 @@
+"""One run of the canary: plan, attempts at the same time, a report of each as it ends, one answer."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from connect_canary import metrics
+from connect_canary.attempt import attempt, not_started
+from connect_canary.failures import AUTHENTICATION_FAILURES
+from connect_canary.logs import log_outcome
+from connect_canary.outcome import Outcome
+from connect_canary.plan import Plan, Planned, make_plan
+from connect_canary.settings import Expect, SettingsError
+from connect_canary.threads import in_thread
+
+# What must be left of Lambda's time when the last attempt ends: enough to print what became of it.
+MARGIN_S = 0.5
+_LEAST_S = 0.05
+
+Report = Callable[[Outcome], None]
+
+
+def run(
+    event: Mapping[str, Any], environ: Mapping[str, str], *, until: float, cold_start: bool, log: Logger
+) -> dict[str, object]:
+    """Run what `event` asks for, ending before `until` (seconds, `time.monotonic`).
+
+    Raises SettingsError for a wrong question; when only some targets cannot be used, after the others have run.
+    """
+    plan = make_plan(event, environ)
+
+    def report(outcome: Outcome) -> None:
+        metrics.emit(plan.canary, outcome, cold_start=cold_start)
+        log_outcome(log, outcome)
+
+    answer = _listed(plan) if event.get("dry_run") else _answer(plan, connect(plan, until=until, report=report))
+    if plan.problems:
+        raise SettingsError(plan.problems)
+    return answer
+
+
+def connect(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
+    """Return the outcome of every planned target, in order; each is reported as it ends."""
+    return asyncio.run(_connect_all(plan, until=until - MARGIN_S, report=report))
+
+
+def _listed(plan: Plan) -> dict[str, object]:
+    targets = [planned.target.as_dict() for planned in plan.planned]
+    return {"canary": plan.canary, "dry_run": True, "targets": targets}
+
+
+def _answer(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
+    healthy = all(outcome.healthy for outcome in outcomes)
+    return {"canary": plan.canary, "healthy": healthy, "targets": [outcome.as_dict() for outcome in outcomes]}
+
+
+async def _connect_all(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
+    free = asyncio.Semaphore(plan.max_concurrent_connects)
+
+    async def connect_one(planned: Planned) -> Outcome:
+        async with free:
+            outcome = await _connect_one(planned, until)
+        report(outcome)
+        return outcome
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(connect_one(planned)) for planned in plan.planned]
+    return [task.result() for task in tasks]
+
+
+async def _connect_one(planned: Planned, until: float) -> Outcome:
+    """Return the outcome of one target; a rotated secret is fetched anew and tried once more in the time that is left."""
+    target = planned.target
+    ends = min(until, time.monotonic() + target.timeout_seconds)
+    if ends - time.monotonic() < _LEAST_S:
+        return not_started(target)
+    outcome = await attempt(target, seconds=ends - time.monotonic(), proxy=planned.proxy)
+    if outcome.failure not in AUTHENTICATION_FAILURES or target.expect is Expect.REFUSE or not planned.has_references:
+        return outcome
+    try:
+        fresh = await asyncio.wait_for(in_thread(planned.refreshed), ends - time.monotonic())
+    except (SettingsError, TimeoutError):
+        return outcome
+    if fresh == target or ends - time.monotonic() < _LEAST_S:
+        return outcome
+    again = await attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy)
+    return replace(again, secrets_refreshed=True, elapsed_ms=outcome.elapsed_ms + again.elapsed_ms)

@@ -1,0 +1,25 @@
+"""The Lambda's entry: environment in, outcomes out. It only wires."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from connect_canary import canary
+from connect_canary.logs import new_logger
+from connect_canary.settings import SettingsError
+
+logger = new_logger()
+_cold_start = True
+
+
+def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, object]:  # noqa: ANN401 - Lambda's own
+    """Run the targets that `event` asks for and return what became of them; raise SettingsError for a wrong question."""
+    global _cold_start  # noqa: PLW0603 - Lambda has no other place for "the first run of this process"
+    cold_start, _cold_start = _cold_start, False
+    until = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    try:
+        return canary.run(event or {}, os.environ, until=until, cold_start=cold_start, log=logger)
+    except SettingsError as error:
+        logger.error("the canary cannot run as it is set", problems=error.problems)
+        raise

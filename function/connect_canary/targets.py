@@ -1,0 +1,368 @@
+"""Targets: what one attempt needs to know, read from the settings and from a targets document. Pure."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TypeVar
+
+from connect_canary.settings import (
+    BY_KEY,
+    SETTINGS,
+    AuthMode,
+    Expect,
+    MqttVersion,
+    Placement,
+    Secret,
+    SettingsError,
+    Value,
+    did_you_mean,
+    is_reference,
+    problem,
+)
+
+DEFAULT_TARGET = "default"
+DEFAULT_PORT = 443
+MAX_CLIENT_ID_BYTES = 128
+MAX_TIMEOUT_SECONDS = 300.0
+SUFFIX_CHARACTERS = 8
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_LEGACY = re.compile(r"[a-z0-9]+\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"[a-z0-9]+\.credentials\.iot\.", re.IGNORECASE)
+_REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_PATH = re.compile(r"ssm:(/\S*)?/")
+TARGET_KEYS = tuple(setting.key for setting in SETTINGS if not setting.canary_wide)
+
+Fetch = Callable[[str], str]
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One endpoint and one way to authenticate there; secrets are masked in its repr."""
+
+    name: str
+    host: str
+    port: int
+    signing_region: str
+    auth_mode: AuthMode
+    mqtt_version: MqttVersion
+    client_id_prefix: str
+    client_id: str
+    ca_file: str
+    timeout_seconds: float
+    expect: Expect
+    access_key_id: Secret | None
+    secret_access_key: Secret | None
+    session_token: Secret | None
+    authorizer_name: str
+    authorizer_username: str
+    authorizer_password: Secret | None
+    authorizer_token_key_name: str
+    authorizer_token_value: Secret | None
+    authorizer_token_signature: Secret | None
+    authorizer_signing_key: Secret | None
+    authorizer_placement: Placement
+
+    @property
+    def endpoint(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the target for people: every setting that is set, secrets masked."""
+        shown: dict[str, object] = {"target": self.name, "endpoint": self.endpoint}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name not in {"name", "host", "port"} and value not in {None, ""}:
+                shown[field.name] = repr(value) if isinstance(value, Secret) else value
+        return shown
+
+
+def password_bytes(password: Secret | None) -> bytes | None:
+    """Return the password as it goes into the CONNECT; raise ValueError when its base64 is malformed."""
+    if password is None:
+        return None
+    kind, colon, rest = password.reveal().partition("base64:")
+    if kind or not colon:
+        return password.reveal().encode()
+    return base64.b64decode(rest, validate=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One entry of a targets document: its own settings, and the place that its problems name.
+
+    A `broken` one is read on only to find all of its problems.
+    """
+
+    place: str
+    values: Mapping[str, Value]
+    broken: bool = False
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.values["name"].text if "name" in self.values else DEFAULT_TARGET
+
+    def under(self, base: Mapping[str, Value]) -> dict[str, Value]:
+        """Return `base` for this item: what nobody has set is then missing here, in the document."""
+        if not self.place:
+            return {key: value for key, value in base.items() if key in TARGET_KEYS}
+        return {
+            key: value if value.text else Value(text="", origin=f"{self.place}.{key}")
+            for key, value in base.items()
+            if key in TARGET_KEYS
+        }
+
+
+def read_document(text: str, origin: str) -> tuple[list[Item], list[str]]:
+    """Return the entries of a targets document and a sentence for each mistake in them; raise ValueError if it is none."""
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{origin} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("targets"), list) or not document["targets"]:
+        raise ValueError(f'{origin} is no targets document; allowed: {{"targets": [{{"name": "...", ...}}, ...]}}')
+    problems = [
+        f"{origin} has the unknown key {key!r}; allowed: targets, $schema"
+        for key in document
+        if key not in {"targets", "$schema"}
+    ]
+    read = [_read_item(item, f"targets[{index}]") for index, item in enumerate(document["targets"])]
+    return [item for item, _ in read if item], [*problems, *(mistake for _, mistakes in read for mistake in mistakes)]
+
+
+def read_path(found: Mapping[str, str], origin: str) -> tuple[list[Item], list[str]]:
+    """Return the entries below a parameter path, `found` by name, and a sentence for each mistake in them."""
+    if not found:
+        raise ValueError(f"{origin} holds no parameter; allowed: one parameter a target below it")
+    items: list[Item] = []
+    problems: list[str] = []
+    for name, text in sorted(found.items()):
+        place = f"{origin}{name}"
+        try:
+            entry = json.loads(text)
+        except json.JSONDecodeError as error:
+            problems.append(f"{place} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
+            continue
+        if isinstance(entry, dict) and entry.setdefault("name", name) != name:
+            problems.append(f"{place}.name is {entry['name']!r}; allowed: {name!r}, the parameter's own, or none")
+            continue
+        item, mistakes = _read_item(entry, place)
+        items += [item] if item else []
+        problems += mistakes
+    return items, problems
+
+
+def _read_item(entry: object, place: str) -> tuple[Item | None, list[str]]:
+    """Return the entry, None when it is not even an object."""
+    if not isinstance(entry, dict):
+        return None, [f"{place} is a JSON {_json_type(entry)}; allowed: an object with a name and settings"]
+    problems: list[str] = []
+    for key, value in entry.items():
+        if key != "name" and key not in TARGET_KEYS:
+            problems.append(f"{place}.{key} is no setting of a target; {did_you_mean(key, ('name', *TARGET_KEYS))}")
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            problems.append(f"{place}.{key} is a JSON {_json_type(value)}; allowed: a string or a number")
+    if not _NAME.fullmatch(str(entry.get("name", ""))):
+        written = f"is {entry['name']!r}" if "name" in entry else "is not set"
+        problems.append(f"{place}.name {written}; allowed: 1 to 64 of A-Z a-z 0-9 _ . -")
+    usable = {k: v for k, v in entry.items() if k in {"name", *TARGET_KEYS} and isinstance(v, str | int | float)}
+    values = {k: Value(text=str(v), origin=f"{place}.{k}") for k, v in usable.items()}
+    return Item(place=place, values=values, broken=bool(problems)), problems
+
+
+def _json_type(value: object) -> str:
+    names = {bool: "boolean", dict: "object", list: "array", str: "string", int: "number", float: "number"}
+    return names.get(type(value), "null")
+
+
+def is_path(text: str) -> bool:
+    """Tell whether `text` refers to every parameter below a path."""
+    return _PATH.fullmatch(text) is not None
+
+
+def resolve(values: Mapping[str, Value], fetch: Fetch) -> tuple[dict[str, Value], list[str]]:
+    """Return `values` with references replaced by what `fetch` gives for them (raises ValueError with a sentence)."""
+    resolved: dict[str, Value] = {}
+    problems: list[str] = []
+    for key, value in values.items():
+        if not is_reference(value.text):
+            resolved[key] = value
+            continue
+        try:
+            text = fetch(value.text)
+        except ValueError as error:
+            problems.append(f"{value.origin} refers to {value.text}: {error}")
+        else:
+            text = text if BY_KEY[key].secret else text.strip()
+            resolved[key] = Value(text=text, origin=f"{value.origin} (from {value.text})", referenced=True)
+    return resolved, problems
+
+
+def build(values: Mapping[str, Value], *, unknown: frozenset[str] = frozenset()) -> Target:
+    """Return the target that resolved settings describe; raise SettingsError with every problem.
+
+    Rules pass over the settings whose value is `unknown` because it could not be fetched.
+    """
+    reader = _Reader(values, unknown)
+    target = reader.target()
+    if target is None or reader.problems:
+        raise SettingsError(reader.problems)
+    return target
+
+
+class _Reader:
+    """Reads typed values and collects a sentence for each that cannot be used."""
+
+    def __init__(self, values: Mapping[str, Value], unknown: frozenset[str]) -> None:
+        self._values = values
+        self._unknown = unknown
+        self.problems: list[str] = []
+
+    def target(self) -> Target | None:
+        """Return the target, None when a value that the others depend on is unusable."""
+        text, secret = self._text, self._secret
+        name = self._name()
+        host, port = self._endpoint()
+        mode = self._choice("auth_mode", AuthMode)
+        version = self._choice("mqtt_version", MqttVersion)
+        expect = self._choice("expect", Expect)
+        placement = self._choice("authorizer_placement", Placement)
+        region = self._region(host) if mode in {AuthMode.SIGV4, AuthMode.SIGV4_STATIC} else text("signing_region")
+        timeout = self._timeout()
+        self._client_id(name)
+        self._password()
+        if mode is not None:
+            self._credentials(mode)
+        if mode is None or version is None or expect is None or placement is None:
+            return None
+        return Target(
+            name=name,
+            host=host,
+            port=port,
+            signing_region=region,
+            auth_mode=mode,
+            mqtt_version=version,
+            client_id_prefix=text("client_id_prefix"),
+            client_id=text("client_id"),
+            ca_file=text("ca_file"),
+            timeout_seconds=timeout,
+            expect=expect,
+            access_key_id=secret("access_key_id"),
+            secret_access_key=secret("secret_access_key"),
+            session_token=secret("session_token"),
+            authorizer_name=text("authorizer_name"),
+            authorizer_username=text("authorizer_username"),
+            authorizer_password=secret("authorizer_password"),
+            authorizer_token_key_name=text("authorizer_token_key_name"),
+            authorizer_token_value=secret("authorizer_token_value"),
+            authorizer_token_signature=secret("authorizer_token_signature"),
+            authorizer_signing_key=secret("authorizer_signing_key"),
+            authorizer_placement=placement,
+        )
+
+    def _text(self, key: str) -> str:
+        return self._values[key].text
+
+    def _secret(self, key: str) -> Secret | None:
+        return Secret(self._text(key)) if self._text(key) else None
+
+    def _refuse(self, key: str, allowed: str) -> None:
+        if key not in self._unknown:
+            self.problems.append(problem(BY_KEY[key], self._values[key], allowed))
+
+    def _choice(self, key: str, enum: type[E]) -> E | None:
+        try:
+            return enum(self._text(key))
+        except ValueError:
+            self._refuse(key, f"allowed: {', '.join(enum)}")
+            return None
+
+    def _name(self) -> str:
+        return self._values["name"].text if "name" in self._values else DEFAULT_TARGET
+
+    def _endpoint(self) -> tuple[str, int]:
+        text = self._text("endpoint")
+        host, colon, port = text.partition(":")
+        if not text:
+            self._refuse("endpoint", "allowed: host or host:port, or leave it unset to ask iot:DescribeEndpoint")
+        elif "://" in text:
+            self._refuse("endpoint", "allowed: host or host:port without a scheme (no https://, no wss://)")
+        elif "/" in text or "?" in text:
+            self._refuse("endpoint", "allowed: host or host:port without a path; the path is always /mqtt")
+        elif not _HOST.fullmatch(host):
+            self._refuse("endpoint", "allowed: host or host:port")
+        elif colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+            self._refuse("endpoint", "allowed: a port from 1 to 65535 after the host")
+        elif _LEGACY.fullmatch(host):
+            self._refuse(
+                "endpoint",
+                "this legacy name shows a certificate that clients no longer trust; "
+                "allowed: the -ats name (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or a custom domain",
+            )
+        elif _CREDENTIALS.match(host):
+            self._refuse("endpoint", "this is the credentials provider; allowed: the iot:Data-ATS endpoint")
+        return host, int(port) if port.isascii() and port.isdigit() else DEFAULT_PORT
+
+    def _region(self, host: str) -> str:
+        of_endpoint = _REGION_OF.search(host)
+        region = self._text("signing_region") or (of_endpoint.group(1) if of_endpoint else "")
+        if not _REGION.fullmatch(region):
+            self._refuse("signing_region", "allowed: a region such as eu-west-1 (default: AWS_REGION)")
+        return region
+
+    def _timeout(self) -> float:
+        try:
+            seconds = float(self._text("timeout_seconds"))
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
+            self._refuse("timeout_seconds", f"allowed: seconds above 0, at most {MAX_TIMEOUT_SECONDS:g}")
+        return seconds
+
+    def _client_id(self, name: str) -> None:
+        key = "client_id" if self._text("client_id") else "client_id_prefix"
+        length = len(self._text(key).encode())
+        if key == "client_id_prefix":
+            length += len(name) + 1 + SUFFIX_CHARACTERS
+        if length > MAX_CLIENT_ID_BYTES:
+            made = "" if key == "client_id" else " together with the target's name and the suffix"
+            self._refuse(key, f"allowed: at most {MAX_CLIENT_ID_BYTES} bytes of UTF-8{made}; this makes {length}")
+        if any(ord(character) < ord(" ") for character in self._text(key)):
+            self._refuse(key, "allowed: no control characters")
+
+    def _password(self) -> None:
+        try:
+            password_bytes(self._secret("authorizer_password"))
+        except binascii.Error:
+            self._refuse("authorizer_password", "allowed: valid base64 after 'base64:'")
+
+    def _credentials(self, mode: AuthMode) -> None:
+        for key in _missing(mode, self._values):
+            self._refuse(key, f"it is needed with auth_mode {mode}")
+        if mode is not AuthMode.CUSTOM_SIGNED:
+            return
+        signature, key = self._text("authorizer_token_signature"), self._text("authorizer_signing_key")
+        if bool(signature) == bool(key):
+            self._refuse(
+                "authorizer_token_signature",
+                f"exactly one of {BY_KEY['authorizer_token_signature'].variable} and "
+                f"{BY_KEY['authorizer_signing_key'].variable} is needed with auth_mode {mode}",
+            )
+
+
+def _missing(mode: AuthMode, values: Mapping[str, Value]) -> Iterator[str]:
+    needed = {
+        AuthMode.SIGV4_STATIC: ("access_key_id", "secret_access_key"),
+        AuthMode.CUSTOM_SIGNED: ("authorizer_token_key_name", "authorizer_token_value"),
+    }
+    return (key for key in needed.get(mode, ()) if not values[key].text)
