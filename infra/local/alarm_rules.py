@@ -1,0 +1,140 @@
+"""When a CloudWatch alarm changes its state: statistics, M out of N, missing data; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+# CloudWatch looks a little further back than asked, so that a late datapoint is not "missing".
+EXTRA_PERIODS: Final = 2
+
+
+class State(StrEnum):
+    """The states of an alarm."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+class Missing(StrEnum):
+    """What TreatMissingData can say."""
+
+    MISSING = "missing"
+    IGNORE = "ignore"
+    BREACHING = "breaching"
+    NOT_BREACHING = "notBreaching"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A value that was seen `count` times at `timestamp` (Unix seconds)."""
+
+    timestamp: float
+    value: float
+    count: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What an alarm watches for; `period` in seconds."""
+
+    statistic: str
+    period: float
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    threshold: float
+    comparison: str
+    missing: Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """An alarm's state and the sentence that explains it."""
+
+    state: State
+    reason: str
+
+
+_COMPARISONS: Final[Mapping[str, tuple[Callable[[float, float], bool], str]]] = {
+    "GreaterThanThreshold": (lambda a, b: a > b, "greater than"),
+    "GreaterThanOrEqualToThreshold": (lambda a, b: a >= b, "greater than or equal to"),
+    "LessThanThreshold": (lambda a, b: a < b, "less than"),
+    "LessThanOrEqualToThreshold": (lambda a, b: a <= b, "less than or equal to"),
+}
+
+
+def _percentile(samples: Sequence[Sample], percent: float) -> float:
+    ordered = sorted(value for s in samples for value in [s.value] * max(1, round(s.count)))
+    rank = (len(ordered) - 1) * percent / 100
+    low, high = ordered[math.floor(rank)], ordered[math.ceil(rank)]
+    return low + (high - low) * (rank - math.floor(rank))
+
+
+_STATISTICS: Final[Mapping[str, Callable[[Sequence[Sample]], float]]] = {
+    "SampleCount": lambda samples: sum(s.count for s in samples),
+    "Sum": lambda samples: sum(s.value * s.count for s in samples),
+    "Average": lambda samples: (
+        sum(s.value * s.count for s in samples) / sum(s.count for s in samples)
+    ),
+    "Minimum": lambda samples: min(s.value for s in samples),
+    "Maximum": lambda samples: max(s.value for s in samples),
+}
+
+
+def statistic_of(samples: Sequence[Sample], statistic: str) -> float:
+    """Return one statistic (`Sum`, `Maximum`, `p90`, …) of at least one sample."""
+    if statistic in _STATISTICS:
+        return _STATISTICS[statistic](samples)
+    if not statistic.startswith("p"):
+        raise ValueError(f"The statistic {statistic} is not known here.")
+    return _percentile(samples, float(statistic[1:]))
+
+
+def datapoints(samples: Iterable[Sample], rule: Rule, now: float) -> list[float | None]:
+    """Return the statistic of each finished period, oldest first, None where nothing came."""
+    wanted = rule.evaluation_periods + EXTRA_PERIODS
+    end = math.floor(now / rule.period)
+    periods: list[list[Sample]] = [[] for _ in range(wanted)]
+    for sample in samples:
+        index = math.floor(sample.timestamp / rule.period) - (end - wanted)
+        if 0 <= index < wanted:
+            periods[index].append(sample)
+    return [statistic_of(period, rule.statistic) if period else None for period in periods]
+
+
+def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Finding:
+    """Return the state that CloudWatch would give, for datapoints that are oldest first."""
+    recent = [point for point in points[-rule.evaluation_periods :] if point is not None]
+    known = [point for point in points if point is not None][-rule.evaluation_periods :]
+    # Older datapoints fill in for missing ones before missing data is treated at all.
+    used = recent if len(recent) == rule.evaluation_periods else known
+    breaches, words = _COMPARISONS[rule.comparison]
+    breaching = sum(breaches(point, rule.threshold) for point in used)
+    missing = rule.evaluation_periods - len(used)
+    state = _state(breaching, len(used) - breaching, missing, rule, current)
+    values = ", ".join(f"{point:g}" for point in used) or "none"
+    reason = (
+        f"{breaching} of the last {rule.evaluation_periods} datapoints [{values}] were {words} "
+        f"the threshold ({rule.threshold:g}); {missing} missing, treated as {rule.missing}; "
+        f"{rule.datapoints_to_alarm} are needed for ALARM."
+    )
+    return Finding(state=state, reason=reason)
+
+
+def _state(breaching: int, healthy: int, missing: int, rule: Rule, current: State) -> State:
+    needed = rule.datapoints_to_alarm
+    if rule.missing is Missing.BREACHING:
+        return State.ALARM if breaching + missing >= needed else State.OK
+    if breaching >= needed:
+        return State.ALARM
+    if rule.missing is Missing.NOT_BREACHING or missing == 0:
+        return State.OK
+    if rule.missing is Missing.IGNORE:
+        return State.OK if healthy else current
+    if breaching + healthy == 0:
+        return State.INSUFFICIENT_DATA
+    return State.ALARM if breaching >= min(needed, breaching + healthy) else State.OK

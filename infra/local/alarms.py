@@ -1,0 +1,94 @@
+"""The alarm evaluator: every second, every metric alarm, over the metric store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from infra.local import seams
+from infra.local.alarm_rules import Missing, Rule, Sample, State, datapoints, evaluate
+from infra.local.invocations import cloudwatch_headers
+
+_EVERY_SECONDS: Final = 1.0
+
+_log = logging.getLogger("alarms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmEvaluator:
+    """Evaluates the alarms of one account and region on a clock that may run faster."""
+
+    account_id: str
+    region: str
+    speed: float
+
+    async def run(self) -> None:
+        """Evaluate until cancelled."""
+        seams.ALARM_ON_PUT.put(lambda: None)
+        seams.ALARM_ON_CREATE.put(lambda _alarm: None)
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS / self.speed)
+            try:
+                await self.evaluate_all()
+            except Exception:
+                _log.exception("alarms could not be evaluated")
+
+    async def evaluate_all(self) -> None:
+        """Bring each metric alarm's state up to date; a change runs its actions."""
+        with seams.REQUEST_SCOPE.get()(self.account_id, self.region):
+            described = await _call("DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]})
+            for alarm in described.get("MetricAlarms", []):
+                await self._evaluate(alarm)
+
+    async def _evaluate(self, alarm: dict[str, Any]) -> None:
+        rule = _rule(alarm, self.speed)
+        current = State(alarm["StateValue"])
+        points = datapoints(_samples(alarm), rule, time.time())
+        finding = evaluate(points, rule, current)
+        if finding.state is not current:
+            change = {"StateValue": finding.state.value, "StateReason": finding.reason}
+            await _call("SetAlarmState", {"AlarmName": alarm["AlarmName"], **change})
+
+
+async def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    handle = seams.CLOUDWATCH_REQUESTS.get()
+    headers, body = cloudwatch_headers(operation), json.dumps(request).encode()
+    status, _, answer = await handle("POST", "/", headers, body, {})
+    if status != 200:
+        raise RuntimeError(f"{operation} answered {status}: {answer!r}")
+    return dict(json.loads(answer or b"{}"))
+
+
+def _rule(alarm: dict[str, Any], speed: float) -> Rule:
+    periods = int(alarm["EvaluationPeriods"])
+    return Rule(
+        statistic=alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average",
+        period=float(alarm["Period"]) / speed,
+        evaluation_periods=periods,
+        datapoints_to_alarm=int(alarm.get("DatapointsToAlarm") or periods),
+        threshold=float(alarm["Threshold"]),
+        comparison=alarm["ComparisonOperator"],
+        missing=Missing(alarm.get("TreatMissingData") or Missing.MISSING),
+    )
+
+
+def _samples(alarm: dict[str, Any]) -> Iterator[Sample]:
+    wanted = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
+    for (namespace, name, _), points in list(seams.METRIC_STORE.get().items()):
+        if (namespace, name) == (alarm["Namespace"], alarm["MetricName"]):
+            for point in points:
+                if point["Dimensions"] == wanted and _has_unit(point, alarm):
+                    yield Sample(
+                        timestamp=point["Timestamp"],
+                        value=point["Value"],
+                        count=point.get("Count", 1.0),
+                    )
+
+
+def _has_unit(point: dict[str, Any], alarm: dict[str, Any]) -> bool:
+    return not alarm.get("Unit") or point["Unit"] == alarm["Unit"]

@@ -1,0 +1,37 @@
+"""The TLS identity of the local endpoint, made anew at each start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local import seams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Where the authority to trust and the endpoint's certificate and key lie (PEM)."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def create(directory: Path) -> Identity:
+    """Make an authority and a certificate for `localhost`, readable by this user only."""
+    authority, authority_key = seams.GENERATE_CA.get()(
+        org_name="IoT connect canary", common_name="Local AWS"
+    )
+    certificate, key, _ = seams.SIGN_LEAF.get()(
+        authority, authority_key, "localhost", san_dns=["localhost"], san_ips=["127.0.0.1"]
+    )
+    identity = Identity(
+        authority=directory / "authority.pem",
+        certificate=directory / "endpoint.pem",
+        key=directory / "endpoint.key",
+    )
+    identity.authority.write_text(authority)
+    identity.certificate.write_text(certificate + authority)
+    identity.key.touch(mode=0o600)
+    identity.key.write_text(key)
+    return identity

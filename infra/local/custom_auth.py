@@ -1,0 +1,161 @@
+"""What AWS IoT Core does with a client that relies on a custom authorizer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from infra.local import seams
+from infra.local.authorizers import Authorizer, Authorizers
+from infra.local.mqtt import Connect
+from infra.local.token_signatures import is_signed_by_any
+
+AUTHORIZER_NAME: Final = "x-amz-customauthorizer-name"
+AUTHORIZER_SIGNATURE: Final = "x-amz-customauthorizer-signature"
+
+_ANSWER_SECONDS: Final = 5.0
+_MAX_POLICIES: Final = 10
+_PRINCIPAL: Final = re.compile(r"[a-zA-Z0-9]{1,128}")
+_INTERVALS: Final = ("disconnectAfterInSeconds", "refreshAfterInSeconds")
+_MIN_INTERVAL_SECONDS: Final = 300
+_MAX_INTERVAL_SECONDS: Final = 86400
+
+
+class RefusedError(Exception):
+    """The client is turned away; the message is for the local AWS's own log."""
+
+
+class DeniedError(RefusedError):
+    """The client is known, and its policies do not allow it to connect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgrade:
+    """What a client said in its WebSocket upgrade request."""
+
+    account_id: str
+    region: str
+    host: str
+    headers: Mapping[str, str]
+    query_string: str
+
+
+def _fields(upgrade: Upgrade, connect: Connect) -> dict[str, str]:
+    """Return the client's fields from all three placements, names in lower case."""
+    username_query = (connect.username or "").partition("?")[2]
+    fields = {name.lower(): value for name, value in upgrade.headers.items()}
+    for query in (upgrade.query_string, username_query):
+        fields |= {key.lower(): value for key, value in parse_qsl(query, keep_blank_values=True)}
+    return fields
+
+
+async def authorize(authorizers: Authorizers, upgrade: Upgrade, connect: Connect) -> None:
+    """Return when the client may connect; raise `RefusedError` or `DeniedError` when not."""
+    fields = _fields(upgrade, connect)
+    name = fields.get(AUTHORIZER_NAME, "")
+    authorizer = authorizers.find(name)
+    if authorizer is None:
+        raise RefusedError(f"no active authorizer named {name!r} and no default one")
+    token = fields.get(authorizer.token_key_name.lower()) if authorizer.token_key_name else None
+    _check_signature(authorizer, token, fields.get(AUTHORIZER_SIGNATURE, ""))
+    _check_permission(authorizer, upgrade)
+    event = _event(authorizer, upgrade, connect, token)
+    answer = await _invoke(authorizer, upgrade, event)
+    _check_answer(answer)
+    _check_policies(answer, upgrade, connect)
+
+
+def _check_signature(authorizer: Authorizer, token: str | None, signature: str) -> None:
+    if authorizer.signing_disabled:
+        return
+    if not token:
+        raise RefusedError(f"no token under the key of authorizer {authorizer.name}")
+    if not is_signed_by_any(token, signature, authorizer.public_keys.values()):
+        raise RefusedError(f"the token's signature is not one of authorizer {authorizer.name}")
+
+
+def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
+    with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
+        found = seams.LAMBDA_POLICY.get()(authorizer.function_arn)
+    statements = found[0].get("Statement", []) if found else []
+    if not any("iot.amazonaws.com" in json.dumps(s.get("Principal")) for s in statements):
+        raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
+
+
+def _event(
+    authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: str | None
+) -> dict[str, Any]:
+    mqtt: dict[str, str] = {"clientId": connect.client_id}
+    if connect.username is not None:
+        mqtt["username"] = connect.username
+    if connect.password is not None:
+        mqtt["password"] = base64.b64encode(connect.password).decode()
+    event: dict[str, Any] = {
+        "signatureVerified": not authorizer.signing_disabled,
+        "protocols": ["tls", "http", "mqtt"],
+        "protocolData": {
+            "tls": {"serverName": upgrade.host.partition(":")[0]},
+            "http": {
+                "headers": dict(upgrade.headers),
+                "queryString": f"?{upgrade.query_string}" if upgrade.query_string else "",
+            },
+            "mqtt": mqtt,
+        },
+        "connectionMetadata": {"id": str(uuid.uuid4())},
+    }
+    return event if token is None else {"token": token, **event}
+
+
+async def _invoke(
+    authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]
+) -> dict[str, Any]:
+    path = f"/2015-03-31/functions/{authorizer.function_arn}/invocations"
+    with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
+        call = seams.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {})
+        try:
+            status, headers, body = await asyncio.wait_for(call, _ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise RefusedError(f"authorizer {authorizer.name} took over 5 s to answer") from error
+    if status != 200 or "X-Amz-Function-Error" in headers:
+        raise RefusedError(f"the function of authorizer {authorizer.name} failed")
+    answer = json.loads(body or b"null")
+    return answer if isinstance(answer, dict) else {}
+
+
+def _check_answer(answer: Mapping[str, Any]) -> None:
+    if answer.get("isAuthenticated") is not True:
+        raise RefusedError("the authorizer says that the client is not authenticated")
+    if not _PRINCIPAL.fullmatch(str(answer.get("principalId", ""))):
+        raise RefusedError("the authorizer's principalId is not 1 to 128 letters and digits")
+    for name in _INTERVALS:
+        seconds = answer.get(name)
+        if not isinstance(seconds, int) or not (
+            _MIN_INTERVAL_SECONDS <= seconds <= _MAX_INTERVAL_SECONDS
+        ):
+            raise RefusedError(f"the authorizer's {name} is not 300 to 86400")
+
+
+def _check_policies(answer: Mapping[str, Any], upgrade: Upgrade, connect: Connect) -> None:
+    documents = answer.get("policyDocuments") or []
+    if len(documents) > _MAX_POLICIES:
+        raise RefusedError("the authorizer returned more than ten policy documents")
+    resource = f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:client/{connect.client_id}"
+    context = seams.EVALUATION_CONTEXT.get()(
+        principal_arn=f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:custom-auth",
+        principal_type="Certificate",
+        principal_account=upgrade.account_id,
+        action="iot:Connect",
+        resource_arn=resource,
+        region=upgrade.region,
+    )
+    parse = seams.PARSE_POLICY.get()
+    result = seams.EVALUATE_POLICIES.get()(context, [parse(document) for document in documents])
+    if result.decision != "Allow":
+        raise DeniedError(f"the authorizer's policies do not allow iot:Connect on {resource}")

@@ -1,0 +1,34 @@
+"""DescribeEndpoint's answer: an address that resolves on every machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from infra.local import seams
+from infra.local.authorizers import Handler, Response
+
+_PATH: Final = "/endpoint"
+_DATA_ENDPOINT: Final = "iot:Data-ATS"
+
+
+def answer_with(address: str) -> None:
+    """Let DescribeEndpoint answer `address` (`host:port`) where MiniStack knows an endpoint."""
+
+    def wrapper(original: Handler) -> Handler:
+        async def handle(
+            method: str,
+            path: str,
+            headers: dict[str, str],
+            body: bytes,
+            query: dict[str, list[str]],
+        ) -> Response:
+            response = await original(method, path, headers, body, query)
+            wanted = query.get("endpointType", [_DATA_ENDPOINT])
+            if (method, path, response[0]) != ("GET", _PATH, 200) or _DATA_ENDPOINT not in wanted:
+                return response
+            return response[0], response[1], json.dumps({"endpointAddress": address}).encode()
+
+        return handle
+
+    seams.IOT_REQUESTS.wrap(wrapper)

@@ -1,0 +1,96 @@
+"""What follows every execution of a function: its AWS/Lambda metrics and its embedded metrics."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from urllib.parse import quote
+
+from infra.local import seams
+from infra.local.embedded_metrics import MetricDatum, metric_data
+
+_LAMBDA_NAMESPACE: Final = "AWS/Lambda"
+_CLOUDWATCH_TARGET: Final = "GraniteServiceVersion20100801"
+
+_log = logging.getLogger("invocations")
+
+
+def cloudwatch_headers(operation: str) -> dict[str, str]:
+    """Return the headers of a CloudWatch request in the JSON protocol."""
+    return {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": f"{_CLOUDWATCH_TARGET}.{operation}",
+    }
+
+
+def record_every_execution() -> None:
+    """Make metrics of every execution, whoever asked for it, scheduled and retried ones too."""
+
+    def wrapper(original: Callable[..., None]) -> Callable[..., None]:
+        def emit(
+            func: dict[str, Any],
+            request_id: str,
+            log_text: str,
+            error: bool,
+            duration_ms: int,
+            **options: Any,
+        ) -> None:
+            original(func, request_id, log_text, error, duration_ms, **options)
+            name = (func.get("config") or func).get("FunctionName", "")
+            _record_execution(name, failed=error, duration_ms=duration_ms)
+            _put([datum for line in log_text.splitlines() for datum in metric_data(line)])
+
+        return emit
+
+    seams.LAMBDA_LOGS.wrap(wrapper)
+    seams.LAMBDA_METRICS.put(_record_throttle)
+
+
+def _record_execution(function: str, *, failed: bool, duration_ms: float) -> None:
+    record, dimensions = seams.RECORD_METRIC.get(), {"FunctionName": function}
+    record(_LAMBDA_NAMESPACE, "Invocations", 1, "Count", dimensions)
+    record(_LAMBDA_NAMESPACE, "Errors", int(failed), "Count", dimensions)
+    record(_LAMBDA_NAMESPACE, "Throttles", 0, "Count", dimensions)
+    record(_LAMBDA_NAMESPACE, "Duration", duration_ms, "Milliseconds", dimensions)
+
+
+def _record_throttle(function_name: str, **measured: Any) -> None:
+    """Stand in for MiniStack's own counts, which miss scheduled runs: keep the throttles."""
+    if measured.get("throttle"):
+        dimensions = {"FunctionName": function_name}
+        seams.RECORD_METRIC.get()(_LAMBDA_NAMESPACE, "Throttles", 1, "Count", dimensions)
+
+
+def _put(data: Iterable[MetricDatum]) -> None:
+    by_namespace: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for datum in data:
+        by_namespace[datum.namespace].append(datum.request())
+    for namespace, requests in by_namespace.items():
+        body = json.dumps({"Namespace": namespace, "MetricData": requests}).encode()
+        headers = cloudwatch_headers("PutMetricData")
+        call = seams.CALL_SERVICE.get()
+        status, _, answer = call(
+            seams.CLOUDWATCH_REQUESTS.get(), "POST", "/", headers, body, {}, timeout=10
+        )
+        if status != 200:
+            _log.warning("embedded metrics of %s refused: %s", namespace, answer)
+
+
+def dispatch_schedules_asynchronously() -> None:
+    """Let schedules and rules invoke functions as events, with the function's retry settings."""
+
+    def dispatch(arn: str, payload: str) -> None:
+        path = f"/2015-03-31/functions/{quote(arn, safe='')}/invocations"
+        headers = {"x-amz-invocation-type": "Event"}
+        arguments = (seams.LAMBDA_REQUESTS.get(), "POST", path, headers, payload.encode(), {})
+        # The caller may be the event loop, which must not wait for itself.
+        context = contextvars.copy_context()
+        call = seams.CALL_SERVICE.get()
+        threading.Thread(target=context.run, args=(call, *arguments), daemon=True).start()
+
+    seams.DISPATCH_TO_LAMBDA.put(dispatch)

@@ -1,0 +1,154 @@
+"""Starts the local AWS's process and stops it; nothing of it is left afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+ACCOUNT_ID: Final = "123456789012"
+REGION: Final = "eu-west-1"
+
+_INTERPRETER_VARIABLE: Final = "LOCAL_AWS_PYTHON"
+_ROOT_KEY_ID: Final = "local-root"
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 8.0
+_LOG_LINES: Final = 15
+
+
+class LocalAwsError(RuntimeError):
+    """The local AWS cannot do what was asked; the message is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """Where the local AWS listens, and the root key that its first user is made with."""
+
+    api_url: str
+    iot_endpoint: str
+    authority: Path
+    state: Path
+    root_key_id: str
+    root_secret: str
+
+
+def interpreter() -> Path:
+    """Return the Python of MiniStack's environment, or raise `LocalAwsError`."""
+    chosen = os.environ.get(_INTERPRETER_VARIABLE)
+    path = Path(chosen) if chosen else REPOSITORY / ".venv-local" / "bin" / "python"
+    if not path.exists():
+        raise LocalAwsError(
+            f"The local AWS needs its own environment, and {path} does not exist. "
+            "Run it through make, which creates it."
+        )
+    return path
+
+
+def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
+    """Return all that the server sees; the caller's AWS and proxy variables stay out."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(state),
+        "TMPDIR": str(state / "tmp"),
+        "STATE_DIR": str(state),
+        "S3_DATA_DIR": str(state / "s3"),
+        "AUTH": "true",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{state}/no-docker.sock",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+        "MINISTACK_REGION": REGION,
+        "LOG_LEVEL": "WARNING",
+        "AWS_ACCESS_KEY_ID": _ROOT_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": root_secret,
+        "LOCAL_AWS_SPEED": str(speed),
+    }
+
+
+@contextmanager
+def running_server(*, speed: float = 1.0) -> Iterator[RunningServer]:
+    """Run the local AWS for the time of the context; raises `LocalAwsError` when it cannot."""
+    python, root_secret = interpreter(), secrets.token_hex(20)
+    state = Path(tempfile.mkdtemp(prefix="local-aws-"))
+    try:
+        (state / "tmp").mkdir()
+        with (state / "server.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(python), "-m", "infra.local.server"],
+                cwd=REPOSITORY,
+                env=_environment(state, speed, root_secret),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield _wait_until_ready(process, state, root_secret)
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], state: Path, root_secret: str
+) -> RunningServer:
+    line = _first_line(process)
+    if not line:
+        raise LocalAwsError(f"The local AWS did not start. {last_words(state)}")
+    ports = json.loads(line)
+    return RunningServer(
+        api_url=f"http://127.0.0.1:{ports['api_port']}",
+        iot_endpoint=f"localhost:{ports['iot_port']}",
+        authority=Path(ports["authority"]),
+        state=state,
+        root_key_id=_ROOT_KEY_ID,
+        root_secret=root_secret,
+    )
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    """Return the server's ready line; empty when it ended or kept silent for too long."""
+    if process.stdout is None:
+        return b""
+    readable, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    return process.stdout.readline() if readable else b""
+
+
+def last_words(state: Path) -> str:
+    """Return the end of the server's log as one paragraph, empty when it wrote nothing."""
+    with suppress(OSError):
+        lines = (state / "server.log").read_text(errors="replace").splitlines()
+        return "It said: " + " / ".join(lines[-_LOG_LINES:]) if lines else ""
+    return ""
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server by closing its standard input, then by signals to its own process group."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STOP_SECONDS)
+    deadline = time.monotonic() + 1.0
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # Functions are the group's other members; they end with the server's pipes.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+    process.wait(_STOP_SECONDS)

@@ -1,0 +1,106 @@
+"""CloudFormation resource types that MiniStack lacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from infra.local import seams
+from infra.local.authorizers import Authorizer, Authorizers
+from infra.local.invocations import cloudwatch_headers
+
+Created = tuple[str, dict[str, str]]
+
+_MAX_AUTHORIZER_NAME: Final = 128
+_COMPOSITE_PROPERTIES: Final = (
+    "AlarmRule",
+    "AlarmDescription",
+    "ActionsEnabled",
+    "AlarmActions",
+    "OKActions",
+    "InsufficientDataActions",
+)
+
+
+def register_all(authorizers: Authorizers) -> None:
+    """Teach CloudFormation the missing types; a type that MiniStack has is left alone."""
+    types = seams.RESOURCE_TYPES.get()
+    types.setdefault("AWS::IoT::Authorizer", _authorizer_type(authorizers))
+    types.setdefault("AWS::CloudWatch::CompositeAlarm", _composite_alarm_type())
+
+
+def _name(given: object, stack_name: str, logical_id: str) -> str:
+    return str(given) if given else f"{stack_name}-{logical_id}"
+
+
+def _authorizer_type(authorizers: Authorizers) -> dict[str, Any]:
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        name = _name(props.get("AuthorizerName"), stack_name, logical_id)[:_MAX_AUTHORIZER_NAME]
+        return _described(authorizers.create(name, _authorizer_request(props)))
+
+    def update(
+        physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str
+    ) -> Created:
+        return _described(authorizers.update(physical_id, _authorizer_request(new)))
+
+    def delete(physical_id: str, _props: dict[str, Any]) -> None:
+        authorizers.delete(physical_id)
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _described(authorizer: Authorizer) -> Created:
+    return authorizer.name, {"Arn": authorizer.arn}
+
+
+def _authorizer_request(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the template's properties in CreateAuthorizer's words."""
+    request: dict[str, Any] = {
+        "authorizerFunctionArn": props.get("AuthorizerFunctionArn", ""),
+        "status": props.get("Status", "INACTIVE"),
+        "signingDisabled": str(props.get("SigningDisabled", False)).lower() == "true",
+    }
+    if props.get("TokenKeyName"):
+        request["tokenKeyName"] = props["TokenKeyName"]
+    if props.get("TokenSigningPublicKeys"):
+        request["tokenSigningPublicKeys"] = props["TokenSigningPublicKeys"]
+    return request
+
+
+def _composite_alarm_type() -> dict[str, Any]:
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        return _put_composite(_name(props.get("AlarmName"), stack_name, logical_id), props)
+
+    def update(
+        physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str
+    ) -> Created:
+        return _put_composite(physical_id, new)
+
+    def delete(physical_id: str, _props: dict[str, Any]) -> None:
+        _cloudwatch("DeleteAlarms", {"AlarmNames": [physical_id]})
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _put_composite(name: str, props: Mapping[str, Any]) -> Created:
+    known = {key: props[key] for key in _COMPOSITE_PROPERTIES if key in props}
+    if "ActionsEnabled" in known:
+        known["ActionsEnabled"] = str(known["ActionsEnabled"]).lower() == "true"
+    _cloudwatch("PutCompositeAlarm", {"AlarmName": name, **known})
+    account, region = seams.ACCOUNT_ID.get()(), seams.REGION.get()()
+    return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}
+
+
+def _cloudwatch(operation: str, request: Mapping[str, Any]) -> None:
+    status, _, answer = seams.CALL_SERVICE.get()(
+        seams.CLOUDWATCH_REQUESTS.get(),
+        "POST",
+        "/",
+        cloudwatch_headers(operation),
+        json.dumps(request).encode(),
+        {},
+        timeout=10,
+    )
+    if status != 200:
+        raise ValueError(f"{operation} was refused: {answer.decode(errors='replace')}")

@@ -1,0 +1,96 @@
+"""Every name of MiniStack that the local AWS touches, in one table that is checked at start."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+MINISTACK_VERSION: Final = "1.5.33"
+
+
+class SeamMissingError(RuntimeError):
+    """MiniStack lacks names that the local AWS needs; the message lists them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seam:
+    """One attribute of a MiniStack module, and what it is touched for."""
+
+    module: str
+    name: str
+    purpose: str
+
+    def get(self) -> Any:
+        """Return the attribute as it is now."""
+        return getattr(importlib.import_module(self.module), self.name)
+
+    def put(self, value: object) -> None:
+        """Replace the attribute for the life of this process."""
+        setattr(importlib.import_module(self.module), self.name, value)
+
+    def wrap(self, wrapper: Callable[[Any], object]) -> None:
+        """Replace the attribute by what `wrapper` makes of it."""
+        self.put(wrapper(self.get()))
+
+
+def _seam(module: str, name: str, purpose: str) -> Seam:
+    return Seam(module=f"ministack.{module}", name=name, purpose=purpose)
+
+
+# Public names.
+APP = _seam("app", "app", "the ASGI application behind the front door")
+CALL_SERVICE = _seam("app", "call_service_handler_sync", "resources call a service's API")
+REQUEST_SCOPE = _seam("core.responses", "request_scope", "account and region of background work")
+ACCOUNT_ID = _seam("core.responses", "get_account_id", "account of the current request")
+REGION = _seam("core.responses", "get_region", "region of the current request")
+AUTHENTICATE_UPGRADE = _seam("core.iam_evaluator", "authenticate_handshake", "SigV4 of an upgrade")
+RESOLVED_CREDENTIAL = _seam("core.iam_evaluator", "ResolvedCredential", "a verified signer")
+EVALUATE_POLICIES = _seam("core.iam_evaluator", "evaluate", "an authorizer's policy documents")
+EVALUATION_CONTEXT = _seam("core.iam_evaluator", "EvalContext", "an authorizer's policy documents")
+PARSE_POLICY = _seam("core.iam_evaluator", "parse_policy_document", "an authorizer's policies")
+GENERATE_CA = _seam("core.x509_utils", "generate_ca", "the endpoint's certificate authority")
+SIGN_LEAF = _seam("core.x509_utils", "sign_leaf_certificate", "the endpoint's certificate")
+IOT_REQUESTS = _seam("services.iot", "handle_request", "DescribeEndpoint and authorizers")
+IOT_WEBSOCKET = _seam("services.iot", "handle_websocket", "the broker behind the front door")
+LAMBDA_REQUESTS = _seam("services.lambda_svc", "handle_request", "invoking functions")
+LAMBDA_POLICY = _seam("services.lambda_svc", "function_policy_for_arn", "who may invoke a function")
+WORKERS_RESET = _seam("core.lambda_runtime", "reset", "stopping functions at the end")
+RECORD_METRIC = _seam("services.cloudwatch", "record_metric", "AWS/Lambda metrics")
+CLOUDWATCH_REQUESTS = _seam("services.cloudwatch", "handle_request", "metrics and alarms")
+
+# Private names: a release of MiniStack may move them.
+LAMBDA_LOGS = _seam("services.lambda_svc", "_emit_lambda_logs", "metrics of every execution")
+LAMBDA_METRICS = _seam("services.lambda_svc", "_emit_lambda_metrics", "its counts miss executions")
+DISPATCH_TO_LAMBDA = _seam("services.eventbridge", "_dispatch_to_lambda", "schedules are async")
+RATE_SECONDS = _seam("services.eventbridge", "_parse_rate_seconds", "the pace of a faster clock")
+SCHEDULE_TICK = _seam("services.scheduler", "_SCHEDULE_TICK_INTERVAL", "schedules to the second")
+ALARM_ON_PUT = _seam("services.cloudwatch", "_evaluate_all_alarms", "its rules ignore dimensions")
+ALARM_ON_CREATE = _seam("services.cloudwatch", "_evaluate_alarm", "the same, on creation")
+METRIC_STORE = _seam("services.cloudwatch", "_metrics", "datapoints for the alarm evaluator")
+RESOURCE_TYPES = _seam("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "new types")
+
+
+def all_seams() -> Iterator[Seam]:
+    """Yield every seam of the table above."""
+    return (value for value in globals().values() if isinstance(value, Seam))
+
+
+def _is_missing(seam: Seam) -> bool:
+    try:
+        seam.get()
+    except (ImportError, AttributeError):
+        return True
+    return False
+
+
+def require_all() -> None:
+    """Raise `SeamMissingError`, naming each missing seam and its purpose, unless all are there."""
+    missing = [f"{s.module}.{s.name} ({s.purpose})" for s in all_seams() if _is_missing(s)]
+    if missing:
+        raise SeamMissingError(
+            f"This local AWS is made for MiniStack {MINISTACK_VERSION}; the installed one lacks "
+            + ", ".join(missing)
+            + "."
+        )

@@ -1,0 +1,121 @@
+"""The local AWS's process: MiniStack behind its front door, on loopback, until its parent ends.
+
+Runs in MiniStack's own environment. It reads its settings from the environment that
+`infra.local.process` gives it, prints one JSON line with its ports when it is ready, and stops
+when its standard input closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from infra.local import certificates, clock, endpoint, invocations, resources, seams
+from infra.local.alarms import AlarmEvaluator
+from infra.local.authorizers import Authorizers, serve_authorizers
+from infra.local.front_door import FrontDoor
+
+_LOOPBACK: Final = "127.0.0.1"
+_GRACE_SECONDS: Final = 1.0
+
+
+def _listen() -> socket.socket:
+    listener = socket.create_server((_LOOPBACK, 0), backlog=128)
+    listener.setblocking(False)
+    return listener
+
+
+def _port(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+async def _parent_gone(stop: asyncio.Event) -> None:
+    """Set `stop` when the parent closes our standard input, however it ended."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
+    stop.set()
+
+
+def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certificates.Identity) -> Any:
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{iot.fileno()}"]
+    config.insecure_bind = [f"fd://{api.fileno()}"]
+    config.certfile, config.keyfile = str(identity.certificate), str(identity.key)
+    config.alpn_protocols = ["http/1.1"]
+    config.loglevel = "WARNING"
+    config.graceful_timeout = config.shutdown_timeout = _GRACE_SECONDS
+    return config
+
+
+async def _serve(app: FrontDoor, config: Any, ready: dict[str, object], evaluator: AlarmEvaluator) -> None:
+    from hypercorn.asyncio import serve
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    background = [
+        asyncio.create_task(_parent_gone(stop)),
+        asyncio.create_task(evaluator.run()),
+    ]
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    try:
+        await serve(app, config, shutdown_trigger=stop.wait)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+
+
+def main() -> int:
+    """Serve until told to stop; exit 1 with a sentence when MiniStack is not as expected."""
+    state, parent = Path(os.environ["STATE_DIR"]), os.getppid()
+    speed = float(os.environ["LOCAL_AWS_SPEED"])
+    account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
+    api, iot = _listen(), _listen()
+    # MiniStack reads both when it is imported, so they come before its first import.
+    os.environ["GATEWAY_PORT"] = str(_port(api))
+    os.environ["SSL_CERT_FILE"] = str(state / "authority.pem")
+    try:
+        seams.require_all()
+    except seams.SeamMissingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    identity = certificates.create(state)
+    authorizers = Authorizers()
+    endpoint.answer_with(f"localhost:{_port(iot)}")
+    serve_authorizers(authorizers)
+    resources.register_all(authorizers)
+    invocations.record_every_execution()
+    invocations.dispatch_schedules_asynchronously()
+    clock.set_pace(speed)
+    app = FrontDoor(seams.APP.get(), authorizers, account_id, region)
+    evaluator = AlarmEvaluator(account_id=account_id, region=region, speed=speed)
+    ready = {"api_port": _port(api), "iot_port": _port(iot), "authority": str(identity.authority)}
+    with suppress(asyncio.CancelledError):
+        asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
+    seams.WORKERS_RESET.get()()
+    if os.getppid() != parent:
+        # The parent was killed and cannot tidy up any more.
+        shutil.rmtree(state, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    # Daemon threads of MiniStack may still run; nothing of theirs outlives the process.
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)

@@ -1,0 +1,122 @@
+"""Packages and deploys a SAM template with CloudFormation's own API."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from infra.local.process import LocalAwsError
+
+_CODE_URI: Final = re.compile(r"^(?P<key>\s+CodeUri:\s+)(?P<path>[^\s{][^\n]*)$", re.MULTILINE)
+_CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+_NOT_CODE: Final = frozenset({"__pycache__", "template.yaml", "README.md"})
+_DEPLOY_SECONDS: Final = 120.0
+_POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A deployed stack: its outputs, and its physical ids by logical id."""
+
+    name: str
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+
+
+def zip_directory(directory: Path) -> bytes:
+    """Return a Lambda package of a directory's files; nothing is compressed, nothing is slow."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(directory.rglob("*")):
+            inside = path.relative_to(directory)
+            if path.is_file() and not _NOT_CODE.intersection(inside.parts):
+                archive.write(path, inside.as_posix())
+    return buffer.getvalue()
+
+
+def package(template: Path, s3: Any, bucket: str) -> str:
+    """Return the template's text with every local CodeUri uploaded to the bucket."""
+
+    def uploaded(match: re.Match[str]) -> str:
+        path = match["path"].strip("'\" ")
+        if path.startswith("s3://"):
+            return match[0]
+        directory = template.parent / path
+        key = f"code/{template.parent.name}-{Path(path).name}.zip"
+        s3.put_object(Bucket=bucket, Key=key, Body=zip_directory(directory))
+        return f"{match['key']}s3://{bucket}/{key}"
+
+    if not template.is_file():
+        raise LocalAwsError(f"There is no template at {template}. Run make build first.")
+    return _CODE_URI.sub(uploaded, template.read_text())
+
+
+def deploy(
+    cloudformation: Any, *, name: str, template_url: str, parameters: Mapping[str, str]
+) -> Stack:
+    """Create or update a stack and wait for it, or raise `LocalAwsError` with its own reasons."""
+    request = {
+        "StackName": name,
+        "TemplateURL": template_url,
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        "Capabilities": _CAPABILITIES,
+    }
+    try:
+        if _status(cloudformation, name):
+            cloudformation.update_stack(**request)
+        else:
+            cloudformation.create_stack(**request)
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise LocalAwsError(f"Stack {name} was refused: {_sentence(error)}") from error
+    _wait(cloudformation, name)
+    return describe(cloudformation, name)
+
+
+def _sentence(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", error))
+
+
+def _status(cloudformation: Any, name: str) -> str:
+    try:
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError:
+        return ""
+    return str(stacks[0]["StackStatus"])
+
+
+def _wait(cloudformation: Any, name: str) -> None:
+    deadline = time.monotonic() + _DEPLOY_SECONDS
+    status = _status(cloudformation, name)
+    while status.endswith("_IN_PROGRESS") and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        status = _status(cloudformation, name)
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        reasons = [
+            f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+            for event in events
+            if "FAILED" in event["ResourceStatus"] and event.get("ResourceStatusReason")
+        ]
+        raise LocalAwsError(f"Stack {name} ended as {status}. {' / '.join(reasons)}")
+
+
+def describe(cloudformation: Any, name: str) -> Stack:
+    """Return a deployed stack's outputs and resources."""
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    resources = {
+        summary["LogicalResourceId"]: summary["PhysicalResourceId"]
+        for page in pages
+        for summary in page["StackResourceSummaries"]
+    }
+    return Stack(name=name, outputs=outputs, resources=resources)
