@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any, Final
 
 from infra.local import seams
 from infra.local.alarm_rules import Missing, Rule, Sample, State, datapoints, evaluate
-from infra.local.invocations import cloudwatch_headers
+from infra.local.calls import cloudwatch
 
 _EVERY_SECONDS: Final = 1.0
 
@@ -34,34 +33,25 @@ class AlarmEvaluator:
         while True:
             await asyncio.sleep(_EVERY_SECONDS / self.speed)
             try:
-                await self.evaluate_all()
+                self.evaluate_all()
             except Exception:
                 _log.exception("alarms could not be evaluated")
 
-    async def evaluate_all(self) -> None:
+    def evaluate_all(self) -> None:
         """Bring each metric alarm's state up to date; a change runs its actions."""
         with seams.REQUEST_SCOPE.get()(self.account_id, self.region):
-            described = await _call("DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]})
+            described = cloudwatch("DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]})
             for alarm in described.get("MetricAlarms", []):
-                await self._evaluate(alarm)
+                self._evaluate(alarm)
 
-    async def _evaluate(self, alarm: dict[str, Any]) -> None:
+    def _evaluate(self, alarm: dict[str, Any]) -> None:
         rule = _rule(alarm, self.speed)
         current = State(alarm["StateValue"])
         points = datapoints(_samples(alarm), rule, time.time())
         finding = evaluate(points, rule, current)
         if finding.state is not current:
             change = {"StateValue": finding.state.value, "StateReason": finding.reason}
-            await _call("SetAlarmState", {"AlarmName": alarm["AlarmName"], **change})
-
-
-async def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    handle = seams.CLOUDWATCH_REQUESTS.get()
-    headers, body = cloudwatch_headers(operation), json.dumps(request).encode()
-    status, _, answer = await handle("POST", "/", headers, body, {})
-    if status != 200:
-        raise RuntimeError(f"{operation} answered {status}: {answer!r}")
-    return dict(json.loads(answer or b"{}"))
+            cloudwatch("SetAlarmState", {"AlarmName": alarm["AlarmName"], **change})
 
 
 def _rule(alarm: dict[str, Any], speed: float) -> Rule:

@@ -11,8 +11,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from infra.local import seams
+from infra.local.calls import Response
 
-Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
 _NAME: Final = re.compile(r"[\w=,@-]{1,128}", re.ASCII)

@@ -6,7 +6,8 @@ import json
 from typing import Final
 
 from infra.local import seams
-from infra.local.authorizers import Handler, Response
+from infra.local.authorizers import Handler
+from infra.local.calls import Response
 
 _PATH: Final = "/endpoint"
 _DATA_ENDPOINT: Final = "iot:Data-ATS"

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import contextvars
-import json
 import logging
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
 from infra.local import seams
+from infra.local.calls import answer_at_once, cloudwatch
 from infra.local.embedded_metrics import MetricDatum, metric_data
 
 _LAMBDA_NAMESPACE: Final = "AWS/Lambda"
-_CLOUDWATCH_TARGET: Final = "GraniteServiceVersion20100801"
 
 _log = logging.getLogger("invocations")
-
-
-def cloudwatch_headers(operation: str) -> dict[str, str]:
-    """Return the headers of a CloudWatch request in the JSON protocol."""
-    return {
-        "content-type": "application/x-amz-json-1.0",
-        "x-amz-target": f"{_CLOUDWATCH_TARGET}.{operation}",
-    }
 
 
 def record_every_execution() -> None:
@@ -71,14 +60,10 @@ def _put(data: Iterable[MetricDatum]) -> None:
     for datum in data:
         by_namespace[datum.namespace].append(datum.request())
     for namespace, requests in by_namespace.items():
-        body = json.dumps({"Namespace": namespace, "MetricData": requests}).encode()
-        headers = cloudwatch_headers("PutMetricData")
-        call = seams.CALL_SERVICE.get()
-        status, _, answer = call(
-            seams.CLOUDWATCH_REQUESTS.get(), "POST", "/", headers, body, {}, timeout=10
-        )
-        if status != 200:
-            _log.warning("embedded metrics of %s refused: %s", namespace, answer)
+        try:
+            cloudwatch("PutMetricData", {"Namespace": namespace, "MetricData": requests})
+        except ValueError:
+            _log.exception("embedded metrics of %s are lost", namespace)
 
 
 def dispatch_schedules_asynchronously() -> None:
@@ -87,10 +72,6 @@ def dispatch_schedules_asynchronously() -> None:
     def dispatch(arn: str, payload: str) -> None:
         path = f"/2015-03-31/functions/{quote(arn, safe='')}/invocations"
         headers = {"x-amz-invocation-type": "Event"}
-        arguments = (seams.LAMBDA_REQUESTS.get(), "POST", path, headers, payload.encode(), {})
-        # The caller may be the event loop, which must not wait for itself.
-        context = contextvars.copy_context()
-        call = seams.CALL_SERVICE.get()
-        threading.Thread(target=context.run, args=(call, *arguments), daemon=True).start()
+        answer_at_once(seams.LAMBDA_REQUESTS, "POST", path, headers, payload.encode())
 
     seams.DISPATCH_TO_LAMBDA.put(dispatch)

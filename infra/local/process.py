@@ -71,7 +71,6 @@ def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{state}/no-docker.sock",
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
         "MINISTACK_REGION": REGION,
-        "LOG_LEVEL": "WARNING",
         "AWS_ACCESS_KEY_ID": _ROOT_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": root_secret,
         "LOCAL_AWS_SPEED": str(speed),

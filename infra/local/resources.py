@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 from infra.local import seams
 from infra.local.authorizers import Authorizer, Authorizers
-from infra.local.invocations import cloudwatch_headers
+from infra.local.calls import cloudwatch
 
 Created = tuple[str, dict[str, str]]
 
@@ -78,7 +77,7 @@ def _composite_alarm_type() -> dict[str, Any]:
         return _put_composite(physical_id, new)
 
     def delete(physical_id: str, _props: dict[str, Any]) -> None:
-        _cloudwatch("DeleteAlarms", {"AlarmNames": [physical_id]})
+        cloudwatch("DeleteAlarms", {"AlarmNames": [physical_id]})
 
     return {"create": create, "update": update, "delete": delete}
 
@@ -87,20 +86,6 @@ def _put_composite(name: str, props: Mapping[str, Any]) -> Created:
     known = {key: props[key] for key in _COMPOSITE_PROPERTIES if key in props}
     if "ActionsEnabled" in known:
         known["ActionsEnabled"] = str(known["ActionsEnabled"]).lower() == "true"
-    _cloudwatch("PutCompositeAlarm", {"AlarmName": name, **known})
+    cloudwatch("PutCompositeAlarm", {"AlarmName": name, **known})
     account, region = seams.ACCOUNT_ID.get()(), seams.REGION.get()()
     return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}
-
-
-def _cloudwatch(operation: str, request: Mapping[str, Any]) -> None:
-    status, _, answer = seams.CALL_SERVICE.get()(
-        seams.CLOUDWATCH_REQUESTS.get(),
-        "POST",
-        "/",
-        cloudwatch_headers(operation),
-        json.dumps(request).encode(),
-        {},
-        timeout=10,
-    )
-    if status != 200:
-        raise ValueError(f"{operation} was refused: {answer.decode(errors='replace')}")

@@ -41,7 +41,6 @@ def _seam(module: str, name: str, purpose: str) -> Seam:
 
 # Public names.
 APP = _seam("app", "app", "the ASGI application behind the front door")
-CALL_SERVICE = _seam("app", "call_service_handler_sync", "resources call a service's API")
 REQUEST_SCOPE = _seam("core.responses", "request_scope", "account and region of background work")
 ACCOUNT_ID = _seam("core.responses", "get_account_id", "account of the current request")
 REGION = _seam("core.responses", "get_region", "region of the current request")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +48,14 @@ async def _parent_gone(stop: asyncio.Event) -> None:
     stop.set()
 
 
+def _ignore_hang_ups(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Keep out of the log what a client does to a connection that we are closing."""
+    error = context.get("exception")
+    errors = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
+    if not all(isinstance(each, ssl.SSLError | ConnectionError) for each in errors):
+        loop.default_exception_handler(context)
+
+
 def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certificates.Identity) -> Any:
     from hypercorn.config import Config
 
@@ -64,6 +74,7 @@ async def _serve(app: FrontDoor, config: Any, ready: dict[str, object], evaluato
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_ignore_hang_ups)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     background = [
@@ -83,7 +94,7 @@ async def _serve(app: FrontDoor, config: Any, ready: dict[str, object], evaluato
 def main() -> int:
     """Serve until told to stop; exit 1 with a sentence when MiniStack is not as expected."""
     state, parent = Path(os.environ["STATE_DIR"]), os.getppid()
-    speed = float(os.environ["LOCAL_AWS_SPEED"])
+    speed = float(os.environ.pop("LOCAL_AWS_SPEED"))
     account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
     api, iot = _listen(), _listen()
     # MiniStack reads both when it is imported, so they come before its first import.
@@ -94,6 +105,7 @@ def main() -> int:
     except seams.SeamMissingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    logging.getLogger().setLevel(logging.WARNING)
     identity = certificates.create(state)
     authorizers = Authorizers()
     endpoint.answer_with(f"localhost:{_port(iot)}")

@@ -1,0 +1,43 @@
+"""Calls of MiniStack's service handlers from its own threads, where nothing may wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from infra.local import seams
+
+Response = tuple[int, dict[str, str], bytes]
+
+_CLOUDWATCH_TARGET: Final = "GraniteServiceVersion20100801"
+
+
+def answer_at_once(
+    handler: seams.Seam, method: str, path: str, headers: Mapping[str, str], body: bytes
+) -> Response:
+    """Return a handler's answer; it may be called on the event loop and beside it.
+
+    Raises `RuntimeError` when the handler would have to wait, which those used here do not.
+    """
+    waiting = handler.get()(method, path, dict(headers), body, {})
+    try:
+        waiting.send(None)
+    except StopIteration as finished:
+        return (*finished.value,)
+    waiting.close()
+    raise RuntimeError(f"{handler.module} waits while it answers {method} {path}.")
+
+
+def cloudwatch(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return CloudWatch's answer to one operation; raise `ValueError` when it refuses."""
+    headers = {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": f"{_CLOUDWATCH_TARGET}.{operation}",
+    }
+    status, _, answer = answer_at_once(
+        seams.CLOUDWATCH_REQUESTS, "POST", "/", headers, json.dumps(request).encode()
+    )
+    if status != 200:
+        raise ValueError(f"{operation} was refused: {answer.decode(errors='replace')}")
+    return dict(json.loads(answer or b"{}"))
