@@ -1,17 +1,16 @@
-"""One attempt inside one deadline: the SDK's client through a tunnel, connected and disconnected, explained."""
+"""One attempt inside one deadline: the SDK's client through a tunnel, connected, disconnected and explained."""
 
 import asyncio
 import contextlib
 import secrets
 import time
-from asyncio import wrap_future
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from awscrt.auth import AwsCredentialsProvider
 from awscrt.exceptions import AwsCrtError
 
-from connect_canary.connections import Connection, Refused, credentials_provider, handshake, open_connection
+from connect_canary.certificate import Look, Looks
+from connect_canary.connections import Connection, Handshake, Refused, handshake, open_connection, trust_store
+from connect_canary.diagnosis import Answer, ask, clean
 from connect_canary.failures import AUTHENTICATION_FAILURES, Evidence, Failure, Phase, classify, hint, reason
 from connect_canary.outcome import Outcome
 from connect_canary.settings import Expect, MqttVersion
@@ -20,48 +19,82 @@ from connect_canary.tunnel import LOOPBACK, Proxy, Trace, Tunnel
 
 # A client whose tunnel is cut ends in about a millisecond; one in s2n's blinding delay takes 10 to 30 s and is left.
 _ENDING_S = 0.1
+# How long a proof against the certificate waits for the SDK to go on in spite of it: it does so in milliseconds or never.
+_DOUBT_S = 0.25
+# How long a finished attempt waits for what only explains it.
+_LOOK_S, _ASK_S = 1.0, 3.0
+_LEAST_S = 0.05
+_CLIENT_ID_EVERY_S = 1.0  # AWS IoT's quota of CONNECTs a client id (general reference)
+_SWITCHING_PROTOCOLS = 101
+# The errors behind which the SDK keeps a refused upgrade's status and an MQTT 3.1.1 return code to itself.
+_UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
+_CLOSED = {"closed": "the endpoint closed the connection", "reset": "the endpoint reset the connection"}
+
+
+class _Proved(Exception):  # noqa: N818 - it never leaves this module
+    """A look at the certificate proves that the SDK cannot succeed, which it would only say after 10 to 30 s."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """What becomes known while an attempt runs."""
+    """What becomes known while an attempt runs; moments are of `time.perf_counter`."""
 
     target: Target
     client_id: str
     seconds: float
+    proxy: Proxy | None = None
     began: float = field(default_factory=time.perf_counter)
     started: float | None = None
     connected: float | None = None
     disconnected: float | None = None
+    ended: float | None = None
+    how: Handshake | None = None
     trace: Trace = field(default_factory=Trace)
     error: Exception | None = None
+    look: Look = field(default_factory=Look)
+    answer: Answer = field(default_factory=Answer)
 
     @property
     def phase(self) -> Phase | None:
         """Where the attempt stands."""
         if self.connected is not None:
             return Phase.DISCONNECT
-        if self.started is None and self.client_id:
+        if self.started is None and self.seconds:
             return Phase.CREDENTIALS
         return self.trace.phase
 
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.began + self.seconds - time.perf_counter()
 
-async def attempt(target: Target, *, seconds: float, proxy: Proxy | None = None) -> Outcome:
+
+async def attempt(target: Target, *, seconds: float, proxy: Proxy | None = None, looks: Looks | None = None) -> Outcome:
     """Connect to `target` and disconnect, once, within `seconds`; never raises for what the target did."""
-    run = _Run(target=target, client_id=new_client_id(target), seconds=seconds)
+    run = _Run(target=target, client_id=new_client_id(target), seconds=seconds, proxy=proxy)
+    looking: asyncio.Task[Look] | None = None
     try:
         async with asyncio.timeout(seconds):
-            provider = await _credentials(target)
-            await _connect_and_disconnect(run, provider, proxy)
-    except (TimeoutError, Refused, AwsCrtError) as error:
+            run.how = await handshake(target)
+            tunnel = Tunnel(target.host, target.port, proxy=proxy)
+            run.trace = tunnel.trace
+            looking = asyncio.create_task(_look(run, tunnel, looks or Looks()))
+            await _connect_and_disconnect(run, run.how, tunnel, looking)
+    except (TimeoutError, Refused, AwsCrtError, _Proved) as error:
         run.error = error
+    run.ended = time.perf_counter()
+    if looking is not None:
+        await _wait(looking, min(run.left, _LOOK_S))
+        run.look = looking.result() if looking.done() and not looking.cancelled() else Look()
+        looking.cancel()
+    if run.how is not None and _keeps_something_back(run):
+        run.answer = await _ask(run, run.how)
     return _outcome(run)
 
 
 def not_started(target: Target) -> Outcome:
     """Return the outcome of a target for which no time was left."""
-    run = _Run(target=target, client_id="", seconds=0.0, error=TimeoutError())
-    return _outcome(run)
+    return _outcome(_Run(target=target, client_id="", seconds=0.0, error=TimeoutError()))
 
 
 def new_client_id(target: Target) -> str:
@@ -69,50 +102,86 @@ def new_client_id(target: Target) -> str:
     return target.client_id or f"{target.client_id_prefix}{target.name}-{secrets.token_hex(SUFFIX_CHARACTERS // 2)}"
 
 
-async def _credentials(target: Target) -> AwsCredentialsProvider | None:
-    """Return the provider once it has credentials; raise AwsCrtError."""
-    provider = credentials_provider(target)
-    if provider is not None:
-        await wrap_future(provider.get_credentials())
-    return provider
-
-
-async def _connect_and_disconnect(run: _Run, provider: AwsCredentialsProvider | None, proxy: Proxy | None) -> None:
-    tunnel = Tunnel(run.target.host, run.target.port, proxy=proxy)
-    run.trace = tunnel.trace
-    how = handshake(run.target, provider)
-    connection = open_connection(run.target, run.client_id, how, (LOOPBACK, tunnel.open()), int(run.seconds * 1000))
+async def _connect_and_disconnect(
+    run: _Run, how: Handshake, tunnel: Tunnel, looking: "asyncio.Task[Look]"
+) -> None:
+    milliseconds = int(run.seconds * 1000)
+    connection = open_connection(run.target, run.client_id, how, (LOOPBACK, tunnel.open()), milliseconds)
     run.started = time.perf_counter()
     try:
-        run.connected = await connection.connect()
+        run.connected = await _verdict(run, connection, looking)
         await connection.disconnect()
         run.disconnected = time.perf_counter()
     finally:
         tunnel.cut()
         if run.disconnected is None:
-            await _end(connection)
+            await _wait(asyncio.create_task(_stopped(connection)), _ENDING_S)
 
 
-async def _end(connection: Connection) -> None:
-    """Give a client whose tunnel is cut the moment that it needs to end."""
-    with contextlib.suppress(TimeoutError, Refused, AwsCrtError):
-        await asyncio.wait_for(asyncio.shield(_ending(connection)), _ENDING_S)
+async def _verdict(run: _Run, connection: Connection, looking: "asyncio.Task[Look]") -> float:
+    """Return the moment of the CONNACK; raise Refused as the SDK says, or _Proved where it would take too long to."""
+    verdict = asyncio.create_task(connection.connect())
+    try:
+        await asyncio.wait({verdict, looking}, return_when=asyncio.FIRST_COMPLETED)
+        if not verdict.done() and looking.result().failure is not None:
+            await _wait(verdict, _DOUBT_S)
+            if not verdict.done() and run.trace.phase is Phase.TLS:
+                raise _Proved
+        return await verdict
+    finally:
+        verdict.cancel()
 
 
-def _ending(connection: Connection) -> "asyncio.Task[None]":
-    task = asyncio.ensure_future(connection.stopped())
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task
+async def _stopped(connection: Connection) -> None:
+    with contextlib.suppress(Refused):
+        await connection.stopped()
+
+
+async def _wait(task: "asyncio.Task[object]", seconds: float) -> None:
+    """Wait for `task`, but not longer than `seconds`; it goes on afterwards."""
+    await asyncio.wait({task}, timeout=max(seconds, 0))
+
+
+async def _look(run: _Run, tunnel: Tunnel, looks: Looks) -> Look:
+    """Look at the certificate as soon as the tunnel leads somewhere, beside the attempt."""
+    if not await tunnel.carrying():
+        return Look()
+    shared = looks.start(
+        tunnel.dial_again,
+        host=run.target.host,
+        trust=trust_store(run.target),
+        seen_from=(run.trace.address, run.proxy, run.target.port),
+        seconds=max(run.left, _LEAST_S),
+    )
+    return await asyncio.shield(shared)
+
+
+def _keeps_something_back(run: _Run) -> bool:
+    """Tell whether asking once more can say more than the SDK did."""
+    if not isinstance(run.error, Refused) or run.left < _LEAST_S:
+        return False
+    if run.phase is Phase.UPGRADE:
+        return run.error.error_name == _UPGRADE_REFUSED
+    return run.phase is Phase.CONNACK and run.target.mqtt_version is MqttVersion.V3_1_1
+
+
+async def _ask(run: _Run, how: Handshake) -> Answer:
+    target = run.target
+    client_id = new_client_id(target) if run.phase is Phase.CONNACK else None
+    if client_id == run.client_id:
+        await asyncio.sleep(min(_CLIENT_ID_EVERY_S, max(run.left - _LEAST_S, 0)))
+    seconds = min(run.left, _ASK_S)
+    return await ask(target, how, client_id=client_id, proxy=run.proxy, seconds=seconds)
+
+
+# -- what it came to -----------------------------------------------------------------------------------------------
 
 
 def _outcome(run: _Run) -> Outcome:
     ended = time.perf_counter()
-    failure = None if run.error is None else classify(_evidence(run))
-    failure, phase, healthy = _judged(run, failure)
-    evidence = None if run.error is None else _evidence(run)
-    said = None if evidence is None else reason(evidence, (ended - run.began) * 1000)
-    if failure is Failure.UNEXPECTED_ACCEPT:
-        said = "the connect was accepted where a refusal is expected"
+    evidence = _evidence(run)
+    certificate = run.look.certificate
+    failure, phase = _judged(run, None if evidence is None else classify(evidence))
     return Outcome(
         target=run.target.name,
         endpoint=run.target.endpoint,
@@ -120,44 +189,61 @@ def _outcome(run: _Run) -> Outcome:
         mqtt_version=run.target.mqtt_version,
         client_id=run.client_id,
         expect=run.target.expect,
-        healthy=healthy,
+        healthy=failure is None,
         phase=phase,
         failure=failure,
-        reason=said,
+        reason=_reason(run, failure, evidence),
         hint=None if failure is None else hint(failure),
         connect_ms=_ms(run.started, run.connected),
         disconnect_ms=_ms(run.connected, run.disconnected),
         elapsed_ms=(ended - run.began) * 1000,
-        phases_ms=run.trace.phases_ms(run.connected or ended),
+        phases_ms=run.trace.phases_ms(run.connected or run.ended or ended),
+        certificate_days_left=None if certificate is None else certificate.days_left,
+        certificate=None if certificate is None else certificate.as_dict(),
+        http_status=_http_status(run),
         connack_code=None if evidence is None else evidence.connack_code,
-        http_status=None if evidence is None else evidence.http_status,
+        request_id=run.answer.request_id,
         error_name=None if evidence is None else evidence.error_name,
     )
 
 
-def _judged(run: _Run, failure: Failure | None) -> tuple[Failure | None, Phase | None, bool]:
-    """Return failure, phase and health once the target's expectation is applied."""
+def _judged(run: _Run, failure: Failure | None) -> tuple[Failure | None, Phase | None]:
+    """Return failure and phase as the target's expectation sees them."""
     if run.target.expect is Expect.CONNECT:
-        return failure, run.phase if failure else None, failure is None
+        return failure, run.phase if failure else None
     if run.connected is not None:
-        return Failure.UNEXPECTED_ACCEPT, Phase.CONNACK, False
-    refused = failure in AUTHENTICATION_FAILURES or (
-        failure is Failure.CONNECTION_HUNG_UP and run.target.mqtt_version is MqttVersion.V3_1_1
-    )
-    return (None, None, True) if refused else (failure, run.phase, False)
+        return Failure.UNEXPECTED_ACCEPT, Phase.CONNACK
+    hung_up = failure is Failure.CONNECTION_HUNG_UP and run.target.mqtt_version is MqttVersion.V3_1_1
+    return (None, None) if hung_up or failure in AUTHENTICATION_FAILURES else (failure, run.phase)
 
 
-def _evidence(run: _Run) -> Evidence:
+def _reason(run: _Run, failure: Failure | None, evidence: Evidence | None) -> str | None:
+    if failure is Failure.UNEXPECTED_ACCEPT:
+        return "the connect was accepted where a refusal is expected"
+    return None if evidence is None else reason(evidence, ((run.ended or run.began) - run.began) * 1000)
+
+
+def _evidence(run: _Run) -> Evidence | None:
+    """Return what is known of a failure; None when there was none."""
     error, trace = run.error, run.trace
+    if error is None:
+        return None
     refused = error if isinstance(error, Refused) else None
     return Evidence(
         phase=run.phase,
         error_name=_error_name(run),
         detail=_detail(run),
         timed_out=isinstance(error, TimeoutError),
-        hung_up=trace.endpoint_closed is not None,
-        connack_code=refused.connack_code if refused else None,
+        hung_up=trace.endpoint_closed is not None or run.answer.close_code is not None,
+        certificate=run.look.failure,
+        http_status=_http_status(run),
+        connack_code=(refused.connack_code if refused else None) or run.answer.connack_code or None,
     )
+
+
+def _http_status(run: _Run) -> int | None:
+    upgraded = run.phase in {Phase.CONNACK, Phase.DISCONNECT}
+    return _SWITCHING_PROTOCOLS if upgraded else run.answer.http_status
 
 
 def _error_name(run: _Run) -> str | None:
@@ -169,18 +255,21 @@ def _error_name(run: _Run) -> str | None:
 
 
 def _detail(run: _Run) -> str | None:
-    if run.trace.error is not None:
-        return str(run.trace.error)
+    """Return the most telling words about a failure."""
+    trace, answer = run.trace, run.answer
+    if trace.error is not None:
+        return str(trace.error)
+    if run.phase is Phase.TLS and run.look.reason:
+        return run.look.reason
     if isinstance(run.error, Refused) and run.error.reason_string:
-        return run.error.reason_string
-    if run.trace.alert is not None:
-        return f"TLS alert {run.trace.alert}"
-    if run.trace.endpoint_closed is not None:
-        return f"the endpoint {_CLOSED[run.trace.endpoint_closed]} the connection"
-    return None
-
-
-_CLOSED = {"closed": "closed", "reset": "reset"}
+        return clean(run.error.reason_string, run.how.secrets if run.how else ())
+    if answer.words:
+        return answer.words
+    if answer.close_code is not None:
+        return f"the endpoint closed the WebSocket with code {answer.close_code}"
+    if trace.alert is not None:
+        return f"the endpoint sent TLS alert {trace.alert}"
+    return _CLOSED.get(trace.endpoint_closed or "")
 
 
 def _ms(start: float | None, end: float | None) -> float | None:

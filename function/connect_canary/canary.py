@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 
 from connect_canary import metrics
 from connect_canary.attempt import attempt, not_started
+from connect_canary.certificate import Looks
 from connect_canary.failures import AUTHENTICATION_FAILURES
 from connect_canary.logs import log_outcome
 from connect_canary.outcome import Outcome
@@ -59,26 +60,29 @@ def _answer(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
 
 
 async def _connect_all(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
-    free = asyncio.Semaphore(plan.max_concurrent_connects)
+    free, looks = asyncio.Semaphore(plan.max_concurrent_connects), Looks()
 
     async def connect_one(planned: Planned) -> Outcome:
         async with free:
-            outcome = await _connect_one(planned, until)
+            outcome = await _connect_one(planned, until, looks)
         report(outcome)
         return outcome
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(connect_one(planned)) for planned in plan.planned]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(connect_one(planned)) for planned in plan.planned]
+    finally:
+        looks.end()
     return [task.result() for task in tasks]
 
 
-async def _connect_one(planned: Planned, until: float) -> Outcome:
+async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
     """Return the outcome of one target; a rotated secret is fetched anew and tried once more in the time that is left."""
     target = planned.target
     ends = min(until, time.monotonic() + target.timeout_seconds)
     if ends - time.monotonic() < _LEAST_S:
         return not_started(target)
-    outcome = await attempt(target, seconds=ends - time.monotonic(), proxy=planned.proxy)
+    outcome = await attempt(target, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
     if outcome.failure not in AUTHENTICATION_FAILURES or target.expect is Expect.REFUSE or not planned.has_references:
         return outcome
     try:
@@ -87,5 +91,5 @@ async def _connect_one(planned: Planned, until: float) -> Outcome:
         return outcome
     if fresh == target or ends - time.monotonic() < _LEAST_S:
         return outcome
-    again = await attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy)
+    again = await attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
     return replace(again, secrets_refreshed=True, elapsed_ms=outcome.elapsed_ms + again.elapsed_ms)

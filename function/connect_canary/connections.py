@@ -1,18 +1,23 @@
-"""The SDK's clients: one builder per MQTT version, one way to authenticate per mode, in two tables. Alone imports awsiot."""
+"""The SDK's clients: one per MQTT version, one way to authenticate per mode. Alone makes MQTT clients.
+
+They are made with the arguments of awsiotsdk's builders, but share a TLS context, which the builders make for each client.
+"""
 
 import asyncio
 import contextlib
+import functools
 import hashlib
+import importlib.metadata
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import quote, unquote
 
-from awscrt import mqtt5
+from awscrt import mqtt, mqtt5
 from awscrt.auth import (
     AwsCredentialsProvider,
     AwsSignatureType,
@@ -20,11 +25,11 @@ from awscrt.auth import (
     AwsSigningConfig,
     aws_sign_request,
 )
+from awscrt.aws_iot_metrics import AWSIoTMetrics, IoTMetricsMetadata
 from awscrt.crypto import RSA, RSASignatureAlgorithm
 from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpProxyOptions, HttpRequest
-from awscrt.io import ClientTlsContext, TlsContextOptions
-from awsiot import mqtt5_client_builder, mqtt_connection_builder
+from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
 
 from connect_canary.settings import AuthMode, MqttVersion, Placement, Secret
 from connect_canary.targets import Target, password_bytes
@@ -32,6 +37,8 @@ from connect_canary.targets import Target, password_bytes
 SIGNING_SERVICE = "iotdevicegateway"  # AWS IoT developer guide, "MQTT over WebSockets"
 _KEEP_ALIVE_S = 1200
 _NEVER_MS = 3_600_000
+_ALPN_PORT = 443
+_AWS_IOT_CORE_DEFAULTS = mqtt5.ExtendedValidationAndFlowControlOptions.AWS_IOT_CORE_DEFAULTS
 _SAFE_IN_USERNAME = "@:/,-._~"
 
 Sign = Callable[[HttpRequest], "Future[object]"]
@@ -67,8 +74,9 @@ class Handshake:
 
     sign: Sign
     username: str | None = None
-    password: bytes | None = None
+    password: bytes | None = field(default=None, repr=False)
     sdk_metrics: bool = True
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def credentials_provider(target: Target) -> AwsCredentialsProvider | None:
@@ -85,10 +93,15 @@ def credentials_provider(target: Target) -> AwsCredentialsProvider | None:
     return None
 
 
-def handshake(target: Target, provider: AwsCredentialsProvider | None) -> Handshake:
-    """Return how `target` authenticates; `provider` is needed in the SigV4 modes."""
+async def handshake(target: Target) -> Handshake:
+    """Return how `target` authenticates; raise AwsCrtError when the credential chain finds nothing."""
+    provider = credentials_provider(target)
     if provider is not None:
-        return Handshake(sign=_sigv4(target.signing_region, provider))
+        found = await asyncio.wrap_future(provider.get_credentials())
+        secrets = (found.access_key_id, found.secret_access_key, found.session_token)
+        return Handshake(
+            sign=_sigv4(target.signing_region, provider), secrets=tuple(secret for secret in secrets if secret)
+        )
     fields = _authorizer_fields(target)
     password = password_bytes(target.authorizer_password)
     username = quote(_once(target.authorizer_username), safe=_SAFE_IN_USERNAME)
@@ -100,7 +113,13 @@ def handshake(target: Target, provider: AwsCredentialsProvider | None) -> Handsh
         case Placement.USERNAME:
             sign = _unchanged
             username = f"{username}?{_query(fields)}" if fields else username
-    return Handshake(sign=sign, username=username or None, password=password, sdk_metrics=False)
+    return Handshake(
+        sign=sign,
+        username=username or None,
+        password=password,
+        sdk_metrics=False,
+        secrets=_authorizer_secrets(target, fields, password),
+    )
 
 
 def open_connection(
@@ -120,9 +139,7 @@ def check(target: Target) -> list[tuple[str, str]]:
             problems.append(("authorizer_signing_key", "is '***'; allowed: an RSA private key in PEM without passphrase"))
     if target.ca_file:
         try:
-            options = TlsContextOptions()
-            options.override_default_trust_store(trust_store(target))
-            ClientTlsContext(options)
+            tls_context(trust_store(target), target.port)
         except OSError as error:
             problems.append(("ca_file", f"is {_shown_ca(target)}, which cannot be read: {error.strerror}"))
         except (ValueError, AwsCrtError):
@@ -184,6 +201,16 @@ def _authorizer_fields(target: Target) -> dict[str, str]:
     return fields
 
 
+def _authorizer_secrets(target: Target, fields: Mapping[str, str], password: bytes | None) -> tuple[str, ...]:
+    """Return what no answer of the endpoint may be quoted with."""
+    secrets = [value for name, value in fields.items() if name != _NAME]
+    if password:
+        secrets += [password.decode("utf-8", "replace"), b64encode(password).decode()]
+    if target.authorizer_signing_key is not None:
+        secrets.append(target.authorizer_signing_key.reveal())
+    return tuple(secrets)
+
+
 def sign_token(key: Secret, token: str) -> str:
     """Return the token's signature, SHA256withRSA (PKCS#1 v1.5), base64 (AWS IoT developer guide, custom-auth)."""
     rsa = RSA.new_private_key_from_pem_data(key.reveal())
@@ -227,31 +254,39 @@ def _unchanged(_request: HttpRequest) -> "Future[object]":
 # -- the SDK's two clients -----------------------------------------------------------------------------------------
 
 
-def _common(
-    target: Target, client_id: str, how: Handshake, tunnel: tuple[str, int], deadline_ms: int
-) -> dict[str, Any]:
-    """Return the builder arguments that both MQTT versions share."""
+def _transform(sign: Sign) -> Callable[..., None]:
+    """Return the SDK's callback that changes the upgrade request before it is sent."""
 
     def transform(transform_args: Any, **_: Any) -> None:  # noqa: ANN401 - the SDK gives no type
         try:
-            signed = how.sign(transform_args.http_request)
+            signed = sign(transform_args.http_request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the SDK must hear of it or the client hangs
             transform_args.set_done(error)
         else:
             signed.add_done_callback(lambda done: transform_args.set_done(done.exception()))
 
-    return {
-        "websocket_handshake_transform": transform,
-        "endpoint": target.host,
-        "port": target.port,
-        "client_id": client_id,
-        "username": how.username,
-        "password": how.password,
-        "ca_bytes": trust_store(target),
-        "http_proxy_options": HttpProxyOptions(*tunnel),
-        "enable_metrics_collection": how.sdk_metrics,
-        "ping_timeout_ms": deadline_ms,
-    }
+    return transform
+
+
+@functools.lru_cache(maxsize=8)
+def tls_context(trust: bytes | None, port: int) -> ClientTlsContext:
+    """Return the SDK's TLS context; raise AwsCrtError or ValueError when it cannot use `trust`.
+
+    One is made for all attempts that trust the same: reading the system's bundle takes 16 ms (measured).
+    """
+    options = TlsContextOptions()
+    if trust is not None:
+        options.override_default_trust_store(trust)
+    if port == _ALPN_PORT and is_alpn_available():
+        options.alpn_list = ["http/1.1"]
+    return ClientTlsContext(options)
+
+
+@functools.cache
+def _sdk_metrics() -> AWSIoTMetrics:
+    """Return what the SDK's builders tell AWS IoT about themselves in the user name."""
+    entries = {"IoTSDKVersion": importlib.metadata.version("awsiotsdk"), "IoTSDKMetricsVersion": "1"}
+    return AWSIoTMetrics(metadata_entries=[IoTMetricsMetadata(key=key, value=value) for key, value in entries.items()])
 
 
 class _Settled:
@@ -302,16 +337,31 @@ class _Mqtt5Connection:
             code, said = (int(packet.reason_code), packet.reason_string) if packet else (None, None)
             verdict.settle(Refused(data.exception, connack_code=code, reason_string=said))
 
-        self._client = mqtt5_client_builder.websockets_with_custom_handshake(
-            **_common(target, client_id, how, tunnel, deadline_ms),
-            keep_alive_interval_sec=_KEEP_ALIVE_S,
-            connack_timeout_ms=deadline_ms,
-            min_reconnect_delay_ms=_NEVER_MS,
-            max_reconnect_delay_ms=_NEVER_MS,
-            on_lifecycle_connection_success=lambda _: verdict.settle(),
-            on_lifecycle_connection_failure=failed,
-            on_lifecycle_disconnection=lambda data: lost.note(data.exception),
-            on_lifecycle_stopped=lambda _: stopped.settle(),
+        self._client = mqtt5.Client(
+            mqtt5.ClientOptions(
+                host_name=target.host,
+                port=target.port,
+                tls_ctx=tls_context(trust_store(target), target.port),
+                http_proxy_options=HttpProxyOptions(*tunnel),
+                websocket_handshake_transform=_transform(how.sign),
+                connect_options=mqtt5.ConnectPacket(
+                    client_id=client_id,
+                    keep_alive_interval_sec=_KEEP_ALIVE_S,
+                    username=how.username,
+                    password=how.password,
+                ),
+                disable_metrics=not how.sdk_metrics,
+                metrics=_sdk_metrics() if how.sdk_metrics else None,
+                extended_validation_and_flow_control_options=_AWS_IOT_CORE_DEFAULTS,
+                ping_timeout_ms=deadline_ms,
+                connack_timeout_ms=deadline_ms,
+                min_reconnect_delay_ms=_NEVER_MS,
+                max_reconnect_delay_ms=_NEVER_MS,
+                on_lifecycle_event_connection_success_fn=lambda _: verdict.settle(),
+                on_lifecycle_event_connection_failure_fn=failed,
+                on_lifecycle_event_disconnection_fn=lambda data: lost.note(data.exception),
+                on_lifecycle_event_stopped_fn=lambda _: stopped.settle(),
+            )
         )
 
     async def connect(self) -> float:
@@ -337,10 +387,21 @@ class _Mqtt311Connection:
     ) -> None:
         self._verdict, self._closed, lost = _Settled(), _Settled(), _Lost()
         self._lost = lost
-        self._connection = mqtt_connection_builder.websockets_with_custom_handshake(
-            **_common(target, client_id, how, tunnel, deadline_ms),
-            keep_alive_secs=_KEEP_ALIVE_S,
+        self._connection = mqtt.Connection(
+            client=mqtt.Client(tls_ctx=tls_context(trust_store(target), target.port)),
+            host_name=target.host,
+            port=target.port,
+            client_id=client_id,
             clean_session=True,
+            use_websockets=True,
+            proxy_options=HttpProxyOptions(*tunnel),
+            websocket_handshake_transform=_transform(how.sign),
+            username=how.username,
+            password=how.password,
+            disable_metrics=not how.sdk_metrics,
+            metrics=_sdk_metrics() if how.sdk_metrics else None,
+            keep_alive_secs=_KEEP_ALIVE_S,
+            ping_timeout_ms=deadline_ms,
             reconnect_min_timeout_secs=_NEVER_MS // 1000,
             reconnect_max_timeout_secs=_NEVER_MS // 1000,
             on_connection_interrupted=lambda error, **_: lost.note(error),

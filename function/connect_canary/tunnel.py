@@ -18,6 +18,8 @@ from typing import cast
 from connect_canary.failures import Phase
 from connect_canary.threads import in_thread
 
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
 LOOPBACK = "127.0.0.1"
 _HEAD_LIMIT = 16384
 _HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
@@ -27,8 +29,6 @@ _RECORD_HEADER = 5
 _LONGEST_FINISHED = 69
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class TunnelError(Exception):
@@ -56,7 +56,7 @@ class Trace:
     began: dict[Phase, float] = field(default_factory=dict)
     phase: Phase | None = None
     error: TunnelError | None = None
-    address: tuple[str, int] | None = None
+    address: AddressInfo | None = None
     endpoint_closed: str | None = None
     alert: int | None = None
 
@@ -81,7 +81,7 @@ class Tunnel:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._serving: asyncio.Task[None] | None = None
         self._sides: tuple[_Side, ...] = ()
-        self._carrying = asyncio.get_running_loop().create_future()
+        self._carrying: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def open(self) -> int:
         """Listen on a loopback port of the system's choice and return it."""
@@ -91,15 +91,24 @@ class Tunnel:
         self._serving = asyncio.create_task(self._serve())
         return cast("int", self._listener.getsockname()[1])
 
-    async def carrying(self) -> None:
-        """Return once the endpoint is dialled and its bytes are carried; wait for ever if it cannot be."""
-        await asyncio.shield(self._carrying)
+    async def carrying(self) -> bool:
+        """Wait until the endpoint is dialled; return False when it cannot be, or when the tunnel is cut before."""
+        return await asyncio.shield(self._carrying)
+
+    async def dial_again(self) -> socket.socket:
+        """Return another socket to the address that the tunnel leads to; raise TunnelError, OSError."""
+        address = cast("AddressInfo", self.trace.address)
+        again = await _connect_one(address)
+        if self._proxy is not None:
+            await ask_proxy(again, self._proxy, f"{self._host}:{self._port}")
+        return again
 
     def cut(self) -> None:
         """Close everything now; safe at any time, any number of times."""
         if self._serving is not None:
             self._serving.cancel()
         self._listener.close()
+        self._settle(carrying=False)
         for side in self._sides:
             side.abort()
 
@@ -113,6 +122,7 @@ class Tunnel:
                 dialled = await self._dial()
             except TunnelError as error:
                 self.trace.error = error
+                self._settle(carrying=False)
                 await asyncio.get_running_loop().sock_sendall(accepted, _BAD_GATEWAY)
                 return
             unused.pop_all()
@@ -124,7 +134,7 @@ class Tunnel:
         addresses = await resolve(*(self._proxy.host, self._proxy.port) if self._proxy else (self._host, self._port))
         self.trace.enter(Phase.TCP)
         dialled = await connect(addresses)
-        self.trace.address = dialled.getpeername()[:2]
+        self.trace.address = (dialled.family, dialled.type, dialled.proto, "", dialled.getpeername())
         if self._proxy is not None:
             await ask_proxy(dialled, self._proxy, f"{self._host}:{self._port}")
         return dialled
@@ -141,7 +151,11 @@ class Tunnel:
         await loop.connect_accepted_socket(lambda: outer, dialled)
         await loop.connect_accepted_socket(lambda: inner, accepted)
         inner.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._carrying.set_result(None)
+        self._settle(carrying=True)
+
+    def _settle(self, *, carrying: bool) -> None:
+        if not self._carrying.done():
+            self._carrying.set_result(carrying)
 
     def _endpoint_closed(self, error: Exception | None) -> None:
         self.trace.endpoint_closed = "reset" if isinstance(error, ConnectionResetError) else "closed"

@@ -1,0 +1,221 @@
+"""The endpoint's certificate, read beside the attempt: same address, same name, same trust store as the SDK's."""
+
+import asyncio
+import contextlib
+import functools
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connect_canary.failures import Failure
+from connect_canary.threads import in_thread
+from connect_canary.tunnel import TunnelError
+
+_SECONDS_A_DAY = 86400
+
+# OpenSSL's verification results (x509_vfy.h) that mean that no client with this trust store can accept the certificate.
+_PROOFS = {
+    9: Failure.CERTIFICATE_EXPIRED,  # not yet valid: its time is not now either
+    10: Failure.CERTIFICATE_EXPIRED,
+    18: Failure.CERTIFICATE_UNTRUSTED,
+    19: Failure.CERTIFICATE_UNTRUSTED,
+    20: Failure.CERTIFICATE_UNTRUSTED,
+    21: Failure.CERTIFICATE_UNTRUSTED,
+    62: Failure.CERTIFICATE_NAME_MISMATCH,
+    64: Failure.CERTIFICATE_NAME_MISMATCH,
+}
+_COMMON_NAME = bytes.fromhex("0603550403")  # the DER of object identifier 2.5.4.3
+_UTC_TIME = 0x17
+
+Dial = Callable[[], Awaitable[socket.socket]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What the endpoint showed; names are common names."""
+
+    tls_version: str
+    cipher: str
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def days_left(self) -> float:
+        """Days until it expires; negative when it has."""
+        return (self.not_after.timestamp() - time.time()) / _SECONDS_A_DAY
+
+    def as_dict(self) -> dict[str, str]:
+        """Return it for people and log queries."""
+        return {
+            "tls_version": self.tls_version,
+            "cipher": self.cipher,
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "not_before": self.not_before.isoformat(),
+            "not_after": self.not_after.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a handshake of our own came to; `failure` is set when no client with this trust store can do better."""
+
+    certificate: Certificate | None = None
+    failure: Failure | None = None
+    reason: str | None = None
+
+
+class Looks:
+    """The looks of one run: attempts that would see the same certificate share one."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._tasks: dict[object, asyncio.Task[Look]] = {}
+
+    def start(self, dial: Dial, *, host: str, trust: bytes | None, seen_from: object, seconds: float) -> asyncio.Task[Look]:
+        """Return the look at `host` by way of `dial`; `seen_from` tells one way from another."""
+        key = (host, trust, seen_from)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(look(dial, host, trust, seconds))
+        return self._tasks[key]
+
+    def end(self) -> None:
+        """Stop looking."""
+        for task in self._tasks.values():
+            task.cancel()
+
+
+async def look(dial: Dial, host: str, trust: bytes | None, seconds: float) -> Look:
+    """Return what the endpoint shows when it is asked the way the SDK asks; nothing if it does not get that far."""
+    try:
+        return Look(certificate=await _handshake(dial, host, _trusting(trust), seconds))
+    except ssl.SSLCertVerificationError as error:
+        failure = _PROOFS.get(error.verify_code)
+        said = error.verify_message
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, TimeoutError):
+        return Look()
+    except ssl.SSLError as error:
+        return Look(failure=Failure.TLS_FAILED, reason=f"TLS: {(error.reason or 'handshake failed').lower().replace('_', ' ')}")
+    except (TunnelError, OSError, ValueError):
+        return Look()
+    try:
+        shown = await _handshake(dial, host, _trusting_anyone(), seconds)
+    except (TunnelError, OSError, ValueError):
+        return Look(failure=failure, reason=said)
+    return Look(certificate=shown, failure=failure, reason=_reason(failure, host, shown, said))
+
+
+async def _handshake(dial: Dial, host: str, context: ssl.SSLContext, seconds: float) -> Certificate:
+    dialled = await dial()
+    try:
+        dialled.settimeout(seconds)
+        secured = context.wrap_socket(dialled, server_hostname=host, do_handshake_on_connect=False)
+    except BaseException:
+        dialled.close()
+        raise
+
+    def shake_hands() -> Certificate:
+        with secured:
+            secured.do_handshake()
+            return _read(secured)
+
+    try:
+        # OpenSSL works outside the interpreter's lock there, so the event loop goes on carrying the SDK's bytes.
+        return await in_thread(shake_hands)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            secured.shutdown(socket.SHUT_RDWR)
+        raise
+
+
+def _read(secured: ssl.SSLSocket) -> Certificate:
+    cipher = secured.cipher()
+    not_before, not_after, issuer, subject = read_der(secured.getpeercert(binary_form=True) or b"")
+    return Certificate(
+        tls_version=secured.version() or "",
+        cipher=cipher[0] if cipher else "",
+        subject=subject,
+        issuer=issuer,
+        not_before=not_before,
+        not_after=not_after,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _trusting(trust: bytes | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=None if trust is None else trust.decode())
+    # The SDK's TLS is not strict (RFC 5280 in full, Python 3.13's default): what it accepts must pass here too.
+    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
+    return context
+
+
+@functools.lru_cache(maxsize=1)
+def _trusting_anyone() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _reason(failure: Failure | None, host: str, shown: Certificate, openssl_says: str) -> str:
+    if failure is Failure.CERTIFICATE_EXPIRED and shown.days_left > 0:
+        return f"the certificate of {host} is not valid before {shown.not_before:%Y-%m-%d %H:%M} UTC"
+    if failure is Failure.CERTIFICATE_EXPIRED:
+        return f"the certificate of {host} expired on {shown.not_after:%Y-%m-%d %H:%M} UTC"
+    if failure is Failure.CERTIFICATE_NAME_MISMATCH:
+        return f"the certificate is for {shown.subject or 'another name'}, not for {host}"
+    return f"the certificate of {host}, issued by {shown.issuer or 'nobody named'}: {openssl_says}"
+
+
+def read_der(der: bytes) -> tuple[datetime, datetime, str, str]:
+    """Return notBefore, notAfter, issuer and subject of a certificate (RFC 5280, section 4.1); raise ValueError.
+
+    Python's `ssl` reads them only from certificates that it has verified. Names are their last common name.
+    """
+    certificate = next(_elements(der))[1]
+    fields = list(_elements(next(_elements(certificate))[1]))
+    if fields and fields[0][0] == 0xA0:  # noqa: PLR2004 - [0] version, absent in X.509 v1
+        fields = fields[1:]
+    try:
+        _serial, _algorithm, (_, issuer), (_, validity), (_, subject) = fields[:5]
+        not_before, not_after = _elements(validity)
+    except ValueError as error:
+        raise ValueError("no X.509 certificate") from error
+    return _time(*not_before), _time(*not_after), _common_name(issuer), _common_name(subject)
+
+
+def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield tag and content of each DER element (X.690, section 8.1); raise ValueError when it is cut short."""
+    at = 0
+    while at < len(der):
+        tag, length, at = der[at], der[at + 1] if at + 1 < len(der) else 0, at + 2
+        if length & 0x80:
+            octets = length & 0x7F
+            length, at = int.from_bytes(der[at : at + octets]), at + octets
+        if at + length > len(der):
+            raise ValueError("no X.509 certificate")
+        yield tag, der[at : at + length]
+        at += length
+    if not der:
+        raise ValueError("no X.509 certificate")
+
+
+def _time(tag: int, text: bytes) -> datetime:
+    # RFC 5280, section 4.1.2.5: UTCTime has two digits of the year, 50 and above are of the last century.
+    digits = text.decode("ascii")
+    if tag == _UTC_TIME:
+        digits = ("19" if digits >= "50" else "20") + digits
+    return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _common_name(name: bytes) -> str:
+    at = name.rfind(_COMMON_NAME)
+    if at < 0:
+        return ""
+    _, text = next(_elements(name[at + len(_COMMON_NAME) :]))
+    return "".join(character for character in text.decode("utf-8", "replace") if character.isprintable())
