@@ -61,6 +61,7 @@ def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(state),
         "TMPDIR": str(state / "tmp"),
         "STATE_DIR": str(state),

@@ -24,11 +24,19 @@ _POLL_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A deployed stack: its outputs, and its physical ids by logical id."""
+    """A deployed stack: its outputs, and its resources' physical ids and types by logical id."""
 
     name: str
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
+    types: Mapping[str, str]
+
+    def only(self, resource_type: str) -> str:
+        """Return the physical id of the stack's one resource of a type."""
+        found = [self.resources[key] for key, kind in self.types.items() if kind == resource_type]
+        if len(found) != 1:
+            raise LocalAwsError(f"Stack {self.name} has {len(found)} resources of {resource_type}.")
+        return found[0]
 
 
 def zip_directory(directory: Path) -> bytes:
@@ -114,9 +122,10 @@ def describe(cloudformation: Any, name: str) -> Stack:
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    resources = {
-        summary["LogicalResourceId"]: summary["PhysicalResourceId"]
-        for page in pages
-        for summary in page["StackResourceSummaries"]
-    }
-    return Stack(name=name, outputs=outputs, resources=resources)
+    summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
+    return Stack(
+        name=name,
+        outputs=outputs,
+        resources={s["LogicalResourceId"]: s["PhysicalResourceId"] for s in summaries},
+        types={s["LogicalResourceId"]: s["ResourceType"] for s in summaries},
+    )

@@ -1,0 +1,151 @@
+"""Four targets, one for each way to authenticate, set up as a team would: nothing is made up."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from infra.local.aws import ACCOUNT_ID, REGION, LocalAws, create_user
+from infra.local.process import REPOSITORY
+
+AUTHORIZER_TEMPLATE: Final = REPOSITORY / "infra" / "authorizer" / "template.yaml"
+AUTHORIZER_STACK: Final = "sample-authorizer"
+MODES: Final = ("role", "static", "unsigned", "signed")
+
+_USERNAME: Final = "canary"
+_TOKEN_KEY_NAME: Final = "CanaryToken"  # noqa: S105 - the name of a field
+_RSA_BITS: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """An RSA key pair in PEM that signs an authorizer's tokens."""
+
+    private: str = field(repr=False)
+    public: str
+
+    @staticmethod
+    def new() -> SigningKey:
+        """Make a new key pair."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
+        private = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return SigningKey(private=private.decode(), public=public.decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Everything secret that the four targets need, freshly made; kept out of the repr."""
+
+    password: bytes = field(default_factory=lambda: secrets.token_bytes(24), repr=False)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    signing_key: SigningKey = field(default_factory=SigningKey.new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showcase:
+    """Four targets of one canary; what is secret is referred to, never held."""
+
+    canary: str
+    targets: tuple[Mapping[str, str], ...]
+
+    @property
+    def reference(self) -> str:
+        """What CANARY_TARGETS says to run these targets."""
+        return f"ssm:/iot-connect-canary/{self.canary}/targets"
+
+
+def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -> Showcase:
+    """Deploy the sample authorizer, store the secrets and the targets document, return both."""
+    made = credentials or Credentials()
+    authorizers = deploy_authorizer(aws, made)
+    static = _store_secret(aws, f"{canary}/static", _static_key(aws, canary))
+    custom = _store_secret(
+        aws,
+        f"{canary}/authorizer",
+        {
+            "password": "base64:" + base64.b64encode(made.password).decode(),
+            "token": made.token,
+            "signing_key": made.signing_key.private,
+        },
+    )
+    showcase = Showcase(canary=canary, targets=_targets(authorizers, static, custom))
+    store_targets(aws, showcase.reference, showcase.targets)
+    return showcase
+
+
+def deploy_authorizer(aws: LocalAws, credentials: Credentials) -> Mapping[str, str]:
+    """Deploy the sample authorizer with both ways in; return its stack's outputs."""
+    parameters = {
+        "Username": _USERNAME,
+        "PasswordSha256": hashlib.sha256(credentials.password).hexdigest(),
+        "TokenSha256": hashlib.sha256(credentials.token.encode()).hexdigest(),
+        "TokenKeyName": _TOKEN_KEY_NAME,
+        "TokenSigningPublicKey": credentials.signing_key.public,
+    }
+    return aws.deploy(AUTHORIZER_TEMPLATE, name=AUTHORIZER_STACK, parameters=parameters).outputs
+
+
+def _static_key(aws: LocalAws, canary: str) -> dict[str, str]:
+    resource = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"
+    statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": resource}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    key = create_user(aws.client("iam"), f"{canary}-static", policy)
+    return {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
+
+
+def _store_secret(aws: LocalAws, name: str, values: Mapping[str, str]) -> str:
+    """Store a JSON secret in the canary's own place and return the reference to it."""
+    full_name = f"iot-connect-canary/{name}"
+    aws.client("secretsmanager").create_secret(Name=full_name, SecretString=json.dumps(values))
+    return f"secretsmanager:{full_name}"
+
+
+def store_targets(aws: LocalAws, reference: str, targets: tuple[Mapping[str, Any], ...]) -> None:
+    """Write a targets document to the SSM parameter that a reference names."""
+    document = json.dumps({"targets": targets})
+    aws.client("ssm").put_parameter(
+        Name=reference.removeprefix("ssm:"), Value=document, Type="String", Overwrite=True
+    )
+
+
+def _targets(
+    authorizers: Mapping[str, str], static: str, custom: str
+) -> tuple[Mapping[str, str], ...]:
+    role = {"name": "role", "auth_mode": "sigv4"}
+    with_key = {
+        "name": "static",
+        "auth_mode": "sigv4-static",
+        "access_key_id": f"{static}#access_key_id",
+        "secret_access_key": f"{static}#secret_access_key",
+    }
+    unsigned = {
+        "name": "unsigned",
+        "auth_mode": "custom-unsigned",
+        "authorizer_name": authorizers["UnsignedAuthorizerName"],
+        "authorizer_username": _USERNAME,
+        "authorizer_password": f"{custom}#password",
+    }
+    signed = {
+        "name": "signed",
+        "auth_mode": "custom-signed",
+        "authorizer_name": authorizers["SignedAuthorizerName"],
+        "authorizer_token_key_name": _TOKEN_KEY_NAME,
+        "authorizer_token_value": f"{custom}#token",
+        "authorizer_signing_key": f"{custom}#signing_key",
+    }
+    return role, with_key, unsigned, signed
