@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 from awscrt import mqtt, mqtt5
 from awscrt.auth import (
+    AwsCredentials,
     AwsCredentialsProvider,
     AwsSignatureType,
     AwsSigningAlgorithm,
@@ -79,25 +80,10 @@ class Handshake:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def credentials_provider(target: Target) -> AwsCredentialsProvider | None:
-    """Return where the mode takes AWS credentials from; None for the custom authorizer modes."""
-    match target.auth_mode:
-        case AuthMode.SIGV4:
-            return AwsCredentialsProvider.new_default_chain()
-        case AuthMode.SIGV4_STATIC:
-            return AwsCredentialsProvider.new_static(
-                cast("Secret", target.access_key_id).reveal(),
-                cast("Secret", target.secret_access_key).reveal(),
-                target.session_token.reveal() if target.session_token else None,
-            )
-    return None
-
-
 async def handshake(target: Target) -> Handshake:
     """Return how `target` authenticates; raise AwsCrtError when the credential chain finds nothing."""
-    provider = credentials_provider(target)
-    if provider is not None:
-        found = await asyncio.wrap_future(provider.get_credentials())
+    if target.auth_mode in {AuthMode.SIGV4, AuthMode.SIGV4_STATIC}:
+        provider, found = await _credentials(target)
         secrets = (found.access_key_id, found.secret_access_key, found.session_token)
         return Handshake(
             sign=_sigv4(target.signing_region, provider), secrets=tuple(secret for secret in secrets if secret)
@@ -167,6 +153,33 @@ _HEADER_NAMES: Mapping[str, str] = {
     _NAME: "X-Amz-CustomAuthorizer-Name",
     _SIGNATURE: "X-Amz-CustomAuthorizer-Signature",
 }
+
+
+async def _credentials(target: Target) -> tuple[AwsCredentialsProvider, AwsCredentials]:
+    """Return the mode's provider and what it provides now; raise AwsCrtError."""
+    if target.auth_mode is AuthMode.SIGV4_STATIC:
+        provider = AwsCredentialsProvider.new_static(
+            cast("Secret", target.access_key_id).reveal(),
+            cast("Secret", target.secret_access_key).reveal(),
+            target.session_token.reveal() if target.session_token else None,
+        )
+    else:
+        provider = AwsCredentialsProvider.new_environment()
+    try:
+        return provider, await asyncio.wrap_future(provider.get_credentials())
+    except AwsCrtError:
+        if target.auth_mode is AuthMode.SIGV4_STATIC:
+            raise
+        return _default_chain(), await asyncio.wrap_future(_default_chain().get_credentials())
+
+
+@functools.cache
+def _default_chain() -> AwsCredentialsProvider:
+    """Return the SDK's default chain, which looks at the environment first and renews what expires.
+
+    Making one takes 15 ms (measured), which Lambda, whose credentials are in the environment, need not wait for.
+    """
+    return AwsCredentialsProvider.new_default_chain()
 
 
 def _sigv4(region: str, provider: AwsCredentialsProvider) -> Sign:

@@ -78,7 +78,8 @@ class Tunnel:
         """Lead to `host:port`, through `proxy` if there is one."""
         self.trace = Trace()
         self._host, self._port, self._proxy = host, port, proxy
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio sets TCP_NODELAY only where the protocol is named.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._serving: asyncio.Task[None] | None = None
         self._sides: tuple[_Side, ...] = ()
         self._carrying: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
