@@ -1,0 +1,115 @@
+"""The bare SDK, as its samples use it: cases on standard input, a JSON line for each when the time is over."""
+
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from awscrt import mqtt5
+from awscrt.auth import AwsCredentialsProvider
+from awsiot import mqtt5_client_builder, mqtt_connection_builder
+
+_APART_S = 0.03
+
+
+@dataclass(slots=True)
+class Result:
+    """What the SDK said of one case; None is nothing at all."""
+
+    id: str
+    version: str
+    said: str | None = None
+    after_ms: float | None = None
+    disconnect: str | None = None
+    disconnect_ms: float | None = None
+
+
+class _Case:
+    def __init__(self, case: dict[str, Any]) -> None:
+        self.result = Result(case["id"], case["version"])
+        self._began = time.perf_counter()
+        self._connected: float | None = None
+        self._arguments: dict[str, Any] = {
+            "endpoint": case["host"],
+            "port": case["port"],
+            "region": "eu-west-1",
+            "credentials_provider": AwsCredentialsProvider.new_static("AKIDEXAMPLE", "not-a-secret"),
+            "client_id": f"test-bare-{case['id']}-{case['version']}",
+            "ca_filepath": case["ca_file"],
+        }
+
+    def start(self) -> None:
+        """Connect, in the version of the case; keep the client for as long as the process lives."""
+        self._began = time.perf_counter()
+        (self._start_5 if self.result.version == "5" else self._start_311)()
+
+    def _settle(self, said: str) -> None:
+        if self.result.said is None:
+            self.result.said, self.result.after_ms = said, (time.perf_counter() - self._began) * 1000
+
+    def _connected_now(self) -> None:
+        self._settle("connected")
+        self._connected = time.perf_counter()
+
+    def _ended(self, said: str) -> None:
+        if self.result.disconnect is None and self._connected is not None:
+            self.result.disconnect = said
+            self.result.disconnect_ms = (time.perf_counter() - self._connected) * 1000
+
+    def _start_5(self) -> None:
+        def failed(data: mqtt5.LifecycleConnectFailureData) -> None:
+            code = f" ({int(data.connack_packet.reason_code)})" if data.connack_packet else ""
+            self._settle(f"{getattr(data.exception, 'name', data.exception)}{code}")
+            self._client.stop()
+
+        def connected(_data: mqtt5.LifecycleConnectSuccessData) -> None:
+            self._connected_now()
+            self._client.stop(mqtt5.DisconnectPacket())
+
+        self._client = mqtt5_client_builder.websockets_with_default_aws_signing(
+            **self._arguments,
+            on_lifecycle_connection_success=connected,
+            on_lifecycle_connection_failure=failed,
+            on_lifecycle_disconnection=lambda data: self._ended(str(getattr(data.exception, "name", data.exception))),
+            on_lifecycle_stopped=lambda _: self._ended("stopped"),
+        )
+        self._client.start()
+
+    def _start_311(self) -> None:
+        def done(future: Any) -> None:
+            error = future.exception()
+            if error is not None:
+                self._settle(str(getattr(error, "name", error)))
+                return
+            self._connected_now()
+            self._connection.disconnect().add_done_callback(lambda _: self._ended("disconnected"))
+
+        self._connection = mqtt_connection_builder.websockets_with_default_aws_signing(
+            **self._arguments,
+            clean_session=True,
+            on_connection_interrupted=lambda error, **_: self._ended(str(getattr(error, "name", error))),
+        )
+        self._connection.connect().add_done_callback(done)
+
+
+def main() -> None:
+    """Start every case a moment after the one before; print what the SDK has said after the given seconds."""
+    question = json.load(sys.stdin)
+    cases = [_Case(case) for case in question["cases"]]
+    for case in cases:
+        threading.Timer(0, partial(_Case.start, case)).start()
+        time.sleep(_APART_S)
+    time.sleep(question["seconds"])
+    for case in cases:
+        sys.stdout.write(json.dumps(asdict(case.result)) + "\n")
+    sys.stdout.flush()
+    # Clients that never stop would keep the interpreter from ending.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The faulty endpoint as a process of its own: `python -m tests.faulty.server [--host H] ID ...`.
+
+It prints one JSON line with the CA file and a port for each id, answers each line `report` on standard input with what
+its listeners have seen, and ends with its standard input. Ids are those of the situations, of the egress proxies and
+`fuzz-<layer>:<seed>`; `all` stands for every situation. The same id may be given more than once for more listeners.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from tests.faulty.egress import EGRESS
+from tests.faulty.fuzz import fuzz_behaviour, is_fuzz
+from tests.faulty.pki import Pki
+from tests.faulty.situations import BY_ID, SITUATIONS, Listener
+from tests.faulty.steps import Behaviour
+from tests.faulty.visit import GoneError, Ledger, Visit
+
+LOOPBACK = "127.0.0.1"
+_BACKLOG = 2048
+_FILLERS = 8
+
+
+class Endpoint:
+    """Listeners on loopback, one a situation; an async context manager that closes all of them."""
+
+    def __init__(self, directory: Path, host: str = LOOPBACK) -> None:
+        """Keep certificates in `directory` and listen on `host`."""
+        self.pki = Pki(directory)
+        self.ledgers: list[Ledger] = []
+        self._directory, self._host = directory, host
+        self._stack = contextlib.ExitStack()
+        self._servers: list[asyncio.Server] = []
+        self._visits: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Return itself, without listeners yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every listener and every connection."""
+        for server in self._servers:
+            server.close()
+        for visit in self._visits:
+            visit.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
+        # Transports close one turn of the loop after they are told to.
+        await asyncio.sleep(0)
+        self._stack.close()
+
+    async def listen(self, id_: str) -> int:
+        """Listen for one situation and return the port."""
+        self.ledgers.append(Ledger())
+        if id_ in BY_ID and BY_ID[id_].listener is Listener.FULL:
+            return self._listen_in_vain()
+        if id_ in BY_ID and BY_ID[id_].listener is Listener.CLOSED:
+            return self._bound().getsockname()[1]  # type: ignore[no-any-return]  # a port
+        return await self._serve(behaviour_of(id_), self.ledgers[-1])
+
+    async def _serve(self, behaviour: Behaviour, ledger: Ledger) -> int:
+        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            visit = Visit(reader, writer, ledger, self._directory)
+            task = asyncio.create_task(_play(behaviour, visit))
+            self._visits.add(task)
+            task.add_done_callback(self._visits.discard)
+
+        listener = self._bound()
+        self._servers.append(await asyncio.start_server(accepted, sock=listener, backlog=_BACKLOG))
+        return listener.getsockname()[1]  # type: ignore[no-any-return]  # a port
+
+    def _bound(self) -> socket.socket:
+        """Return a socket with a port of its own, on which nobody listens yet."""
+        bound = self._stack.enter_context(contextlib.closing(socket.socket()))
+        bound.bind((self._host, 0))
+        return bound
+
+    def _listen_in_vain(self) -> int:
+        """Return a port whose queue of new connections is full: the system drops every further SYN."""
+        listener = self._bound()
+        listener.listen(0)
+        for _ in range(_FILLERS):
+            filler = self._stack.enter_context(contextlib.closing(socket.socket()))
+            filler.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(listener.getsockname())
+        return listener.getsockname()[1]  # type: ignore[no-any-return]  # a port
+
+
+async def _play(behaviour: Behaviour, visit: Visit) -> None:
+    try:
+        with contextlib.suppress(GoneError):
+            await behaviour.play(visit)
+    finally:
+        visit.close()
+
+
+def behaviour_of(id_: str) -> Behaviour:
+    """Return what a listener does; raise KeyError for an unknown id."""
+    if is_fuzz(id_):
+        return fuzz_behaviour(id_)
+    return EGRESS[id_] if id_ in EGRESS else BY_ID[id_].behaviour
+
+
+async def _main(ids: Sequence[str], host: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="faulty-") as directory:
+        async with Endpoint(Path(directory), host) as endpoint:
+            ports = [(id_, await endpoint.listen(id_)) for id_ in ids]
+            _print({"ca_file": str(endpoint.pki.ca_file), "ports": ports})
+            while line := await asyncio.to_thread(sys.stdin.readline):
+                if line.strip() == "report":
+                    _print([ledger.as_dict() for ledger in endpoint.ledgers])
+
+
+def _print(document: object) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faulty.server", description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+    parser.add_argument("ids", nargs="+", help="situations, or all")
+    arguments = parser.parse_args()
+    ids = [id_ for given in arguments.ids for id_ in ([s.id for s in SITUATIONS] if given == "all" else [given])]
+    for id_ in ids:
+        try:
+            behaviour_of(id_)
+        except KeyError:
+            parser.error(f"{id_} is no situation; known: {', '.join([*BY_ID, *EGRESS])}")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_main(ids, arguments.host))
+
+
+if __name__ == "__main__":
+    main()

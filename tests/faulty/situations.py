@@ -1,0 +1,588 @@
+"""The table of situations: what the endpoint does, and what the canary must say of it; tests and docs share it."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from connect_canary.failures import CONNACK_MEANINGS, Failure, Phase
+from connect_canary.settings import MqttVersion
+from tests.faulty import steps, wire
+from tests.faulty.steps import Behaviour, then
+
+
+class When(StrEnum):
+    """How soon the canary must know."""
+
+    AT_ONCE = "at once"
+    DEADLINE = "deadline"
+
+
+class Listener(StrEnum):
+    """What stands at a situation's port."""
+
+    SERVING = "serving"
+    CLOSED = "closed"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the canary must say; a healthy outcome has no failure. `reason` is a part of the reason's text."""
+
+    phase: Phase | None = None
+    failure: Failure | None = None
+    when: When = When.AT_ONCE
+    reason: str = ""
+    http_status: int | None = None
+    connack_code: int | None = None
+    request_id: str | None = None
+    certificate: bool = False
+
+
+HEALTHY = Expected()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One way in which an endpoint behaves; `expected_311` only where MQTT 3.1.1 differs."""
+
+    id: str
+    title: str
+    expected: Expected
+    expected_311: Expected | None = None
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    listener: Listener = Listener.SERVING
+    host: str = "localhost"
+
+    def expects(self, version: MqttVersion) -> Expected:
+        """Return what the canary must say in one MQTT version."""
+        return self.expected_311 or self.expected if version is MqttVersion.V3_1_1 else self.expected
+
+
+def _tcp_and_dns() -> list[Situation]:
+    return [
+        Situation(
+            id="name-unknown",
+            title="the name does not resolve",
+            host="endpoint.invalid",
+            listener=Listener.CLOSED,
+            expected=Expected(phase=Phase.DNS, failure=Failure.DNS_FAILED, reason="does not resolve"),
+        ),
+        Situation(
+            id="port-closed",
+            title="nothing listens on the port",
+            listener=Listener.CLOSED,
+            expected=Expected(phase=Phase.TCP, failure=Failure.TCP_REFUSED, reason="refused"),
+        ),
+        Situation(
+            id="tcp-silent",
+            title="TCP never answers",
+            listener=Listener.FULL,
+            expected=Expected(phase=Phase.TCP, failure=Failure.TCP_TIMED_OUT, when=When.DEADLINE),
+        ),
+    ]
+
+
+_TLS_FAILED = Expected(phase=Phase.TLS, failure=Failure.TLS_FAILED)
+_TLS_TIMED_OUT = Expected(phase=Phase.TLS, failure=Failure.TLS_TIMED_OUT, when=When.DEADLINE)
+
+
+def _tls() -> list[Situation]:
+    failed: Mapping[str, tuple[str, Behaviour]] = {
+        "tcp-close": ("accepts and closes", Behaviour(accept=steps.close)),
+        "tcp-reset": ("accepts and resets", Behaviour(accept=steps.reset)),
+        "tls-close": ("closes after the ClientHello", Behaviour(accept=then(steps.hear, steps.close))),
+        "tls-reset": ("resets after the ClientHello", Behaviour(accept=then(steps.hear, steps.reset))),
+        "tls-close-midway": (
+            "closes in the middle of its first TLS flight",
+            Behaviour(handshake=then(steps.shake_hands(allow=100), steps.close)),
+        ),
+        "tls-http": (
+            "speaks plain HTTP instead of TLS, and keeps the connection",
+            Behaviour(accept=then(steps.hear, steps.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), steps.silence)),
+        ),
+        "tls-banner": (
+            "speaks first, and no TLS (an SSH server)",
+            Behaviour(accept=then(steps.say(b"SSH-2.0-OpenSSH_9.6\r\n"), steps.silence)),
+        ),
+        "tls-garbage": (
+            "answers the ClientHello with garbage",
+            Behaviour(accept=then(steps.hear, steps.say(bytes(range(7, 256))), steps.silence)),
+        ),
+        "tls-alert": ("answers the ClientHello with a TLS alert", Behaviour(accept=steps.alert(40))),
+        "tls-unrecognized-name": (
+            "does not know the name it is asked for (TLS alert 112)",
+            Behaviour(accept=steps.alert(112)),
+        ),
+        "tls-no-version": ("offers no TLS version that the client knows", Behaviour(accept=steps.alert(70))),
+        "tls-no-cipher": (
+            "offers no cipher that the client knows",
+            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, ciphers="ECDHE-ECDSA-AES256-CCM")),
+        ),
+        "tls-client-certificate-1.2": (
+            "demands a client certificate (TLS 1.2)",
+            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, wants_client_certificate=True)),
+        ),
+        "tls-client-certificate-1.3": (
+            "demands a client certificate (TLS 1.3)",
+            Behaviour(handshake=steps.shake_hands(wants_client_certificate=True)),
+        ),
+    }
+    bad_record = bytes([22, 3, 3, 0, 40]) + bytes(range(100, 140))
+    timed_out: Mapping[str, tuple[str, Behaviour]] = {
+        "tls-silent": ("accepts TCP and says nothing", Behaviour(accept=steps.silence)),
+        "tls-stops": (
+            "stops in the middle of its first TLS flight",
+            Behaviour(handshake=then(steps.shake_hands(allow=100), steps.silence)),
+        ),
+    }
+    return [
+        *(Situation(id=id_, title=title, behaviour=how, expected=_TLS_FAILED) for id_, (title, how) in failed.items()),
+        *(
+            Situation(id=id_, title=title, behaviour=how, expected=_TLS_TIMED_OUT)
+            for id_, (title, how) in timed_out.items()
+        ),
+        Situation(
+            id="tls-bad-record",
+            title="answers the ClientHello with a TLS record full of garbage",
+            behaviour=Behaviour(accept=then(steps.hear, steps.say(bad_record), steps.silence)),
+            expected=replace(_TLS_FAILED, when=When.DEADLINE),
+        ),
+    ]
+
+
+def _certificates() -> list[Situation]:
+    kinds: Mapping[str, tuple[str, Failure, str]] = {
+        "expired": ("an expired certificate", Failure.CERTIFICATE_EXPIRED, "expired"),
+        "not-yet-valid": ("a certificate that is not valid yet", Failure.CERTIFICATE_EXPIRED, "not"),
+        "untrusted": ("a certificate from an unknown authority", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "self-signed": ("a self-signed certificate", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "no-intermediate": ("a chain without its intermediate", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "wrong-purpose": ("a certificate that is for clients only", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "wrong-name": ("a certificate for another name", Failure.CERTIFICATE_NAME_MISMATCH, "elsewhere.invalid"),
+        "expired-elsewhere": ("an expired certificate for another name", Failure.CERTIFICATE_EXPIRED, "expired"),
+    }
+    return [
+        Situation(
+            id=f"certificate-{kind}",
+            title=title,
+            behaviour=Behaviour(handshake=steps.shake_hands(kind)),
+            expected=Expected(phase=Phase.TLS, failure=failure, reason=reason, certificate=True),
+        )
+        for kind, (title, failure, reason) in kinds.items()
+    ]
+
+
+_UPGRADE_FAILED = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_FAILED)
+_UPGRADE_TIMED_OUT = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_TIMED_OUT, when=When.DEADLINE)
+_STATUSES = {
+    200: "200 OK",
+    302: "302 Found",
+    400: "400 Bad Request",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    426: "426 Upgrade Required",
+    429: "429 Too Many Requests",
+    500: "500 Internal Server Error",
+    503: "503 Service Unavailable",
+}
+_FORBIDDEN = {401, 403}
+_MESSAGE = b'{"message":"the faulty endpoint says no","traceId":"5b1d7f0a"}'
+_BAD_BODY = b"bell \x07, escape \x1b[31mred\x1b[0m, nul \x00, new\r\nline, not UTF-8 \xff\xfe, "
+
+
+def _refused_status(status: int) -> Expected:
+    return Expected(
+        phase=Phase.UPGRADE,
+        failure=Failure.UPGRADE_FORBIDDEN if status in _FORBIDDEN else Failure.UPGRADE_REJECTED,
+        reason=f"HTTP {status}",
+        http_status=status,
+        request_id=steps.REQUEST_ID,
+    )
+
+
+def _refused_upgrades() -> list[Situation]:
+    location = {"Location": "https://localhost/elsewhere"}
+    plain = [
+        Situation(
+            id=f"http-{status}",
+            title=f"answers the upgrade with HTTP {status}",
+            behaviour=Behaviour(upgrade=steps.refuse(line, headers=location if status == 302 else None, body=_MESSAGE)),
+            expected=_refused_status(status),
+        )
+        for status, line in _STATUSES.items()
+    ]
+    return [
+        *plain,
+        Situation(
+            id="http-403-bad-body",
+            title="answers HTTP 403 with control characters and the client's own request in the body",
+            behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], body=_BAD_BODY, echo=True)),
+            expected=_refused_status(403),
+        ),
+        Situation(
+            id="http-403-huge-body",
+            title="answers HTTP 403 with a body of 300 kB",
+            behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], body=b"no " * 100_000)),
+            expected=_refused_status(403),
+        ),
+        Situation(
+            id="http-403-stalled-body",
+            title="answers HTTP 403 and never sends the body that it promises",
+            behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], headers={"content-length": "5000"}, body=b"no")),
+            expected=_UPGRADE_TIMED_OUT,
+        ),
+    ]
+
+
+def _upgrades() -> list[Situation]:
+    wrong = {"Sec-WebSocket-Accept": wire.accept_key("some other key")}
+    half = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso"
+    failed: Mapping[str, tuple[str, steps.Step]] = {
+        "upgrade-garbage": (
+            "answers the upgrade with garbage instead of HTTP",
+            then(steps.hear_request, steps.say(bytes(range(1, 256)) + b"\r\n\r\n"), steps.silence),
+        ),
+        "upgrade-header-flood": (
+            "answers with a header that never ends, as fast as it is read",
+            steps.endless_header(0.0),
+        ),
+        "upgrade-no-subprotocol": (
+            "switches protocols without naming mqtt",
+            steps.switch_protocols(leave_out="Sec-WebSocket-Protocol"),
+        ),
+        "upgrade-wrong-subprotocol": (
+            "switches to another subprotocol",
+            steps.switch_protocols(replace={"Sec-WebSocket-Protocol": "soap"}),
+        ),
+        "upgrade-wrong-accept": ("answers with a wrong accept key", steps.switch_protocols(replace=wrong)),
+        "upgrade-no-accept": (
+            "answers without an accept key",
+            steps.switch_protocols(leave_out="Sec-WebSocket-Accept"),
+        ),
+        "upgrade-no-upgrade-header": (
+            "answers 101 without an Upgrade header",
+            steps.switch_protocols(leave_out="Upgrade"),
+        ),
+        "upgrade-close": ("closes instead of answering the upgrade", then(steps.hear_request, steps.close)),
+        "upgrade-close-tls": (
+            "ends TLS in order instead of answering the upgrade",
+            then(steps.hear_request, steps.close_tls),
+        ),
+        "upgrade-reset": ("resets instead of answering the upgrade", then(steps.hear_request, steps.reset)),
+        "upgrade-close-midway": (
+            "closes in the middle of its answer to the upgrade",
+            then(steps.hear_request, steps.say(half), steps.close),
+        ),
+    }
+    timed_out: Mapping[str, tuple[str, steps.Step]] = {
+        "upgrade-silent": ("says nothing after the TLS handshake", steps.silence),
+        "upgrade-stops": (
+            "stops in the middle of its answer to the upgrade",
+            then(steps.hear_request, steps.say(half), steps.silence),
+        ),
+        "upgrade-header-drip": ("answers with a header that never ends, line by line", steps.endless_header(0.2)),
+    }
+    return [
+        *(
+            Situation(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_UPGRADE_FAILED)
+            for id_, (title, how) in failed.items()
+        ),
+        *(
+            Situation(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_UPGRADE_TIMED_OUT)
+            for id_, (title, how) in timed_out.items()
+        ),
+    ]
+
+
+_PAIRS = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135, 6: 139, 255: 255}
+
+
+def _refused_connect(code: int) -> Expected:
+    meaning, failure = CONNACK_MEANINGS.get(code, ("", Failure.CONNECT_REFUSED))
+    return Expected(phase=Phase.CONNACK, failure=failure, connack_code=code, reason=f"CONNACK {code} {meaning}".strip())
+
+
+def _codes() -> list[Situation]:
+    """Return a situation for each code of MQTT 3.1.1 with its cousin of 5, and for each other code of 5."""
+    pairs = [
+        Situation(
+            id=f"connack-{old}-{new}",
+            title=f"refuses CONNECT with code {old} (3.1.1) or {new} (5)",
+            behaviour=Behaviour(connack=steps.answer_connect(old, new)),
+            expected=_refused_connect(new),
+            expected_311=_refused_connect(old),
+        )
+        for old, new in _PAIRS.items()
+    ]
+    others = [code for code in CONNACK_MEANINGS if code >= 0x80 and code not in _PAIRS.values()]
+    return [
+        *pairs,
+        *(
+            Situation(
+                id=f"connack-{code}",
+                title=f"refuses CONNECT with code 5 (3.1.1) or {code} (5), with a reason string",
+                behaviour=Behaviour(connack=steps.answer_connect(5, code, said="the faulty endpoint says no")),
+                expected=_refused_connect(code),
+                expected_311=_refused_connect(5),
+            )
+            for code in others
+        ),
+    ]
+
+
+_HUNG_UP = Expected(phase=Phase.CONNACK, failure=Failure.CONNECTION_HUNG_UP)
+_SILENT = Expected(phase=Phase.CONNACK, failure=Failure.CONNACK_TIMED_OUT, when=When.DEADLINE)
+_VIOLATED = Expected(phase=Phase.CONNACK, failure=Failure.PROTOCOL_VIOLATED)
+
+_OVERSIZED, _SENT_OF_IT = 200_000_000, 4_000_000
+
+
+def _framed(make: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    return lambda level: wire.frame(make(level))
+
+
+def _oversized(level: int) -> bytes:
+    body = wire.connack(level)[2:4] + wire.variable(_OVERSIZED) + bytes(_SENT_OF_IT)
+    return wire.frame(wire.packet(wire.CONNACK, body, length=_OVERSIZED), length=_OVERSIZED)
+
+
+def _no_properties(level: int) -> bytes:
+    return wire.variable(0) if level == wire.MQTT_5 else b""
+
+
+def _other_level(level: int) -> int:
+    return wire.MQTT_311 if level == wire.MQTT_5 else wire.MQTT_5
+
+
+def _answers() -> list[Situation]:
+    ends: Mapping[str, tuple[str, Expected, steps.Step]] = {
+        "connack-silent": ("says nothing after CONNECT", _SILENT, steps.silence),
+        "connack-close": ("closes TCP after CONNECT", _HUNG_UP, steps.close),
+        "connack-close-tls": ("ends TLS in order after CONNECT", _HUNG_UP, steps.close_tls),
+        "connack-reset": ("resets TCP after CONNECT", _HUNG_UP, steps.reset),
+        "connack-websocket-close": (
+            "closes the WebSocket, then TCP, after CONNECT",
+            _HUNG_UP,
+            then(steps.close_frame(1008, "policy"), steps.close_tls),
+        ),
+        "connack-websocket-close-only": (
+            "closes the WebSocket after CONNECT and keeps TCP",
+            _HUNG_UP,
+            then(steps.close_frame(1000), steps.silence),
+        ),
+    }
+    return [
+        Situation(id=id_, title=title, expected=expected, behaviour=Behaviour(connack=then(steps.hear_connect, how)))
+        for id_, (title, expected, how) in ends.items()
+    ]
+
+
+# The verdict is the SDK's: it lets these pass, or waits on.
+_PASSES = {"websocket-masked", "websocket-reserved"}
+_PASSES_311 = {"mqtt-acknowledge-flags", "mqtt-other-version"}
+_IGNORED = {"websocket-text", "websocket-long-ping"}
+_IGNORED_311 = {"mqtt-pingresp-first"}
+
+
+def _violated(id_: str, passes: set[str], ignored: set[str]) -> Expected:
+    if id_ in passes:
+        return HEALTHY
+    return _SILENT if id_ in ignored else _VIOLATED
+
+
+def _violations() -> list[Situation]:
+    answers: Mapping[str, tuple[str, Callable[[int], bytes]]] = {
+        "mqtt-garbage": ("answers CONNECT with garbage in a frame", _framed(lambda _: bytes(range(240, 256)) * 4)),
+        "mqtt-flags": (
+            "sends a CONNACK with reserved header flags set",
+            _framed(lambda level: wire.packet(wire.CONNACK, wire.connack(level)[2:], flags=0x0F)),
+        ),
+        "mqtt-empty-connack": ("sends a CONNACK without a body", _framed(lambda _: wire.packet(wire.CONNACK))),
+        "mqtt-endless-length": (
+            "sends a CONNACK whose length has five bytes",
+            _framed(lambda _: bytes([wire.CONNACK << 4, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0, 0])),
+        ),
+        "mqtt-acknowledge-flags": (
+            "sends a CONNACK with reserved acknowledge flags set",
+            _framed(lambda level: wire.connack(level, flags=0xFE)),
+        ),
+        "mqtt-other-version": (
+            "sends the CONNACK of the other MQTT version",
+            _framed(lambda level: wire.connack(_other_level(level))),
+        ),
+        "mqtt-publish-first": (
+            "sends a PUBLISH instead of the CONNACK",
+            _framed(lambda level: wire.packet(wire.PUBLISH, wire.text("a/b") + _no_properties(level) + b"x")),
+        ),
+        "mqtt-pingresp-first": (
+            "sends a PINGRESP instead of the CONNACK",
+            _framed(lambda _: wire.packet(wire.PINGRESP)),
+        ),
+        "mqtt-suback-first": (
+            "sends a SUBACK instead of the CONNACK",
+            _framed(lambda level: wire.packet(wire.SUBACK, b"\0\1" + _no_properties(level) + b"\0")),
+        ),
+        "mqtt-disconnect-first": (
+            "sends a DISCONNECT instead of the CONNACK",
+            _framed(lambda level: wire.packet(wire.DISCONNECT, b"\x87\0" if level == wire.MQTT_5 else b"")),
+        ),
+        "mqtt-oversized": (
+            "sends a CONNACK of 200 MB",
+            _oversized,
+        ),
+        "websocket-masked": (
+            "masks its frames, which no server may",
+            lambda level: wire.frame(wire.connack(level), mask=b"\1\2\3\4"),
+        ),
+        "websocket-reserved": (
+            "sets reserved bits in its frames",
+            lambda level: wire.frame(wire.connack(level), reserved=0x7),
+        ),
+        "websocket-opcode": (
+            "uses an opcode that does not exist",
+            lambda level: wire.frame(wire.connack(level), opcode=0x3),
+        ),
+        "websocket-text": (
+            "sends the CONNACK in a text frame",
+            lambda level: wire.frame(wire.connack(level), opcode=wire.TEXT),
+        ),
+        "websocket-continuation-first": (
+            "begins with a continuation frame",
+            lambda level: wire.frame(wire.connack(level), opcode=wire.CONTINUATION),
+        ),
+        "websocket-long-ping": (
+            "sends a ping longer than a ping may be",
+            lambda _: wire.frame(b"p" * 500, opcode=wire.PING),
+        ),
+        "websocket-huge": (
+            "announces a frame of 2^63 bytes",
+            lambda level: wire.frame(wire.connack(level), length=1 << 63),
+        ),
+        "websocket-no-frame": ("sends garbage instead of a frame", lambda _: bytes(range(255, 127, -1))),
+    }
+    return [
+        Situation(
+            id=id_,
+            title=title,
+            expected=_violated(id_, _PASSES, _IGNORED),
+            expected_311=_violated(id_, _PASSES | _PASSES_311, _IGNORED | _IGNORED_311),
+            behaviour=Behaviour(connack=steps.answer_with(make)),
+        )
+        for id_, (title, make) in answers.items()
+    ]
+
+
+def _user_property(size: int) -> bytes:
+    return bytes([wire.USER_PROPERTY]) + wire.text("k") + wire.text("v" * size)
+
+
+def _fragmented(level: int) -> bytes:
+    whole = wire.connack(level)
+    first = wire.frame(whole[:1], fin=False)
+    middle = [wire.frame(whole[i : i + 1], opcode=wire.CONTINUATION, fin=False) for i in range(1, len(whole) - 1)]
+    return b"".join([first, *middle, wire.frame(whole[-1:], opcode=wire.CONTINUATION)])
+
+
+def _split(level: int) -> bytes:
+    return b"".join(wire.frame(bytes([byte])) for byte in wire.connack(level))
+
+
+def _ping_first(level: int) -> bytes:
+    return wire.frame(b"p", opcode=wire.PING) + wire.frame(wire.connack(level))
+
+
+def _healthy() -> list[Situation]:
+    slow = 0.4
+    answers: Mapping[str, tuple[str, Behaviour]] = {
+        "healthy": ("is healthy", Behaviour()),
+        "healthy-tls-1.2": (
+            "is healthy, with TLS 1.2",
+            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2)),
+        ),
+        "healthy-tls-1.1": (
+            "is healthy, with TLS 1.1 at most, which the SDK accepts",
+            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_1, ciphers="DEFAULT@SECLEVEL=0")),
+        ),
+        "healthy-other-curve": (
+            "is healthy, and asks for another curve (HelloRetryRequest)",
+            Behaviour(handshake=steps.shake_hands(curve="secp384r1")),
+        ),
+        "slow-tls": ("is slow in the TLS handshake", Behaviour(handshake=steps.shake_hands(pause_s=slow))),
+        "slow-upgrade": ("is slow to answer the upgrade", Behaviour(upgrade=steps.switch_protocols(pause_s=slow))),
+        "drip-upgrade": (
+            "answers the upgrade byte by byte",
+            Behaviour(upgrade=steps.switch_protocols(every_s=0.002)),
+        ),
+        "slow-connack": ("is slow to answer CONNECT", Behaviour(connack=steps.answer_connect(pause_s=slow))),
+        "drip-connack": ("sends the CONNACK byte by byte", Behaviour(connack=steps.drip_connack(0.02))),
+        "split-connack": (
+            "sends the CONNACK in a frame a byte",
+            Behaviour(connack=steps.answer_with(_split)),
+        ),
+        "fragmented-connack": (
+            "sends the CONNACK as one fragmented message",
+            Behaviour(connack=steps.answer_with(_fragmented)),
+        ),
+        "ping-before-connack": (
+            "sends a WebSocket ping before the CONNACK",
+            Behaviour(connack=steps.answer_with(_ping_first)),
+        ),
+        "large-connack": (
+            "sends a CONNACK of 120 kB (user properties; MQTT 5)",
+            Behaviour(
+                connack=steps.answer_with(
+                    lambda level: wire.frame(wire.connack(level, properties=_user_property(60_000) * 2))
+                )
+            ),
+        ),
+        "slow-disconnect": (
+            "is slow to close after DISCONNECT",
+            Behaviour(disconnect=then(steps.pause(slow), steps.part_in_order)),
+        ),
+        "slow-everywhere": (
+            "is slow in every phase",
+            Behaviour(
+                handshake=steps.shake_hands(pause_s=slow / 2),
+                upgrade=steps.switch_protocols(pause_s=slow / 2),
+                connack=steps.answer_connect(pause_s=slow / 2),
+                disconnect=then(steps.pause(slow / 2), steps.part_in_order),
+            ),
+        ),
+        "disconnect-hangs": (
+            "takes the DISCONNECT and keeps the connection",
+            Behaviour(disconnect=steps.never_part),
+        ),
+    }
+    return [Situation(id=id_, title=title, behaviour=how, expected=HEALTHY) for id_, (title, how) in answers.items()]
+
+
+def _lost() -> list[Situation]:
+    lost = Expected(phase=Phase.DISCONNECT, failure=Failure.DISCONNECT_FAILED)
+    ends = {"close": steps.close, "close-tls": steps.close_tls, "reset": steps.reset}
+    return [
+        Situation(
+            id=f"lost-{name}",
+            title=f"accepts CONNECT and is gone before DISCONNECT ({name.replace('-', ' ')})",
+            behaviour=Behaviour(disconnect=end),
+            expected=lost,
+        )
+        for name, end in ends.items()
+    ]
+
+
+SITUATIONS: tuple[Situation, ...] = (
+    *_tcp_and_dns(),
+    *_tls(),
+    *_certificates(),
+    *_refused_upgrades(),
+    *_upgrades(),
+    *_codes(),
+    *_answers(),
+    *_violations(),
+    *_lost(),
+    *_healthy(),
+)
+BY_ID: Mapping[str, Situation] = {situation.id: situation for situation in SITUATIONS}

@@ -1,0 +1,282 @@
+"""What a listener does at each phase of a visit: healthy steps, slow ones, and the ways to fail.
+
+A step is a coroutine function of the visit; it tells whether the visit goes on to the next phase.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from tests.faulty import wire
+from tests.faulty.visit import Visit, tls_context
+
+Step = Callable[[Visit], Awaitable[bool]]
+REQUEST_ID = "5b1d7f0a-3c62-4e0e-9c3a-8f0d2a5f6b11"
+ERROR_TYPE = "ForbiddenException"
+_VERY_LONG_S = 60.0
+
+
+async def go_on(_visit: Visit) -> bool:
+    """Do nothing, and go on."""
+    return True
+
+
+# -- ends that fit any phase ---------------------------------------------------------------------------------------
+
+
+async def silence(visit: Visit) -> bool:
+    """Answer nothing, keep the connection."""
+    await visit.say_nothing()
+    return False
+
+
+async def close(visit: Visit) -> bool:
+    """End TCP (FIN)."""
+    visit.close()
+    return False
+
+
+async def close_tls(visit: Visit) -> bool:
+    """End TLS in order, then TCP."""
+    await visit.close_tls()
+    return False
+
+
+async def reset(visit: Visit) -> bool:
+    """End TCP rudely (RST)."""
+    visit.reset()
+    return False
+
+
+def then(*steps: Step) -> Step:
+    """Return one step that takes several, as long as they go on."""
+
+    async def each(visit: Visit) -> bool:
+        for step in steps:
+            if not await step(visit):
+                return False
+        return True
+
+    return each
+
+
+def pause(seconds: float) -> Step:
+    """Return a step that only takes time."""
+
+    async def wait(_visit: Visit) -> bool:
+        await asyncio.sleep(seconds)
+        return True
+
+    return wait
+
+
+def say(data: bytes) -> Step:
+    """Return a step that sends `data`, inside TLS once there is any."""
+
+    async def send(visit: Visit) -> bool:
+        await visit.send(data)
+        return True
+
+    return send
+
+
+async def hear(visit: Visit) -> bool:
+    """Wait for anything from the client."""
+    await visit.receive()
+    return True
+
+
+# -- TLS -----------------------------------------------------------------------------------------------------------
+
+
+def shake_hands(  # noqa: PLR0913 - each is one way in which servers differ
+    kind: str = "good",
+    *,
+    ciphers: str = "",
+    curve: str = "",
+    newest: ssl.TLSVersion | None = None,
+    wants_client_certificate: bool = False,
+    allow: int | None = None,
+    pause_s: float = 0.0,
+) -> Step:
+    """Return a handshake with one kind of certificate, stopped after `allow` bytes of the server's first flight."""
+
+    async def handshake(visit: Visit) -> bool:
+        context = tls_context(
+            visit.directory / f"{kind}.pem",
+            ciphers=ciphers,
+            curve=curve,
+            newest=int(newest or 0),
+            client_ca=str(visit.directory / "client-ca.pem") if wants_client_certificate else "",
+        )
+        await visit.handshake(context, allow=allow, pause_s=pause_s)
+        return True
+
+    return handshake
+
+
+def alert(description: int) -> Step:
+    """Return a step that answers the ClientHello with a fatal alert (RFC 8446, section 6) and closes."""
+    return then(hear, say(bytes([21, 3, 3, 0, 2, 2, description])), close)
+
+
+# -- the upgrade ---------------------------------------------------------------------------------------------------
+
+
+async def hear_request(visit: Visit) -> bool:
+    """Read the upgrade request and say nothing."""
+    await visit.read_request()
+    return True
+
+
+def switch_protocols(
+    *, pause_s: float = 0.0, every_s: float = 0.0, leave_out: str = "", replace: Mapping[str, str] | None = None
+) -> Step:
+    """Return a 101, late or byte by byte, without one header or with others."""
+
+    async def answer(visit: Visit) -> bool:
+        request = await visit.read_request()
+        headers = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Accept": wire.accept_key(request.headers.get("sec-websocket-key", "")),
+            "Sec-WebSocket-Protocol": "mqtt",
+        } | dict(replace or {})
+        headers.pop(leave_out, None)
+        head = _head("101 Switching Protocols", headers)
+        await asyncio.sleep(pause_s)
+        await (visit.drip(head, every_s) if every_s else visit.send(head))
+        return True
+
+    return answer
+
+
+def refuse(status: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", echo: bool = False) -> Step:
+    """Return an HTTP refusal as AWS IoT sends it; `echo` puts the client's own request into the body."""
+
+    async def answer(visit: Visit) -> bool:
+        request = await visit.read_request()
+        said = body
+        if echo:
+            said += f"{request.target} {request.headers}".encode()
+        known = {
+            "content-type": "application/json",
+            "content-length": str(len(said)),
+            "x-amzn-RequestId": REQUEST_ID,
+            "x-amzn-ErrorType": ERROR_TYPE,
+        }
+        await visit.send(_head(status, known | dict(headers or {})) + said)
+        # A server that closes at once could lose the answer: the client's own bytes may still be under way.
+        await visit.say_nothing()
+        return False
+
+    return answer
+
+
+def _head(status: str, headers: Mapping[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def endless_header(every_s: float) -> Step:
+    """Return a header that never ends: as fast as it is read, or a line every so often."""
+
+    async def answer(visit: Visit) -> bool:
+        await visit.read_request()
+        await visit.send(b"HTTP/1.1 101 Switching Protocols\r\n")
+        line = b"x-padding: " + b"a" * (16 if every_s else 4000) + b"\r\n"
+        while True:
+            await visit.send(line)
+            await asyncio.sleep(every_s)
+
+    return answer
+
+
+# -- MQTT ----------------------------------------------------------------------------------------------------------
+
+
+def answer_connect(code_311: int = 0, code_5: int = 0, *, said: str = "", pause_s: float = 0.0) -> Step:
+    """Return the CONNACK of the client's version with that version's code; go on if it accepts."""
+
+    async def answer(visit: Visit) -> bool:
+        await visit.read_connect()
+        code = code_5 if visit.level == wire.MQTT_5 else code_311
+        properties = bytes([wire.REASON_STRING]) + wire.text(said) if said else b""
+        await asyncio.sleep(pause_s)
+        await visit.send(wire.frame(wire.connack(visit.level, code, properties=properties)))
+        if code:
+            await visit.close_tls()
+        return not code
+
+    return answer
+
+
+def answer_with(make: Callable[[int], bytes], *, ends: bool = False) -> Step:
+    """Return a step that answers CONNECT with whatever `make` returns for the client's MQTT level."""
+
+    async def answer(visit: Visit) -> bool:
+        await visit.read_connect()
+        await visit.send(make(visit.level))
+        return not ends
+
+    return answer
+
+
+def drip_connack(every_s: float) -> Step:
+    """Return an accepting CONNACK, byte by byte on the wire."""
+
+    async def answer(visit: Visit) -> bool:
+        await visit.read_connect()
+        await visit.drip(wire.frame(wire.connack(visit.level)), every_s)
+        return True
+
+    return answer
+
+
+async def hear_connect(visit: Visit) -> bool:
+    """Read the CONNECT and say nothing."""
+    await visit.read_connect()
+    return True
+
+
+def close_frame(code: int, said: str = "") -> Step:
+    """Return a WebSocket close (RFC 6455, section 5.5.1)."""
+    return say(wire.frame(code.to_bytes(2, "big") + said.encode(), opcode=wire.CLOSE))
+
+
+async def part_in_order(visit: Visit) -> bool:
+    """Wait for DISCONNECT or the WebSocket's close, and close as AWS IoT does."""
+    kind = wire.CONNECT
+    while kind != wire.DISCONNECT:
+        kind, _ = await visit.read_packet()
+    visit.ledger.disconnects += 1
+    await visit.close_tls()
+    return False
+
+
+async def never_part(visit: Visit) -> bool:
+    """Take the DISCONNECT, answer neither it nor the WebSocket's close, keep TCP for as long as it can be kept."""
+    await visit.say_nothing()
+    await asyncio.sleep(_VERY_LONG_S)
+    return False
+
+
+_HEALTHY_HANDSHAKE, _HEALTHY_UPGRADE, _HEALTHY_CONNACK = shake_hands(), switch_protocols(), answer_connect()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """A step for each phase; what is not said is healthy."""
+
+    accept: Step = go_on
+    handshake: Step = _HEALTHY_HANDSHAKE
+    upgrade: Step = _HEALTHY_UPGRADE
+    connack: Step = _HEALTHY_CONNACK
+    disconnect: Step = part_in_order
+
+    async def play(self, visit: Visit) -> None:
+        """Go from phase to phase until a step ends the visit; raise GoneError when the client does."""
+        for step in (self.accept, self.handshake, self.upgrade, self.connack, self.disconnect):
+            if not await step(visit):
+                return

@@ -1,0 +1,246 @@
+"""One client's connection to the faulty endpoint: its bytes, under our control to the last one, and what it sent."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+import warnings
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.faulty import wire
+
+_CHUNK = 65536
+_HEAD_END = b"\r\n\r\n"
+_RESET = struct.pack("ii", 1, 0)
+
+
+_COUNTS = ("connections", "handshakes", "upgrades", "connects", "disconnects")
+
+
+class GoneError(Exception):
+    """The client has left, or sends what no client may; the visit is over."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Upgrade:
+    """An HTTP request, as the client sent it."""
+
+    target: str
+    headers: dict[str, str]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What one listener has seen of its clients; counts are totals, lists keep what came last."""
+
+    connections: int = 0
+    handshakes: int = 0
+    upgrades: int = 0
+    connects: int = 0
+    disconnects: int = 0
+    requests: deque[Upgrade] = field(default_factory=lambda: deque(maxlen=2000))
+    clients: deque[wire.Connect] = field(default_factory=lambda: deque(maxlen=2000))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can carry it; a password is hexadecimal."""
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        clients = [asdict(client) | {"password": _hex(client.password)} for client in self.clients]
+        return counts | {"requests": [asdict(request) for request in self.requests], "clients": clients}
+
+
+def _hex(data: bytes | None) -> str | None:
+    return None if data is None else data.hex()
+
+
+class Visit:
+    """A client's connection; plain bytes until `handshake`, TLS from then on."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ledger: Ledger, directory: Path
+    ) -> None:
+        """Serve what comes on `reader`; certificates are in `directory`."""
+        self.ledger, self.directory = ledger, directory
+        ledger.connections += 1
+        self.number = ledger.connections
+        self.level = wire.MQTT_5
+        self.request = Upgrade(target="", headers={})
+        self._reader, self._writer = reader, writer
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls: ssl.SSLObject | None = None
+        self._frames, self._packets = wire.Frames(), wire.Packets()
+        self._received: deque[tuple[int, bytes]] = deque()
+
+    # -- bytes -----------------------------------------------------------------------------------------------------
+
+    async def receive_raw(self) -> bytes:
+        """Return what came next on TCP; raise GoneError at its end."""
+        try:
+            data = await self._reader.read(_CHUNK)
+        except OSError as error:
+            raise GoneError from error
+        if not data:
+            raise GoneError
+        return data
+
+    async def send_raw(self, data: bytes) -> None:
+        """Put `data` on TCP as it is."""
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError as error:
+            raise GoneError from error
+
+    async def handshake(self, context: ssl.SSLContext, *, allow: int | None = None, pause_s: float = 0.0) -> bool:
+        """Shake hands; send `allow` bytes of the answer at most. Tell whether it came to an end."""
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                flight = self._outgoing.read()
+                await asyncio.sleep(pause_s if flight else 0)
+                await self.send_raw(flight[:allow])
+                if flight and allow is not None:
+                    return False
+                self._incoming.write(await self.receive_raw())
+            except ssl.SSLError as error:
+                with contextlib.suppress(GoneError):
+                    await self.send_raw(self._outgoing.read())
+                raise GoneError from error
+            else:
+                await self.send_raw(self._outgoing.read())
+                self.ledger.handshakes += 1
+                return True
+
+    async def receive(self) -> bytes:
+        """Return what came next inside TLS; raise GoneError at its end."""
+        if self._tls is None:
+            return await self.receive_raw()
+        while True:
+            try:
+                data = self._tls.read(_CHUNK)
+            except ssl.SSLWantReadError:
+                await self._flush()
+                self._incoming.write(await self.receive_raw())
+                continue
+            except ssl.SSLError as error:
+                with contextlib.suppress(GoneError):
+                    await self._flush()
+                raise GoneError from error
+            if not data:
+                raise GoneError
+            return data
+
+    async def send(self, data: bytes) -> None:
+        """Send `data`, inside TLS once hands are shaken."""
+        if self._tls is None:
+            await self.send_raw(data)
+            return
+        self._tls.write(data)
+        await self._flush()
+
+    async def drip(self, data: bytes, every_s: float) -> None:
+        """Send `data` byte by byte."""
+        for byte in data:
+            await self.send(bytes([byte]))
+            await asyncio.sleep(every_s)
+
+    async def _flush(self) -> None:
+        await self.send_raw(self._outgoing.read())
+
+    async def say_nothing(self) -> None:
+        """Read on without answering until the client leaves."""
+        with contextlib.suppress(GoneError):
+            while True:
+                await self.receive_raw()
+
+    # -- ends ------------------------------------------------------------------------------------------------------
+
+    async def close_tls(self) -> None:
+        """End TLS as its protocol wants, then TCP."""
+        if self._tls is not None:
+            with contextlib.suppress(ssl.SSLError, GoneError):
+                self._tls.unwrap()
+            with contextlib.suppress(GoneError):
+                await self._flush()
+        self.close()
+
+    def close(self) -> None:
+        """End TCP without a word (FIN)."""
+        self._writer.close()
+
+    def reset(self) -> None:
+        """End TCP rudely (RST)."""
+        connected: socket.socket = self._writer.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._writer.transport.abort()
+
+    # -- HTTP and MQTT ---------------------------------------------------------------------------------------------
+
+    async def read_request(self) -> Upgrade:
+        """Return the client's HTTP request and write it down; raise GoneError."""
+        head = b""
+        while _HEAD_END not in head:
+            head += await self.receive()
+        line, *fields = head.partition(_HEAD_END)[0].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in fields)}
+        self.request = Upgrade(target=line.split(" ")[1], headers=headers)
+        self.ledger.upgrades += 1
+        self.ledger.requests.append(self.request)
+        return self.request
+
+    async def read_packet(self) -> tuple[int, bytes]:
+        """Return type and body of the client's next MQTT packet; raise GoneError."""
+        try:
+            while not self._received:
+                for opcode, payload in self._frames.feed(await self.receive()):
+                    if opcode == wire.CLOSE:
+                        raise GoneError
+                    if opcode == wire.BINARY:
+                        self._received.extend(self._packets.feed(payload))
+        except wire.MalformedError as error:
+            raise GoneError from error
+        return self._received.popleft()
+
+    async def read_connect(self) -> wire.Connect:
+        """Return the client's CONNECT and write it down; raise GoneError."""
+        kind, body = await self.read_packet()
+        try:
+            connect = wire.parse_connect(body)
+        except (wire.MalformedError, UnicodeDecodeError) as error:
+            raise GoneError from error
+        if kind != wire.CONNECT:
+            raise GoneError
+        self.level = connect.level
+        self.ledger.connects += 1
+        self.ledger.clients.append(connect)
+        return connect
+
+
+@cache
+def tls_context(
+    chain: Path, *, ciphers: str = "", curve: str = "", newest: int = 0, client_ca: str = ""
+) -> ssl.SSLContext:
+    """Return a server's context: the certificate in `chain`, and what else makes it picky."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    if newest:
+        with warnings.catch_warnings():
+            # That old versions are deprecated is why a situation offers them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+            context.maximum_version = ssl.TLSVersion(newest)
+    if ciphers:
+        context.set_ciphers(ciphers)
+    if curve:
+        context.set_ecdh_curve(curve)
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
