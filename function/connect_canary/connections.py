@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,11 +25,12 @@ from awscrt.auth import (
     AwsSigningConfig,
     aws_sign_request,
 )
-from awscrt.aws_iot_metrics import AWSIoTMetrics, IoTMetricsMetadata
+from awscrt.aws_iot_metrics import IOT_SDK_METRICS_FEATURE_VERSION, AWSIoTMetrics, IoTMetricsMetadata
 from awscrt.crypto import RSA, RSASignatureAlgorithm
 from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpProxyOptions, HttpRequest
 from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
+from awsiot import __version__ as SDK_VERSION  # noqa: N812 - a constant
 
 from connect_canary.settings import AuthMode, MqttVersion, Placement, Secret
 from connect_canary.targets import Target, password_bytes
@@ -298,7 +298,7 @@ def tls_context(trust: bytes | None, port: int) -> ClientTlsContext:
 @functools.cache
 def _sdk_metrics() -> AWSIoTMetrics:
     """Return what the SDK's builders tell AWS IoT about themselves in the user name."""
-    entries = {"IoTSDKVersion": importlib.metadata.version("awsiotsdk"), "IoTSDKMetricsVersion": "1"}
+    entries = {"IoTSDKVersion": SDK_VERSION, "IoTSDKMetricsVersion": str(IOT_SDK_METRICS_FEATURE_VERSION)}
     return AWSIoTMetrics(metadata_entries=[IoTMetricsMetadata(key=key, value=value) for key, value in entries.items()])
 
 

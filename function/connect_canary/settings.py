@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 PREFIX = "CANARY_"
 _REFERENCE = re.compile(r"(ssm|secretsmanager):\S")
 _SHOWN_CHARACTERS = 80
+_SHOWN_NAMES = 30
 
 
 class AuthMode(StrEnum):
@@ -136,7 +137,7 @@ TARGET_SETTINGS: tuple[Setting, ...] = tuple(setting for setting in SETTINGS if 
 class Value:
     """A setting's text, the place where it was written, and whether that place was a reference."""
 
-    text: str
+    text: str = field(repr=False)
     origin: str
     referenced: bool = False
 
@@ -146,22 +147,45 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.match(text) is not None
 
 
+def tidy(setting: Setting, text: str) -> str:
+    """Return `text` without the white space around it, which only a secret may hold on purpose."""
+    stripped = text.strip()
+    return text if setting.secret and stripped and not is_reference(stripped) else stripped
+
+
 def problem(setting: Setting, value: Value, allowed: str) -> str:
     """Return the sentence that says where the value stands, what it is (masked when secret) and what is allowed."""
-    return f"{value.origin} is {_shown(setting, value) if value.text else 'not set'}; {allowed}"
+    masked = value.referenced or (setting.secret and not is_reference(value.text))
+    shown = "'***'" if masked else quoted(value.text)
+    return f"{value.origin} is {shown if value.text else 'not set'}; {allowed}"
+
+
+def quoted(value: object) -> str:
+    """Return what somebody wrote as a sentence shows it: printable and not too long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def is_text(text: str) -> bool:
+    """Tell whether `text` can be sent and printed: a lone surrogate, from a broken encoding, cannot."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Value], list[str]]:
-    """Return the settings that `environ` gives, and a sentence for each CANARY_ variable that is none."""
+    """Return the settings that `environ` gives, and a sentence for each CANARY_ variable that gives none."""
     values: dict[str, Value] = {}
     problems: list[str] = []
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         setting = BY_KEY.get(variable.removeprefix(PREFIX).lower())
         if setting is None or setting.variable != variable:
-            problems.append(f"{variable} is not a setting; {did_you_mean(variable, [s.variable for s in SETTINGS])}")
-        elif environ[variable].strip():
-            text = environ[variable] if setting.secret else environ[variable].strip()
-            values[setting.key] = Value(text=text, origin=variable)
+            near = did_you_mean(variable, [known.variable for known in SETTINGS])
+            problems.append(f"{name_of(variable)} is not a setting; {near}")
+            continue
+        value = Value(text=tidy(setting, environ[variable]), origin=variable)
+        if not is_text(value.text):
+            problems.append(problem(setting, value, "allowed: text in UTF-8"))
+        elif value.text:
+            values[setting.key] = value
     return values, problems
 
 
@@ -171,18 +195,19 @@ def with_defaults(values: Mapping[str, Value], **fallbacks: str) -> dict[str, Va
     return {**defaults, **values}
 
 
+def name_of(name: str) -> str:
+    """Return an unknown name as a sentence shows it: as it is where it could be a name."""
+    return name if name.isidentifier() and len(name) <= _SHOWN_CHARACTERS else quoted(name)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown name: the nearest known one, or all of them."""
+    """Return the end of a sentence about an unknown name: the nearest known one, or those that there are."""
     # Only a misspelling needs it, and a cold start should not pay for it.
     from difflib import get_close_matches  # noqa: PLC0415
 
     names = list(known)
-    near = get_close_matches(word, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"allowed: {', '.join(names)}"
-
-
-def _shown(setting: Setting, value: Value) -> str:
-    if value.referenced or (setting.secret and not is_reference(value.text)):
-        return "'***'"
-    text = value.text
-    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
+    lowered = {name.lower(): name for name in names}
+    near = get_close_matches(word[:_SHOWN_CHARACTERS].lower(), lowered, n=1)
+    if near:
+        return f"did you mean {lowered[near[0]]}?"
+    return f"allowed: {', '.join(names[:_SHOWN_NAMES])}{', ...' if len(names) > _SHOWN_NAMES else ''}"

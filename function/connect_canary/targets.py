@@ -1,17 +1,16 @@
 """Targets: what one attempt needs to know, read from the settings and from a targets document. Pure."""
 
 import base64
-import binascii
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from connect_canary.settings import (
     BY_KEY,
-    SETTINGS,
+    TARGET_SETTINGS,
     AuthMode,
     Expect,
     MqttVersion,
@@ -21,11 +20,16 @@ from connect_canary.settings import (
     Value,
     did_you_mean,
     is_reference,
+    is_text,
+    name_of,
     problem,
+    quoted,
+    tidy,
 )
 
 DEFAULT_TARGET = "default"
 DEFAULT_PORT = 443
+MAX_PORT = 65535
 MAX_CLIENT_ID_BYTES = 128
 MAX_TIMEOUT_SECONDS = 300.0
 SUFFIX_CHARACTERS = 8
@@ -37,8 +41,10 @@ _LEGACY = re.compile(r"[a-z0-9]+\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?", re.
 _CREDENTIALS = re.compile(r"[a-z0-9]+\.credentials\.iot\.", re.IGNORECASE)
 _REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+_PORT = re.compile(r"[0-9]{1,5}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _PATH = re.compile(r"ssm:(/\S*)?/")
-TARGET_KEYS = tuple(setting.key for setting in SETTINGS if not setting.canary_wide)
+TARGET_KEYS = tuple(setting.key for setting in TARGET_SETTINGS)
 
 Fetch = Callable[[str], str]
 E = TypeVar("E", bound=StrEnum)
@@ -98,91 +104,128 @@ def password_bytes(password: Secret | None) -> bytes | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One entry of a targets document: its own settings, and the place that its problems name.
+    """One entry of a targets document: its own settings, the place that its problems name, and those found so far.
 
-    A `broken` one is read on only to find all of its problems.
+    One with problems is read on only to find all of them.
     """
 
     place: str
     values: Mapping[str, Value]
-    broken: bool = False
+    problems: tuple[str, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The target's name."""
-        return self.values["name"].text if "name" in self.values else DEFAULT_TARGET
+    def name(self) -> str | None:
+        """The target's name, None for an entry that should have one and has none that can be used."""
+        if "name" in self.values:
+            return self.values["name"].text
+        return None if self.place else DEFAULT_TARGET
 
-    def under(self, base: Mapping[str, Value]) -> dict[str, Value]:
-        """Return `base` for this item: what nobody has set is then missing here, in the document."""
-        if not self.place:
-            return {key: value for key, value in base.items() if key in TARGET_KEYS}
-        return {
-            key: value if value.text else Value(text="", origin=f"{self.place}.{key}")
-            for key, value in base.items()
-            if key in TARGET_KEYS
-        }
+    def over(self, base: Mapping[str, Value]) -> dict[str, Value]:
+        """Return this item's settings over those of `base`: what nobody has set is missing here, in the document."""
+        inherited = {key: value for key, value in base.items() if key in TARGET_KEYS}
+        if self.place:
+            unset = [key for key, value in inherited.items() if not value.text]
+            inherited |= {key: Value(text="", origin=f"{self.place}.{key}") for key in unset}
+        return {**inherited, **self.values}
 
 
 def read_document(text: str, origin: str) -> tuple[list[Item], list[str]]:
-    """Return the entries of a targets document and a sentence for each mistake in them; raise ValueError if it is none."""
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{origin} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    """Return a targets document's entries, and a sentence for each mistake around them; raise ValueError if it is none."""
+    document = _parse(text, origin)
     if not isinstance(document, dict) or not isinstance(document.get("targets"), list) or not document["targets"]:
         raise ValueError(f'{origin} is no targets document; allowed: {{"targets": [{{"name": "...", ...}}, ...]}}')
     problems = [
-        f"{origin} has the unknown key {key!r}; allowed: targets, $schema"
+        f"{origin} has the unknown key {quoted(key)}; allowed: targets, $schema"
         for key in document
         if key not in {"targets", "$schema"}
     ]
-    read = [_read_item(item, f"targets[{index}]") for index, item in enumerate(document["targets"])]
-    return [item for item, _ in read if item], [*problems, *(mistake for _, mistakes in read for mistake in mistakes)]
+    items = [_read_item(entry, f"targets[{index}]") for index, entry in enumerate(document["targets"])]
+    return _named_once(items), problems
 
 
-def read_path(found: Mapping[str, str], origin: str) -> tuple[list[Item], list[str]]:
-    """Return the entries below a parameter path, `found` by name, and a sentence for each mistake in them."""
+def read_path(found: Mapping[str, str], origin: str) -> list[Item]:
+    """Return the entries below a parameter path, `found` by name; raise ValueError when there is none."""
     if not found:
         raise ValueError(f"{origin} holds no parameter; allowed: one parameter a target below it")
-    items: list[Item] = []
-    problems: list[str] = []
-    for name, text in sorted(found.items()):
-        place = f"{origin}{name}"
-        try:
-            entry = json.loads(text)
-        except json.JSONDecodeError as error:
-            problems.append(f"{place} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}")
-            continue
-        if isinstance(entry, dict) and entry.setdefault("name", name) != name:
-            problems.append(f"{place}.name is {entry['name']!r}; allowed: {name!r}, the parameter's own, or none")
-            continue
-        item, mistakes = _read_item(entry, place)
-        items += [item] if item else []
-        problems += mistakes
-    return items, problems
+    return [_read_parameter(name, text, f"{origin}{name}") for name, text in sorted(found.items())]
 
 
-def _read_item(entry: object, place: str) -> tuple[Item | None, list[str]]:
-    """Return the entry, None when it is not even an object."""
+def _read_parameter(name: str, text: str, place: str) -> Item:
+    """Return the entry that one parameter holds, which has the parameter's name."""
+    try:
+        entry = _parse(text, place)
+    except ValueError as error:
+        return _nothing(place, str(error), name)
+    if not isinstance(entry, dict) or entry.get("name", name) == name:
+        return _read_item({"name": name, **entry} if isinstance(entry, dict) else entry, place)
+    item = _read_item({**entry, "name": name}, place)
+    wrong = f"{place}.name is {quoted(entry['name'])}; allowed: {name!r}, the parameter's own, or none"
+    return replace(item, problems=(wrong, *item.problems))
+
+
+def _parse(text: str, origin: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return what the JSON `text` holds; raise ValueError with a sentence that shows none of it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{origin} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{origin} is JSON that is too deep or holds too long a number") from None
+
+
+def _read_item(entry: object, place: str) -> Item:
+    """Return the entry with a sentence for each mistake that can be seen without the settings that it inherits."""
     if not isinstance(entry, dict):
-        return None, [f"{place} is a JSON {_json_type(entry)}; allowed: an object with a name and settings"]
+        return _nothing(place, f"{place} is a JSON {_json_type(entry)}; allowed: an object with a name and settings")
+    values: dict[str, Value] = {}
     problems: list[str] = []
-    for key, value in entry.items():
-        if key != "name" and key not in TARGET_KEYS:
-            problems.append(f"{place}.{key} is no setting of a target; {did_you_mean(key, ('name', *TARGET_KEYS))}")
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            problems.append(f"{place}.{key} is a JSON {_json_type(value)}; allowed: a string or a number")
-    if not _NAME.fullmatch(str(entry.get("name", ""))):
-        written = f"is {entry['name']!r}" if "name" in entry else "is not set"
-        problems.append(f"{place}.name {written}; allowed: 1 to 64 of A-Z a-z 0-9 _ . -")
-    usable = {k: v for k, v in entry.items() if k in {"name", *TARGET_KEYS} and isinstance(v, str | int | float)}
-    values = {k: Value(text=str(v), origin=f"{place}.{k}") for k, v in usable.items()}
-    return Item(place=place, values=values, broken=bool(problems)), problems
+    if "name" not in entry:
+        problems.append(f"{place}.name is not set; {_NAME_ALLOWED}")
+    for key, written in entry.items():
+        mistake = _mistake(key, written, f"{place}.{name_of(key)}")
+        if mistake is None:
+            values[key] = Value(text=tidy(BY_KEY[key], str(written)), origin=f"{place}.{key}")
+        else:
+            problems.append(mistake)
+    return Item(place=place, values=values, problems=tuple(problems))
+
+
+def _nothing(place: str, mistake: str, name: str | None = None) -> Item:
+    """Return an entry of which nothing but its name can be used."""
+    named = {} if name is None else {"name": Value(text=name, origin=f"{place}.name")}
+    return Item(place=place, values=named, problems=(mistake,))
+
+
+_NAME_ALLOWED = "allowed: 1 to 64 of A-Z a-z 0-9 _ . -"
+
+
+def _mistake(key: str, written: object, where: str) -> str | None:
+    """Return what is wrong with one member of an entry by itself."""
+    if key != "name" and key not in TARGET_KEYS:
+        return f"{where} is no setting of a target; {did_you_mean(key, ('name', *TARGET_KEYS))}"
+    if isinstance(written, bool) or not isinstance(written, str | int | float):
+        return f"{where} is a JSON {_json_type(written)}; allowed: a string or a number"
+    if not is_text(str(written)):
+        return problem(BY_KEY[key], Value(text=str(written), origin=where), "allowed: valid Unicode text")
+    if key == "name" and not _NAME.fullmatch(str(written)):
+        return f"{where} is {quoted(written)}; {_NAME_ALLOWED}"
+    return None
 
 
 def _json_type(value: object) -> str:
     names = {bool: "boolean", dict: "object", list: "array", str: "string", int: "number", float: "number"}
     return names.get(type(value), "null")
+
+
+def _named_once(items: Iterable[Item]) -> list[Item]:
+    """Return the items, the second one of a name with a sentence that says so."""
+    first: dict[str, Item] = {}
+    checked: list[Item] = []
+    for item in items:
+        holder = item if item.name is None else first.setdefault(item.name, item)
+        taken = f"{item.place}.name is {item.name!r}; {holder.place} has that name already"
+        checked.append(item if holder is item else replace(item, problems=(*item.problems, taken)))
+    return checked
 
 
 def is_path(text: str) -> bool:
@@ -199,11 +242,13 @@ def resolve(values: Mapping[str, Value], fetch: Fetch) -> tuple[dict[str, Value]
             resolved[key] = value
             continue
         try:
-            text = fetch(value.text)
+            text = tidy(BY_KEY[key], fetch(value.text))
         except ValueError as error:
             problems.append(f"{value.origin} refers to {value.text}: {error}")
+            continue
+        if is_reference(text):
+            problems.append(f"{value.origin} refers to {value.text}, which holds another reference; allowed: a value")
         else:
-            text = text if BY_KEY[key].secret else text.strip()
             resolved[key] = Value(text=text, origin=f"{value.origin} (from {value.text})", referenced=True)
     return resolved, problems
 
@@ -301,7 +346,7 @@ class _Reader:
             self._refuse("endpoint", "allowed: host or host:port without a path; the path is always /mqtt")
         elif not _HOST.fullmatch(host):
             self._refuse("endpoint", "allowed: host or host:port")
-        elif colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        elif colon and not (_PORT.fullmatch(port) and 0 < int(port) <= MAX_PORT):
             self._refuse("endpoint", "allowed: a port from 1 to 65535 after the host")
         elif _LEGACY.fullmatch(host):
             self._refuse(
@@ -311,7 +356,7 @@ class _Reader:
             )
         elif _CREDENTIALS.match(host):
             self._refuse("endpoint", "this is the credentials provider; allowed: the iot:Data-ATS endpoint")
-        return host, int(port) if port.isascii() and port.isdigit() else DEFAULT_PORT
+        return host, int(port) if _PORT.fullmatch(port) else DEFAULT_PORT
 
     def _region(self, host: str) -> str:
         of_endpoint = _REGION_OF.search(host)
@@ -343,7 +388,7 @@ class _Reader:
     def _password(self) -> None:
         try:
             password_bytes(self._secret("authorizer_password"))
-        except binascii.Error:
+        except ValueError:
             self._refuse("authorizer_password", "allowed: valid base64 after 'base64:'")
 
     def _credentials(self, mode: AuthMode) -> None:

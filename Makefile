@@ -1,0 +1,116 @@
+# The IoT connect canary. `make help` lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(p) -c 'import sys; print("$(p)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
+HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+STACK ?= iot-connect-canary
+RUNS ?= 0
+PIP_INSTALL = -m pip install -qq --disable-pip-version-check --require-hashes --requirement
+
+FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(wildcard function/connect_canary/*.py)
+BUILD_DIR := .aws-sam/build
+ARTIFACT := $(BUILD_DIR)/CanaryFunction
+
+export SAM_CLI_TELEMETRY := 0
+export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
+
+.PHONY: help run test check format bench nightly build deploy invoke logs delete smoke lock clean environments
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# -- on this machine -------------------------------------------------------------------------------------------------
+
+run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 scheduled runs
+	@.venv/bin/python -m infra.local.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS))
+
+test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account
+	@.venv/bin/python -m pytest $(PYTEST_ARGUMENTS)
+
+check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
+	@echo "Checking style"
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@echo "Checking types"
+	@.venv/bin/mypy
+	@echo "Checking the templates"
+	@.venv-sam/bin/cfn-lint template.yaml infra/authorizer/template.yaml
+	@.venv-sam/bin/sam validate --lint --region us-east-1 > /dev/null
+
+format: .venv/.ready ## Format the code
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format --quiet .
+
+bench: .venv/.ready ## Measure, and write docs/measurements.md
+	@.venv/bin/python -m tests.bench
+
+nightly: .venv/.ready ## Fuzz with 10,000 cases
+	@.venv/bin/python -m tests.faulty.fuzz
+
+# -- on an AWS account -----------------------------------------------------------------------------------------------
+
+build: ARCHITECTURE ?= arm64
+build: .venv-sam/.ready ## Build the Lambda artifact, ARCHITECTURE=arm64 or x86_64
+	@echo "Building the Lambda artifact for $(ARCHITECTURE)"
+	@rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
+	@ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam.log 2>&1 \
+		|| { cat .aws-sam.log; rm -f .aws-sam.log; exit 1; }
+	@rm -f .aws-sam.log
+	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE)
+	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
+
+deploy: build ## Deploy to your account: STACK=name, and SAM_ARGUMENTS="--parameter-overrides ..."
+	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM $(SAM_ARGUMENTS)
+
+invoke: .venv-sam/.ready ## Run the deployed canary once
+	.venv-sam/bin/sam remote invoke CanaryFunction --stack-name $(STACK) --event '{}'
+
+logs: .venv-sam/.ready ## Follow the deployed canary's log
+	.venv-sam/bin/sam logs --stack-name $(STACK) --name CanaryFunction --tail
+
+delete: .venv-sam/.ready ## Delete the deployed stack
+	.venv-sam/bin/sam delete --stack-name $(STACK)
+
+smoke: .venv/.ready ## Connect to a real endpoint with your credentials: CANARY_ENDPOINT=host
+	@test -n "$(CANARY_ENDPOINT)" || { echo "Skipped: set CANARY_ENDPOINT to your account's iot:Data-ATS endpoint."; exit 0; }; \
+		.venv/bin/connect-canary connect
+
+# -- what the targets need -------------------------------------------------------------------------------------------
+
+environments: .venv/.ready .venv-sam/.ready .venv-local/.ready
+
+$(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
+	@$(MAKE) --no-print-directory build ARCHITECTURE=$*
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@$(call new_environment,.venv,the function with its tests and command line)
+	@.venv/bin/python $(PIP_INSTALL) requirements/dev.txt
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-sam/.ready: requirements/sam.txt
+	@$(call new_environment,.venv-sam,the AWS SAM command line)
+	@.venv-sam/bin/python $(PIP_INSTALL) requirements/sam.txt
+	@touch $@
+
+.venv-local/.ready: requirements/local.txt
+	@$(call new_environment,.venv-local,the local AWS)
+	@.venv-local/bin/python $(PIP_INSTALL) requirements/local.txt
+	@touch $@
+
+define new_environment
+test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
+echo "Setting up $(1): $(2)"; \
+$(PYTHON) -m venv --clear $(1) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 2; }
+endef
+
+lock: .venv/.ready ## Lock the requirements anew (needs uv)
+	@for name in function/requirements requirements/dev requirements/sam requirements/local; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+			--no-emit-find-links --custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
+	done
+
+clean: ## Remove everything that the other targets made
+	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,69 @@
+"""Check the built artifact: the native library is for the architecture asked for, and the handler imports by itself."""
+
+import argparse
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+# e_machine of the ELF header (System V ABI, "Machine").
+MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
+_LIBRARY = "_awscrt.abi3.so"
+_E_MACHINE = slice(18, 20)
+
+# A process that has nothing but the standard library and the artifact, as Lambda has (it adds boto3, imported late).
+_IMPORT = """
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import connect_canary.handler
+assert "boto3" not in sys.modules and "botocore.session" not in sys.modules, "boto3 was imported"
+import connect_canary.diagnosis, connect_canary.certificate, connect_canary.proxies
+"""
+
+
+def problems(artifact: Path, architecture: str) -> list[str]:
+    """Return a sentence for each thing that is wrong with the artifact."""
+    library = artifact / _LIBRARY
+    if not library.is_file():
+        return [f"{library} is missing: the SDK's native library was not installed"]
+    found = int.from_bytes(library.read_bytes()[_E_MACHINE], "little")
+    if found != MACHINES[architecture]:
+        names = {machine: name for name, machine in MACHINES.items()}
+        return [f"{library} is for {names.get(found, hex(found))}, the template says {architecture}"]
+    return _import_problems(artifact) if architecture == host_architecture() else []
+
+
+def host_architecture() -> str:
+    """Return this machine's architecture under Lambda's name."""
+    return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+
+
+def size_mb(artifact: Path) -> float:
+    """Return the size of all files in megabytes."""
+    return sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) / 1e6
+
+
+def _import_problems(artifact: Path) -> list[str]:
+    command = [sys.executable, "-I", "-S", "-c", _IMPORT, str(artifact)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1:]
+    return [] if done.returncode == 0 else [f"the handler does not import from the artifact alone: {' '.join(last)}"]
+
+
+def main() -> int:
+    """Print what was found; return 0 when the artifact is good, 1 when it is not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("artifact", type=Path, help="the built directory, .aws-sam/build/CanaryFunction")
+    parser.add_argument("architecture", choices=sorted(MACHINES), help="what the template says")
+    arguments = parser.parse_args()
+    found = problems(arguments.artifact, arguments.architecture)
+    for problem in found:
+        print(problem, file=sys.stderr)
+    if not found:
+        print(f"The artifact is for {arguments.architecture}, {size_mb(arguments.artifact):.1f} MB unpacked.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
