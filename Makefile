@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 STACK ?= iot-connect-canary
 RUNS ?= 0
-PIP_INSTALL = -m pip install -qq --disable-pip-version-check --require-hashes --requirement
+PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
 FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(wildcard function/connect_canary/*.py)
 BUILD_DIR := .aws-sam/build
@@ -109,7 +109,7 @@ endef
 lock: .venv/.ready ## Lock the requirements anew (needs uv)
 	@for name in function/requirements requirements/dev requirements/sam requirements/local; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-			--no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
+			--no-emit-find-links --custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove everything that the other targets made
