@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -25,9 +24,7 @@ _LEAST_S = 0.05
 Report = Callable[[Outcome], None]
 
 
-def run(
-    event: Mapping[str, Any], environ: Mapping[str, str], *, until: float, cold_start: bool, log: Logger
-) -> dict[str, object]:
+def run(event: object, environ: Mapping[str, str], *, until: float, cold_start: bool, log: Logger) -> dict[str, object]:
     """Run what `event` asks for, ending before `until` (seconds, `time.monotonic`).
 
     Raises SettingsError for a wrong question; when only some targets cannot be used, after the others have run.
@@ -38,7 +35,7 @@ def run(
         metrics.emit(plan.canary, outcome, cold_start=cold_start)
         log_outcome(log, outcome)
 
-    answer = _listed(plan) if event.get("dry_run") else _answer(plan, connect(plan, until=until, report=report))
+    answer = _listed(plan) if plan.dry_run else _answer(plan, connect(plan, until=until, report=report))
     if plan.problems:
         raise SettingsError(plan.problems)
     return answer
@@ -61,11 +58,16 @@ def _answer(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
 
 async def _connect_all(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
     free, looks = asyncio.Semaphore(plan.max_concurrent_connects), Looks()
+    bugs: list[Exception] = []
 
-    async def connect_one(planned: Planned) -> Outcome:
-        async with free:
-            outcome = await _connect_one(planned, until, looks)
-        report(outcome)
+    async def connect_one(planned: Planned) -> Outcome | None:
+        try:
+            async with free:
+                outcome = await _connect_one(planned, until, looks)
+            report(outcome)
+        except Exception as bug:  # noqa: BLE001 - raised once the other targets have had their run
+            bugs.append(bug)
+            return None
         return outcome
 
     try:
@@ -73,11 +75,13 @@ async def _connect_all(plan: Plan, *, until: float, report: Report) -> list[Outc
             tasks = [group.create_task(connect_one(planned)) for planned in plan.planned]
     finally:
         looks.end()
-    return [task.result() for task in tasks]
+    if bugs:
+        raise ExceptionGroup("the canary itself failed", bugs)
+    return [outcome for task in tasks if (outcome := task.result())]
 
 
 async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
-    """Return the outcome of one target; a rotated secret is fetched anew and tried once more in the time that is left."""
+    """Return the outcome of one target; a rotated secret is fetched anew and tried once more in the time left."""
     target = planned.target
     ends = min(until, time.monotonic() + target.timeout_seconds)
     if ends - time.monotonic() < _LEAST_S:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from connect_canary import canary
@@ -13,13 +12,13 @@ logger = new_logger()
 _cold_start = True
 
 
-def lambda_handler(event: Mapping[str, Any] | None, context: Any) -> dict[str, object]:  # noqa: ANN401 - Lambda's own
-    """Run the targets that `event` asks for and return what became of them; raise SettingsError for a wrong question."""
-    global _cold_start  # noqa: PLW0603 - Lambda has no other place for "the first run of this process"
+def lambda_handler(event: object, context: Any) -> dict[str, object]:  # noqa: ANN401 - Lambda's own
+    """Run the targets that `event` asks for and return what became of them; raise SettingsError."""
+    global _cold_start
     cold_start, _cold_start = _cold_start, False
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     try:
-        return canary.run(event or {}, os.environ, until=until, cold_start=cold_start, log=logger)
+        return canary.run({} if event is None else event, os.environ, until=until, cold_start=cold_start, log=logger)
     except SettingsError as error:
-        logger.error("the canary cannot run as it is set", problems=error.problems)
+        logger.error("the canary cannot run as it is set", problems=error.problems)  # noqa: TRY400 - Lambda logs the traceback
         raise

@@ -23,7 +23,7 @@ def new_logger() -> Logger:
 
 def log_outcome(log: Logger, outcome: Outcome) -> None:
     """Write the record of one attempt."""
-    keys = {key: _NULL if value is None else value for key, value in outcome.as_dict().items()}
+    keys: dict[str, Any] = {key: _NULL if value is None else value for key, value in outcome.as_dict().items()}
     log.info("connect attempt finished", **keys)
 
 

@@ -1,4 +1,4 @@
-"""The metrics: names, units and dimensions, printed in CloudWatch's Embedded Metric Format. Alone imports Powertools Metrics."""
+"""The metrics, printed in CloudWatch's Embedded Metric Format. The only importer of Powertools Metrics."""
 
 from collections.abc import Iterator
 

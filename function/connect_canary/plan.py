@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from connect_canary import connections, references
-from connect_canary.proxies import egress_proxy
+from connect_canary import connections
+from connect_canary.proxies import Egress
+from connect_canary.references import Lookup
 from connect_canary.settings import (
     BY_KEY,
     SettingsError,
@@ -14,6 +14,7 @@ from connect_canary.settings import (
     did_you_mean,
     is_reference,
     problem,
+    quoted,
     read_environment,
     with_defaults,
 )
@@ -23,6 +24,7 @@ from connect_canary.tunnel import Proxy
 DEFAULT_NAME = "iot-connect-canary"
 MAX_CONCURRENT_CONNECTS = 1000
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_CONCURRENT = re.compile(r"[1-9][0-9]{0,2}|1000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Planned:
     target: Target
     values: Mapping[str, Value]
     proxy: Proxy | None
+    fresh: Lookup
 
     @property
     def has_references(self) -> bool:
@@ -40,7 +43,7 @@ class Planned:
 
     def refreshed(self) -> Target:
         """Return the same target with every reference fetched anew; raise SettingsError."""
-        return _target(self.values, fresh=True)
+        return _target(self.values, self.fresh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,131 +54,159 @@ class Plan:
     planned: tuple[Planned, ...]
     max_concurrent_connects: int
     problems: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
-def make_plan(event: Mapping[str, Any], environ: Mapping[str, str]) -> Plan:
+def make_plan(event: object, environ: Mapping[str, str]) -> Plan:
     """Return the plan; raise SettingsError when the canary itself, the event or every target cannot be used."""
-    given, problems = read_environment(environ)
-    base = with_defaults(
-        given,
-        name=environ.get("AWS_LAMBDA_FUNCTION_NAME", DEFAULT_NAME),
-        signing_region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "",
-    )
-    canary = _canary_name(base["name"], problems)
-    concurrent = _max_concurrent_connects(base["max_concurrent_connects"], problems)
-    items, mistakes = _items(_document(event, canary, base["targets"], problems), problems)
-    items = _only(event.get("only"), items, problems)
-    planned = [_planned(item, base, environ, mistakes) for item in items]
-    usable = _without_shared_client_ids([p for p in planned if p is not None], mistakes)
-    if problems or not usable:
+    asked, problems = _event(event)
+    given, mistakes = read_environment(environ)
+    problems += mistakes
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    base = with_defaults(given, name=environ.get("AWS_LAMBDA_FUNCTION_NAME", DEFAULT_NAME), signing_region=region)
+    known = Lookup(region)
+    canary, concurrent = _canary_wide(base, known, problems)
+    egress = _egress(environ, problems)
+    items = _items(_document(asked, canary, base["targets"], problems), known, problems)
+    items = _only(asked.get("only"), items, problems)
+    planned, mistakes = _planned(items, base, known, egress)
+    if problems or not planned:
         raise SettingsError([*problems, *mistakes])
-    return Plan(canary=canary, planned=tuple(usable), max_concurrent_connects=concurrent, problems=tuple(mistakes))
+    return Plan(
+        canary=canary,
+        planned=tuple(planned),
+        max_concurrent_connects=concurrent,
+        problems=tuple(mistakes),
+        dry_run=bool(asked.get("dry_run")),
+    )
 
 
-def _canary_name(value: Value, problems: list[str]) -> str:
-    if not _NAME.fullmatch(value.text):
-        problems.append(problem(BY_KEY["name"], value, "allowed: 1 to 128 of A-Z a-z 0-9 _ . -"))
-    return value.text
+def _event(event: object) -> tuple[Mapping[str, object], list[str]]:
+    """Return the event's members, whatever else a schedule has put beside those that are meant for the canary."""
+    if not isinstance(event, Mapping):
+        return {}, [f"the event is {quoted(event)}; allowed: a JSON object"]
+    dry_run = event.get("dry_run")
+    if dry_run is None or isinstance(dry_run, bool):
+        return event, []
+    return event, [f"event.dry_run is {quoted(dry_run)}; allowed: true, false"]
 
 
-def _max_concurrent_connects(value: Value, problems: list[str]) -> int:
-    if value.text.isascii() and value.text.isdigit() and 1 <= int(value.text) <= MAX_CONCURRENT_CONNECTS:
-        return int(value.text)
-    allowed = f"allowed: a whole number from 1 to {MAX_CONCURRENT_CONNECTS}"
-    problems.append(problem(BY_KEY["max_concurrent_connects"], value, allowed))
-    return 1
+def _canary_wide(base: Mapping[str, Value], known: Lookup, problems: list[str]) -> tuple[str, int]:
+    """Return the canary's name and how many targets it connects to at the same time."""
+    wide = {key: base[key] for key in ("name", "max_concurrent_connects")}
+    resolved, mistakes = resolve(wide, known.fetch)
+    problems += mistakes
+    name, concurrent = resolved.get("name"), resolved.get("max_concurrent_connects")
+    if name and not _NAME.fullmatch(name.text):
+        problems.append(problem(BY_KEY["name"], name, "allowed: 1 to 128 of A-Z a-z 0-9 _ . -"))
+    if concurrent and not _CONCURRENT.fullmatch(concurrent.text):
+        allowed = f"allowed: a whole number from 1 to {MAX_CONCURRENT_CONNECTS}"
+        problems.append(problem(BY_KEY["max_concurrent_connects"], concurrent, allowed))
+        concurrent = None
+    return name.text if name else DEFAULT_NAME, int(concurrent.text) if concurrent else 1
 
 
-def _document(event: Mapping[str, Any], canary: str, configured: Value, problems: list[str]) -> Value:
+def _egress(environ: Mapping[str, str], problems: list[str]) -> Egress:
+    try:
+        return Egress.of(environ)
+    except SettingsError as error:
+        problems += error.problems
+        return Egress()
+
+
+def _document(event: Mapping[str, object], canary: str, configured: Value, problems: list[str]) -> Value:
     """Return where the targets come from: the event may choose another document in the canary's own place."""
     asked = event.get("targets")
     if asked is None:
         return configured
     own = f"ssm:/iot-connect-canary/{canary}/"
     if not isinstance(asked, str) or not asked.startswith(own) or ".." in asked:
-        problems.append(f"event.targets is {asked!r}; allowed: a reference that begins with {own}")
+        problems.append(f"event.targets is {quoted(asked)}; allowed: a reference that begins with {own}")
         return configured
     return Value(text=asked, origin="event.targets")
 
 
-def _items(document: Value, problems: list[str]) -> tuple[list[Item], list[str]]:
-    """Return each target's own settings, and what is wrong with single targets."""
+def _items(document: Value, known: Lookup, problems: list[str]) -> list[Item]:
+    """Return each target's own settings."""
     text, origin = document.text, document.origin
     if not text:
-        return [Item(place="", values={})], []
+        return [Item(place="", values={})]
     try:
         if is_path(text):
-            items, mistakes = read_path(references.fetch_path(text), text)
-        else:
-            items, mistakes = read_document(references.fetch(text) if is_reference(text) else text, origin)
+            return read_path(known.below(text), text)
+        items, mistakes = read_document(known.fetch(text) if is_reference(text) else text, origin)
     except ValueError as error:
         problems.append(f"{origin} refers to {text}: {error}" if is_reference(text) else str(error))
-        return [], []
-    return _without_shared_names(items, mistakes), mistakes
-
-
-def _without_shared_names(items: Iterable[Item], mistakes: list[str]) -> list[Item]:
-    first: dict[str, Item] = {}
-    for item in items:
-        if item.name in first:
-            mistakes.append(f"{item.place}.name is {item.name!r}; {first[item.name].place} has that name already")
-        else:
-            first[item.name] = item
-    return list(first.values())
+        return []
+    problems += mistakes
+    return items
 
 
 def _only(wanted: object, items: list[Item], problems: list[str]) -> list[Item]:
-    """Return the items that the event names; every one when it names none."""
-    if wanted is None:
+    """Return the items that the event names, and those that have no name; every one when it names none."""
+    if wanted is None or not items:
         return items
     if not isinstance(wanted, list) or not wanted or not all(isinstance(name, str) for name in wanted):
-        problems.append(f"event.only is {wanted!r}; allowed: a list of names of targets")
+        problems.append(f"event.only is {quoted(wanted)}; allowed: a list of names of targets")
         return items
-    known = {item.name: item for item in items}
-    for name in wanted:
-        if name not in known:
-            problems.append(f"event.only names {name!r}, which is no target; {did_you_mean(name, known)}")
-    return [item for name, item in known.items() if name in wanted]
+    known = dict.fromkeys(item.name for item in items if item.name is not None)
+    problems += [
+        f"event.only names {quoted(name)}, which is no target; {did_you_mean(name, known)}"
+        for name in wanted
+        if name not in known
+    ]
+    asked = {None, *wanted}
+    return [item for item in items if item.name in asked]
 
 
 def _planned(
-    item: Item, base: Mapping[str, Value], environ: Mapping[str, str], mistakes: list[str]
-) -> Planned | None:
-    """Return the target that an item describes over the variables; None when it cannot be used."""
-    values = {**item.under(base), **item.values}
-    try:
-        target = _target(values)
-        proxy = egress_proxy(target.host, environ)
-    except SettingsError as error:
-        mistakes += error.problems
-        return None
-    return None if item.broken else Planned(target=target, values=values, proxy=proxy)
+    items: Iterable[Item], base: Mapping[str, Value], known: Lookup, egress: Egress
+) -> tuple[list[Planned], list[str]]:
+    """Return the targets that the items describe over the variables, and what is wrong with the others."""
+    planned: list[Planned] = []
+    mistakes: list[str] = []
+    fresh = known.anew()
+    for item in items:
+        mistakes += item.problems
+        if item.unreadable:
+            continue
+        values = item.over(base)
+        try:
+            target = _target(values, known)
+        except SettingsError as error:
+            mistakes += error.problems
+            continue
+        if not item.problems:
+            planned.append(Planned(target=target, values=values, proxy=egress.proxy_to(target.host), fresh=fresh))
+    return _without_shared_client_ids(planned, mistakes), mistakes
 
 
-def _target(values: Mapping[str, Value], *, fresh: bool = False) -> Target:
+def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
     """Return the target with references resolved and the endpoint known; raise SettingsError with every problem."""
-    resolved, problems = resolve(values, lambda reference: references.fetch(reference, fresh=fresh))
-    if not resolved.get("endpoint", values["endpoint"]).text:
-        resolved["endpoint"] = _own_endpoint(values["endpoint"], problems)
-    if problems:
-        # What could not be fetched is a problem already; the rules look at the rest.
-        resolved = {**values, **resolved}
+    resolved, problems = resolve(values, lookup.fetch)
+    unknown = frozenset(values.keys() - resolved.keys())
+    # What could not be fetched is a problem already; the rules look at the rest.
+    resolved = {**values, **resolved}
+    if not resolved["endpoint"].text:
+        resolved["endpoint"], mistake = _own_endpoint(values["endpoint"], lookup)
+        unknown |= {"endpoint"} if mistake else set()
+        problems += [mistake] if mistake else []
     try:
-        target = build(resolved, unknown=frozenset(key for key in values if is_reference(resolved[key].text)))
+        target = build(resolved, unknown=unknown)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from error
-    problems += [f"{values[key].origin} {said}" for key, said in connections.check(target)]
+    problems += [f"{values[key].origin} {said}" for key, said in connections.check(target) if key not in unknown]
     if problems:
         raise SettingsError(problems)
     return target
 
 
-def _own_endpoint(unset: Value, problems: list[str]) -> Value:
+def _own_endpoint(unset: Value, lookup: Lookup) -> tuple[Value, str | None]:
+    """Return the account's endpoint, or what is wrong with asking for it."""
     try:
-        return Value(text=references.describe_endpoint(), origin="iot:DescribeEndpoint")
+        return Value(text=lookup.endpoint(), origin="iot:DescribeEndpoint"), None
     except ValueError as error:
-        problems.append(f"{unset.origin} is not set, and iot:DescribeEndpoint failed: {error}")
-        return Value(text="unknown.invalid", origin=unset.origin)
+        return unset, f"{unset.origin} is not set, and iot:DescribeEndpoint failed: {error}"
 
 
 def _without_shared_client_ids(planned: Iterable[Planned], mistakes: list[str]) -> list[Planned]:
@@ -184,14 +215,14 @@ def _without_shared_client_ids(planned: Iterable[Planned], mistakes: list[str]) 
     kept: list[Planned] = []
     for plan in planned:
         target = plan.target
-        holder = first.setdefault((target.endpoint, target.client_id or f"any {target.name}"), target.name)
+        holder = target.name
+        if target.client_id:
+            holder = first.setdefault((target.endpoint.lower(), target.client_id), target.name)
         if holder == target.name:
             kept.append(plan)
-        else:
-            origin = plan.values["client_id"].origin
-            mistakes.append(
-                f"{origin} is {target.client_id!r} for target {target.name!r}; target {holder!r} uses it at the same "
-                "endpoint, and the second client would end the first"
-            )
+            continue
+        mistakes.append(
+            f"{plan.values['client_id'].origin} is {quoted(target.client_id)} for target {target.name!r}; "
+            f"target {holder!r} uses it at the same endpoint, and the second client would end the first"
+        )
     return kept
-

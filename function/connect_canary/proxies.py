@@ -1,7 +1,9 @@
 """The egress proxy that HTTPS_PROXY and NO_PROXY ask for."""
 
+import contextlib
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from connect_canary.settings import SettingsError
@@ -10,20 +12,37 @@ from connect_canary.tunnel import Proxy
 _DEFAULT_PORT = 80
 
 
-def egress_proxy(host: str, environ: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy through which `host` is reached, None for none; raise SettingsError for an unusable one."""
-    url = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
-    if not url or _bypassed(host, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
-        return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    try:
-        port = parts.port or _DEFAULT_PORT
-    except ValueError:
-        port = 0
-    if parts.scheme != "http" or not parts.hostname or not port:
-        # The URL may hold a password, so it is not shown.
-        raise SettingsError(["HTTPS_PROXY cannot be used; allowed: http://[user:password@]host[:port]"])
-    return Proxy(host=parts.hostname, port=port, authorization=_authorization(parts))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """How connections leave: through `proxy` if there is one, except to the hosts and domains that `bypassed` lists."""
+
+    proxy: Proxy | None = None
+    bypassed: str = ""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Egress":
+        """Return what HTTPS_PROXY and NO_PROXY say; raise SettingsError when they cannot be used."""
+        url = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
+        return cls(
+            proxy=_read(url.strip()) if url and url.strip() else None,
+            bypassed=environ.get("no_proxy") or environ.get("NO_PROXY") or "",
+        )
+
+    def proxy_to(self, host: str) -> Proxy | None:
+        """Return the proxy through which `host` is reached, None for none."""
+        rules = [rule.strip().lower().lstrip("*.") for rule in self.bypassed.split(",") if rule.strip()]
+        direct = any(rule in {"", host.lower()} or host.lower().endswith(f".{rule}") for rule in rules)
+        return None if direct else self.proxy
+
+
+def _read(url: str) -> Proxy:
+    # urlsplit's error shows the URL, and with it a password.
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = _DEFAULT_PORT if parts.port is None else parts.port
+        if parts.scheme == "http" and parts.hostname and port:
+            return Proxy(host=parts.hostname, port=port, authorization=_authorization(parts))
+    raise SettingsError(["HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"])
 
 
 def _authorization(parts: SplitResult) -> str | None:
@@ -31,10 +50,3 @@ def _authorization(parts: SplitResult) -> str | None:
         return None
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return f"Basic {b64encode(pair.encode()).decode()}"
-
-
-def _bypassed(host: str, no_proxy: str) -> bool:
-    # 15 ms that only a proxy costs.
-    from urllib.request import proxy_bypass_environment  # noqa: PLC0415
-
-    return bool(proxy_bypass_environment(host, {"no": no_proxy}))

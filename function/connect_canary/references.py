@@ -1,7 +1,8 @@
-"""Values that live elsewhere: SSM parameters, secrets and the account's endpoint. Alone imports Parameters and boto3, late."""
+"""Values that live elsewhere: SSM parameters, secrets, the account's endpoint. Alone imports Parameters and boto3."""
 
 import functools
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,52 +15,92 @@ _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _TRIES = 2, 5, 2
 T = TypeVar("T")
 
 
-def fetch(reference: str, *, fresh: bool = False) -> str:
-    """Return the value that `ssm:/path/name` or `secretsmanager:name#key` names; raise ValueError with a sentence.
+class Lookup:
+    """What one run asks for: each reference once, for many targets may share one. Safe on any thread.
 
-    Values are kept for MAX_AGE_SECONDS unless a `fresh` one is asked for.
+    Values are kept from run to run for MAX_AGE_SECONDS, unless only `fresh` ones will do.
     """
-    service, _, name = reference.partition(":")
-    return _parameter(name, fresh=fresh) if service == "ssm" else _secret(name, fresh=fresh)
 
+    def __init__(self, region: str, *, fresh: bool = False) -> None:
+        """Ask in `region`; empty: where boto3 would."""
+        self._region, self._fresh = region, fresh
+        self._lock = threading.Lock()
+        self._values: dict[str, str] = {}
+        self._refusals: dict[str, str] = {}
 
-def fetch_path(reference: str) -> Mapping[str, str]:
-    """Return the value of every parameter below `ssm:/path/`, by the last part of its name; raise ValueError."""
-    path = reference.removeprefix("ssm:")
-    found = _ask(lambda: _ssm().get_multiple(path, decrypt=True, recursive=False, max_age=MAX_AGE_SECONDS))
-    return {name.rpartition("/")[2]: str(value) for name, value in found.items()}
+    def fetch(self, reference: str) -> str:
+        """Return the value that `reference` names; raise ValueError with a sentence."""
+        service, _, name = reference.partition(":")
+        ask = _parameter if service == "ssm" else _secret
+        return self._once(reference, lambda: ask(name, self._region, fresh=self._fresh))
+
+    def below(self, reference: str) -> Mapping[str, str]:
+        """Return the value of every parameter below `ssm:/path/`, by the last part of its name; raise ValueError."""
+        path = reference.removeprefix("ssm:")
+        found = _ask(
+            lambda: _ssm(self._region).get_multiple(path, decrypt=True, recursive=False, max_age=MAX_AGE_SECONDS)
+        )
+        return {name.rpartition("/")[2]: str(value) for name, value in found.items()}
+
+    def anew(self) -> "Lookup":
+        """Return another one that takes only fresh values."""
+        return Lookup(self._region, fresh=True)
+
+    def endpoint(self) -> str:
+        """Return the account's endpoint; raise ValueError with a sentence."""
+        return self._once("iot:DescribeEndpoint", lambda: describe_endpoint(self._region))
+
+    def _once(self, name: str, ask: Callable[[], str]) -> str:
+        with self._lock:
+            if name not in self._values and name not in self._refusals:
+                try:
+                    self._values[name] = ask()
+                except ValueError as error:
+                    self._refusals[name] = str(error)
+        if name in self._refusals:
+            raise ValueError(self._refusals[name])
+        return self._values[name]
 
 
 @functools.cache
-def describe_endpoint() -> str:
+def describe_endpoint(region: str) -> str:
     """Return the account's `iot:Data-ATS` endpoint, asked for once a cold start; raise ValueError."""
     import boto3  # noqa: PLC0415 - 200 ms and 27 MB that only an empty endpoint costs
 
-    answer = _ask(lambda: boto3.client("iot", config=_config()).describe_endpoint(endpointType="iot:Data-ATS"))
+    answer = _ask(lambda: boto3.client("iot", config=_config(region)).describe_endpoint(endpointType="iot:Data-ATS"))
     return str(answer["endpointAddress"])
 
 
-def _parameter(name: str, *, fresh: bool) -> str:
-    return str(_ask(lambda: _ssm().get(name, decrypt=True, max_age=MAX_AGE_SECONDS, force_fetch=fresh)))
+def _parameter(name: str, region: str, *, fresh: bool) -> str:
+    return str(_ask(lambda: _ssm(region).get(name, decrypt=True, max_age=MAX_AGE_SECONDS, force_fetch=fresh)))
 
 
-def _secret(name: str, *, fresh: bool) -> str:
+def _secret(name: str, region: str, *, fresh: bool) -> str:
     # A secret's name may not hold '#', so the first one begins the key.
     name, has_key, key = name.partition("#")
-    secret = _ask(lambda: _secrets().get(name, max_age=MAX_AGE_SECONDS, force_fetch=fresh))
-    text = secret.decode() if isinstance(secret, bytes) else str(secret)
+    secret = _ask(lambda: _secrets(region).get(name, max_age=MAX_AGE_SECONDS, force_fetch=fresh))
+    text = _decoded(secret) if isinstance(secret, bytes) else str(secret)
     return _member(text, key) if has_key else text
+
+
+def _decoded(secret: bytes) -> str:
+    try:
+        return secret.decode()
+    except UnicodeDecodeError:
+        # The error would show a part of the secret.
+        raise ValueError("the secret is binary; allowed: text in UTF-8 (base64:... for a binary password)") from None
 
 
 def _member(text: str, key: str) -> str:
     try:
         document = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         # The error would show the secret.
         raise ValueError("the secret is no JSON object, so it has no keys") from None
-    if not isinstance(document, dict) or not isinstance(document.get(key), str | int | float):
-        raise ValueError(f"the secret has no key {key!r} with a string or a number")
-    return str(document[key])
+    member = document.get(key) if isinstance(document, dict) else None
+    if isinstance(member, bool) or not isinstance(member, str | int | float):
+        raise ValueError(f"the secret has no key {key!r} with a string or a number")  # noqa: TRY004 - no bug of ours
+    return str(member)
 
 
 def _ask(call: Callable[[], T]) -> T:
@@ -80,26 +121,34 @@ def _ask(call: Callable[[], T]) -> T:
 def _sentence(error: BaseException) -> str:
     response: Any = getattr(error, "response", None)
     if response is None:
-        return f"{type(error).__name__}: {error}"
-    return f"{response['Error']['Code']}: {response['Error'].get('Message', '')}".removesuffix(": ")
+        said = f"{type(error).__name__}: {error}"
+    else:
+        said = f"{response['Error']['Code']}: {response['Error'].get('Message', '')}".removesuffix(": ")
+    return " ".join(said.split())
 
 
 @functools.cache
-def _ssm() -> "SSMProvider":
+def _ssm(region: str) -> "SSMProvider":
     from aws_lambda_powertools.utilities.parameters import SSMProvider  # noqa: PLC0415
 
-    return SSMProvider(boto_config=_config())
+    return SSMProvider(boto_config=_config(region))
 
 
 @functools.cache
-def _secrets() -> "SecretsProvider":
+def _secrets(region: str) -> "SecretsProvider":
     from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415
 
-    return SecretsProvider(boto_config=_config())
+    return SecretsProvider(boto_config=_config(region))
 
 
-def _config() -> "Config":
+def _config(region: str) -> "Config":
     from botocore.config import Config  # noqa: PLC0415
 
     retries = {"max_attempts": _TRIES, "mode": "standard"}
-    return Config(connect_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S, retries=retries)
+    return Config(
+        # boto3 itself looks at AWS_DEFAULT_REGION only.
+        region_name=region or None,
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries=retries,
+    )

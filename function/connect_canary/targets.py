@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from connect_canary.settings import (
     BY_KEY,
@@ -43,6 +44,7 @@ _REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNOR
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PATH = re.compile(r"ssm:(/\S*)?/")
 TARGET_KEYS = tuple(setting.key for setting in TARGET_SETTINGS)
 
@@ -106,12 +108,13 @@ def password_bytes(password: Secret | None) -> bytes | None:
 class Item:
     """One entry of a targets document: its own settings, the place that its problems name, and those found so far.
 
-    One with problems is read on only to find all of them.
+    One with problems is read on only to find all of them, and not at all when it is `unreadable`.
     """
 
     place: str
     values: Mapping[str, Value]
     problems: tuple[str, ...] = ()
+    unreadable: bool = False
 
     @property
     def name(self) -> str | None:
@@ -130,7 +133,7 @@ class Item:
 
 
 def read_document(text: str, origin: str) -> tuple[list[Item], list[str]]:
-    """Return a targets document's entries, and a sentence for each mistake around them; raise ValueError if it is none."""
+    """Return a targets document's entries and a sentence for each mistake around them; raise ValueError."""
     document = _parse(text, origin)
     if not isinstance(document, dict) or not isinstance(document.get("targets"), list) or not document["targets"]:
         raise ValueError(f'{origin} is no targets document; allowed: {{"targets": [{{"name": "...", ...}}, ...]}}')
@@ -193,7 +196,7 @@ def _read_item(entry: object, place: str) -> Item:
 def _nothing(place: str, mistake: str, name: str | None = None) -> Item:
     """Return an entry of which nothing but its name can be used."""
     named = {} if name is None else {"name": Value(text=name, origin=f"{place}.name")}
-    return Item(place=place, values=named, problems=(mistake,))
+    return Item(place=place, values=named, problems=(mistake,), unreadable=True)
 
 
 _NAME_ALLOWED = "allowed: 1 to 64 of A-Z a-z 0-9 _ . -"
@@ -288,6 +291,8 @@ class _Reader:
         self._password()
         if mode is not None:
             self._credentials(mode)
+        if placement is Placement.HEADERS:
+            self._headers()
         if mode is None or version is None or expect is None or placement is None:
             return None
         return Target(
@@ -336,26 +341,10 @@ class _Reader:
         return self._values["name"].text if "name" in self._values else DEFAULT_TARGET
 
     def _endpoint(self) -> tuple[str, int]:
-        text = self._text("endpoint")
-        host, colon, port = text.partition(":")
-        if not text:
-            self._refuse("endpoint", "allowed: host or host:port, or leave it unset to ask iot:DescribeEndpoint")
-        elif "://" in text:
-            self._refuse("endpoint", "allowed: host or host:port without a scheme (no https://, no wss://)")
-        elif "/" in text or "?" in text:
-            self._refuse("endpoint", "allowed: host or host:port without a path; the path is always /mqtt")
-        elif not _HOST.fullmatch(host):
-            self._refuse("endpoint", "allowed: host or host:port")
-        elif colon and not (_PORT.fullmatch(port) and 0 < int(port) <= MAX_PORT):
-            self._refuse("endpoint", "allowed: a port from 1 to 65535 after the host")
-        elif _LEGACY.fullmatch(host):
-            self._refuse(
-                "endpoint",
-                "this legacy name shows a certificate that clients no longer trust; "
-                "allowed: the -ats name (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or a custom domain",
-            )
-        elif _CREDENTIALS.match(host):
-            self._refuse("endpoint", "this is the credentials provider; allowed: the iot:Data-ATS endpoint")
+        host, _, port = self._text("endpoint").partition(":")
+        refused = _refused_endpoint(self._text("endpoint"))
+        if refused:
+            self._refuse("endpoint", refused)
         return host, int(port) if _PORT.fullmatch(port) else DEFAULT_PORT
 
     def _region(self, host: str) -> str:
@@ -382,7 +371,7 @@ class _Reader:
         if length > MAX_CLIENT_ID_BYTES:
             made = "" if key == "client_id" else " together with the target's name and the suffix"
             self._refuse(key, f"allowed: at most {MAX_CLIENT_ID_BYTES} bytes of UTF-8{made}; this makes {length}")
-        if any(ord(character) < ord(" ") for character in self._text(key)):
+        if _CONTROL.search(self._text(key)):
             self._refuse(key, "allowed: no control characters")
 
     def _password(self) -> None:
@@ -390,6 +379,15 @@ class _Reader:
             password_bytes(self._secret("authorizer_password"))
         except ValueError:
             self._refuse("authorizer_password", "allowed: valid base64 after 'base64:'")
+
+    def _headers(self) -> None:
+        """Refuse what would not be an HTTP header or would begin another one."""
+        name = unquote(self._text("authorizer_token_key_name"))
+        if name and not _HEADER_NAME.fullmatch(name):
+            self._refuse("authorizer_token_key_name", "allowed: a header's name with authorizer_placement headers")
+        for key in ("authorizer_name", "authorizer_token_value"):
+            if _CONTROL.search(unquote(self._text(key))):
+                self._refuse(key, "allowed: no control characters with authorizer_placement headers")
 
     def _credentials(self, mode: AuthMode) -> None:
         for key in _missing(mode, self._values):
@@ -403,6 +401,31 @@ class _Reader:
                 f"exactly one of {BY_KEY['authorizer_token_signature'].variable} and "
                 f"{BY_KEY['authorizer_signing_key'].variable} is needed with auth_mode {mode}",
             )
+
+
+def _refused_endpoint(text: str) -> str | None:
+    """Return why an endpoint cannot be used and what is allowed; None when it can."""
+    host, colon, port = text.partition(":")
+    return next((allowed for refused, allowed in _endpoint_rules(text, host) if refused), None) or (
+        f"allowed: a port from 1 to {MAX_PORT} after the host"
+        if colon and not (_PORT.fullmatch(port) and 0 < int(port) <= MAX_PORT)
+        else None
+    )
+
+
+def _endpoint_rules(text: str, host: str) -> Iterator[tuple[bool, str]]:
+    yield not text, "allowed: host or host:port, or leave it unset to ask iot:DescribeEndpoint"
+    yield "://" in text, "allowed: host or host:port without a scheme (no https://, no wss://)"
+    yield "/" in text or "?" in text, "allowed: host or host:port without a path; the path is always /mqtt"
+    yield _HOST.fullmatch(host) is None, "allowed: host or host:port"
+    yield _LEGACY.fullmatch(host) is not None, _LEGACY_REFUSED
+    yield _CREDENTIALS.match(host) is not None, "this is the credentials provider; allowed: the iot:Data-ATS endpoint"
+
+
+_LEGACY_REFUSED = (
+    "this legacy name shows a certificate that clients no longer trust; "
+    "allowed: the -ats name (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or a custom domain"
+)
 
 
 def _missing(mode: AuthMode, values: Mapping[str, Value]) -> Iterator[str]:
