@@ -1,10 +1,18 @@
-"""One call of the Lambda's handler in a fresh process: `{"event": ..., "seconds": ...}` in, the answer as last line."""
+"""The Lambda's handler in a process of its own: a question a line on standard input, an answer a line among the output.
+
+A question is `{"environ": ..., "event": ..., "seconds": ..., "runs": ...}`; the variables replace those of the question
+before. The answer is the last run's, with what the process holds after it.
+"""
 
 import json
+import os
 import sys
+import threading
 import time
+from pathlib import Path
+from typing import Any
 
-from connect_canary.handler import lambda_handler
+ANSWER = "ANSWER "
 
 
 class _Context:
@@ -15,11 +23,46 @@ class _Context:
         return int((self._until - time.monotonic()) * 1000)
 
 
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    # Only a process that has its variables may import the handler, whose logger reads some of them.
+    from connect_canary.handler import lambda_handler
+
+    answer: dict[str, Any] = {}
+    failures: list[list[str | None]] = []
+    for _ in range(question.get("runs", 1)):
+        try:
+            answer = lambda_handler(question.get("event", {}), _Context(question["seconds"]))
+        except ValueError as error:
+            return {"raised": str(error)}
+        failures.append([target["failure"] for target in answer["targets"]])
+    return {"answer": answer, "failures": failures}
+
+
+def _held() -> dict[str, int]:
+    """Return what the process holds; what only /proc tells is 0 elsewhere."""
+    proc = Path("/proc/self")
+    if not proc.exists():
+        return {"threads": threading.active_count(), "descriptors": 0, "resident_bytes": 0}
+    pages = int((proc / "statm").read_text().split()[1])
+    return {
+        "threads": len(list((proc / "task").iterdir())),
+        "descriptors": len(list((proc / "fd").iterdir())),
+        "resident_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
 def main() -> None:
-    """Call the handler and print its answer after everything else."""
-    question = json.load(sys.stdin)
-    answer = lambda_handler(question["event"], _Context(question["seconds"]))
-    sys.stdout.write(f"\nANSWER {json.dumps(answer)}\n")
+    """Answer until standard input ends."""
+    ours: set[str] = set()
+    for line in sys.stdin:
+        question = json.loads(line)
+        for name in ours:
+            del os.environ[name]
+        ours = set(question.get("environ", {}))
+        os.environ.update(question.get("environ", {}))
+        answered = _answer(question) if "seconds" in question else {}
+        sys.stdout.write(f"\n{ANSWER}{json.dumps(answered | {'held': _held()})}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,64 +2,58 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self, cast
+
+from tests.faulty.invoke import ANSWER
 
 ROOT = Path(__file__).parents[2]
 _ENDS_WITHIN_S = 10
+_KEPT = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
 
-def python(module: str, *arguments: str, **environ: str) -> list[str]:
-    """Return the command line of one of our modules, with nothing but `environ` and where Python finds its packages."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME", "TMPDIR") if name in os.environ}
-    pairs = [f"{name}={value}" for name, value in (kept | environ).items()]
-    return ["env", "-i", *pairs, sys.executable, "-W", "error", "-m", module, *arguments]
+class _Process:
+    """One of our modules, spoken to over its standard streams; a context manager."""
 
-
-class FaultyServer:
-    """The faulty endpoint's process, and where its listeners are; a context manager."""
-
-    def __init__(self, *ids: str) -> None:
-        """Start listeners for `ids`; an id given twice has two."""
+    def __init__(self, module: str, *arguments: str, environ: Mapping[str, str], before: Sequence[str] = ()) -> None:
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.faulty.server", *ids],
+            [*before, sys.executable, "-m", module, *arguments],
             cwd=ROOT,
+            env=kept | {"PYTHONWARNINGS": "error"} | dict(environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        hello = self._answer()
-        self.ca_file: str = hello["ca_file"]
-        self.ports: list[tuple[str, int]] = [(id_, port) for id_, port in hello["ports"]]
 
-    def port(self, id_: str) -> int:
-        """Return the first port of `id_`."""
-        return dict(reversed(self.ports))[id_]
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
 
-    def report(self) -> list[dict[str, Any]]:
-        """Return what each listener has seen so far, in the order of `ports`."""
+    def _say(self, line: str) -> None:
         stdin = cast("IO[str]", self._process.stdin)
-        stdin.write("report\n")
+        stdin.write(f"{line}\n")
         stdin.flush()
-        return cast("list[dict[str, Any]]", self._answer())
 
-    def seen(self, id_: str) -> dict[str, Any]:
-        """Return what the first listener of `id_` has seen so far."""
-        return self.report()[[name for name, _ in self.ports].index(id_)]
-
-    def _answer(self) -> Any:
-        line = cast("IO[str]", self._process.stdout).readline()
-        if not line:
-            self.stop()
-            raise RuntimeError("the faulty endpoint did not start")
-        return json.loads(line)
+    def _hear(self, begins: str) -> tuple[str, str]:
+        """Return the first line that begins so, without its beginning, and everything before it."""
+        printed = ""
+        for line in cast("IO[str]", self._process.stdout):
+            if line.startswith(begins):
+                return line.removeprefix(begins), printed
+            printed += line
+        self.stop()
+        raise RuntimeError(f"the process ended:\n{printed}")
 
     def stop(self) -> None:
         """End the process with its standard input."""
+        self._process.send_signal(signal.SIGCONT)
         cast("IO[str]", self._process.stdin).close()
         try:
             self._process.wait(_ENDS_WITHIN_S)
@@ -69,34 +63,55 @@ class FaultyServer:
         cast("IO[str]", self._process.stdout).close()
 
     def __enter__(self) -> Self:
-        """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
-def invoke(environ: Mapping[str, str], *, seconds: float, event: Mapping[str, Any] | None = None) -> tuple[Any, str]:
-    """Return the handler's answer and everything that its process printed, on either stream."""
-    question = json.dumps({"event": event or {}, "seconds": seconds})
-    run = subprocess.run(
-        python("tests.faulty.invoke", **environ),
-        cwd=ROOT,
-        input=question,
-        capture_output=True,
-        text=True,
-        timeout=seconds + 60,
-        check=False,
-    )
-    printed, marker, answer = run.stdout.partition("\nANSWER ")
-    if not marker:
-        raise RuntimeError(f"the handler raised:\n{run.stdout}\n{run.stderr}")
-    return json.loads(answer), printed + run.stderr
+class FaultyServer(_Process):
+    """The faulty endpoint, and where its listeners are."""
+
+    def __init__(self, *ids: str) -> None:
+        """Start listeners for `ids`; an id given twice has two."""
+        super().__init__("tests.faulty.server", *ids, environ={})
+        hello, _ = self._hear("PORTS ")
+        self.ca_file: str = json.loads(hello)["ca_file"]
+        self.ports: list[tuple[str, int]] = [(id_, port) for id_, port in json.loads(hello)["ports"]]
+
+    def port(self, id_: str) -> int:
+        """Return the first port of `id_`."""
+        return next(port for name, port in self.ports if name == id_)
+
+    def report(self) -> list[dict[str, Any]]:
+        """Return what each listener has seen so far, in the order of `ports`."""
+        self._say("report")
+        return cast("list[dict[str, Any]]", json.loads(self._hear("REPORT ")[0]))
+
+    def seen(self, id_: str) -> dict[str, Any]:
+        """Return what the first listener of `id_` has seen so far."""
+        return self.report()[[name for name, _ in self.ports].index(id_)]
 
 
-def targets(entries: Sequence[Mapping[str, object]]) -> str:
-    """Return a targets document."""
-    return json.dumps({"targets": list(entries)})
+class Handler(_Process):
+    """The Lambda's handler in one warm process."""
+
+    def __init__(self, *, before: Sequence[str] = (), **environ: str) -> None:
+        """Start it with no variables but `environ`, as the last words of the command line `before`."""
+        super().__init__("tests.faulty.invoke", environ=environ, before=before)
+
+    def invoke(
+        self, environ: Mapping[str, str], *, seconds: float, event: Mapping[str, Any] | None = None, runs: int = 1
+    ) -> tuple[dict[str, Any], str]:
+        """Return what the handler answers to so many runs in a row, and everything that the process printed."""
+        question = {"environ": dict(environ), "event": dict(event or {}), "seconds": seconds, "runs": runs}
+        return self._ask(question)
+
+    def held(self) -> dict[str, int]:
+        """Return how many threads, descriptors and bytes of memory the process holds."""
+        return cast("dict[str, int]", self._ask({})[0]["held"])
+
+    def _ask(self, question: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        self._say(json.dumps(question))
+        answer, printed = self._hear(ANSWER)
+        return json.loads(answer), printed

@@ -1,7 +1,7 @@
 """The faulty endpoint as a process of its own: `python -m tests.faulty.server [--host H] ID ...`.
 
-It prints one JSON line with the CA file and a port for each id, answers each line `report` on standard input with what
-its listeners have seen, and ends with its standard input. Ids are those of the situations, of the egress proxies and
+It prints `PORTS` and a JSON object with the CA file and a port for each id, answers each line `report` on standard input
+with `REPORT` and what its listeners have seen, and ends with its standard input. Ids are those of the situations, of the egress proxies and
 `fuzz-<layer>:<seed>`; `all` stands for every situation. The same id may be given more than once for more listeners.
 """
 
@@ -112,14 +112,14 @@ async def _main(ids: Sequence[str], host: str) -> None:
     with tempfile.TemporaryDirectory(prefix="faulty-") as directory:
         async with Endpoint(Path(directory), host) as endpoint:
             ports = [(id_, await endpoint.listen(id_)) for id_ in ids]
-            _print({"ca_file": str(endpoint.pki.ca_file), "ports": ports})
+            _print("PORTS", {"ca_file": str(endpoint.pki.ca_file), "ports": ports})
             while line := await asyncio.to_thread(sys.stdin.readline):
                 if line.strip() == "report":
-                    _print([ledger.as_dict() for ledger in endpoint.ledgers])
+                    _print("REPORT", [ledger.as_dict() for ledger in endpoint.ledgers])
 
 
-def _print(document: object) -> None:
-    sys.stdout.write(json.dumps(document) + "\n")
+def _print(what: str, document: object) -> None:
+    sys.stdout.write(f"{what} {json.dumps(document)}\n")
     sys.stdout.flush()
 
 

@@ -1,0 +1,99 @@
+"""The canary in front of the faulty endpoint: cases of situation, MQTT version and auth mode, run by the real handler."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connect_canary.settings import AuthMode, MqttVersion, Placement
+from tests.faulty.process import FaultyServer, Handler
+from tests.faulty.situations import BY_ID, Expected
+
+# Every secret that a case plants; none of them may ever be printed.
+SECRETS: Mapping[str, str] = {
+    "secret_access_key": "planted-secret-access-key",
+    "session_token": "planted/session+token==",
+    "authorizer_password": "planted-password",
+    "authorizer_token_value": "planted-token-value",
+    "authorizer_token_signature": "cGxhbnRlZC1zaWduYXR1cmU=",
+}
+_AUTHORIZER = {"authorizer_name": "faulty", "authorizer_username": "someone"}
+_SIGNED = _AUTHORIZER | {
+    "authorizer_token_key_name": "token",
+    "authorizer_token_value": SECRETS["authorizer_token_value"],
+    "authorizer_token_signature": SECRETS["authorizer_token_signature"],
+}
+_MODES: Mapping[str, Mapping[str, str]] = {
+    "sigv4": {"auth_mode": AuthMode.SIGV4},
+    "sigv4-static": {
+        "auth_mode": AuthMode.SIGV4_STATIC,
+        "access_key_id": "AKIDEXAMPLE",
+        "secret_access_key": SECRETS["secret_access_key"],
+        "session_token": SECRETS["session_token"],
+    },
+    "unsigned": _AUTHORIZER
+    | {"auth_mode": AuthMode.CUSTOM_UNSIGNED, "authorizer_password": SECRETS["authorizer_password"]},
+    "signed": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED},
+    "signed-headers": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED, "authorizer_placement": Placement.HEADERS},
+    "signed-query": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED, "authorizer_placement": Placement.QUERY},
+}
+MODES = tuple(_MODES)
+ENVIRON: Mapping[str, str] = {
+    "CANARY_NAME": "faulty",
+    "CANARY_SIGNING_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": SECRETS["secret_access_key"],
+    "AWS_SESSION_TOKEN": SECRETS["session_token"],
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A situation, asked in one MQTT version and one auth mode."""
+
+    situation: str
+    version: MqttVersion
+    mode: str = "sigv4-static"
+
+    @property
+    def name(self) -> str:
+        """The target's name, unique a case."""
+        return f"{self.situation}-{self.version}-{self.mode}"
+
+    @property
+    def expected(self) -> Expected:
+        """What the canary must say."""
+        return BY_ID[self.situation].expects(self.version)
+
+    def target(self, port: int, ca_file: str, **others: object) -> dict[str, object]:
+        """Return the entry of a targets document."""
+        where = {"name": self.name, "endpoint": f"{BY_ID[self.situation].host}:{port}", "ca_file": ca_file}
+        return where | {"mqtt_version": self.version} | _MODES[self.mode] | others
+
+
+def observe(
+    server: FaultyServer, cases: Iterable[Case], *, deadline_s: float, concurrent: int = 1000, seconds: float = 120
+) -> tuple[dict[Case, dict[str, Any]], str]:
+    """Return each case's outcome, from one run of the handler, and everything that the run printed."""
+    asked = list(cases)
+    entries = [case.target(server.port(case.situation), server.ca_file) for case in asked]
+    with Handler(**ENVIRON) as handler:
+        said, printed = handler.invoke(watching(entries, deadline_s, concurrent), seconds=seconds)
+    outcomes = {outcome["target"]: outcome for outcome in said["answer"]["targets"]}
+    return {case: outcomes[case.name] for case in asked}, printed
+
+
+def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurrent: int = 1000) -> dict[str, str]:
+    """Return the variables that make the canary watch `entries` of a targets document."""
+    return {
+        "CANARY_TARGETS": json.dumps({"targets": list(entries)}),
+        "CANARY_TIMEOUT_SECONDS": str(deadline_s),
+        "CANARY_MAX_CONCURRENT_CONNECTS": str(concurrent),
+    }
+
+
+def cases_of(ids: Iterable[str], modes: Sequence[str] = ("sigv4-static",)) -> list[Case]:
+    """Return the cases of `ids` in both MQTT versions and each of `modes`."""
+    return [Case(situation=id_, version=version, mode=mode) for id_ in ids for version in MqttVersion for mode in modes]

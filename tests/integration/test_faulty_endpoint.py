@@ -1,0 +1,305 @@
+"""Every situation of the faulty endpoint, in both MQTT versions: the right name, phase and evidence, in time, no secret."""
+
+import json
+import os
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from connect_canary.failures import Failure
+from connect_canary.settings import MqttVersion
+from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
+from tests.faulty.egress import EGRESS
+from tests.faulty.process import FaultyServer, Handler
+from tests.faulty.situations import BY_ID, SITUATIONS, When
+
+DEADLINE_S = 2.5
+# What is told at once must not have waited for a deadline: that one is far away.
+FAR_DEADLINE_S = 10.0
+AT_ONCE_MS = FAR_DEADLINE_S * 1000 / 2
+LATE_MS = 1500
+
+# Where the way to authenticate changes what goes over the wire, every mode is asked.
+_WHERE_MODES_MATTER = (
+    "healthy",
+    "http-401",
+    "http-403",
+    "http-403-bad-body",
+    "upgrade-silent",
+    "connack-4-134",
+    "connack-5-135",
+    "connack-close-tls",
+    "connack-silent",
+)
+CASES = list(dict.fromkeys([*cases_of(BY_ID), *cases_of(_WHERE_MODES_MATTER, MODES)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What the canary said of every case, what it printed, and what the endpoint saw."""
+
+    outcomes: Mapping[Case, dict[str, Any]]
+    printed: str
+    seen: Mapping[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultyServer]:
+    """The faulty endpoint with a listener for each situation and each egress proxy."""
+    with FaultyServer(*BY_ID, *EGRESS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def observed(server: FaultyServer) -> Observed:
+    """Every case, in two runs of the handler: the one for what is told at once, the other for what takes a deadline."""
+    at_once = [case for case in CASES if case.expected.when is When.AT_ONCE]
+    late = [case for case in CASES if case.expected.when is When.DEADLINE]
+    said, printed = observe(server, at_once, deadline_s=FAR_DEADLINE_S, concurrent=8)
+    said_late, printed_late = observe(server, late, deadline_s=DEADLINE_S)
+    seen = dict(zip((id_ for id_, _ in server.ports), server.report(), strict=True))
+    return Observed(outcomes=said | said_late, printed=printed + printed_late, seen=seen)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_outcome_of_situation(observed: Observed, case: Case) -> None:
+    """Name, phase and evidence are the table's, and they are told in time."""
+    outcome, expected = observed.outcomes[case], case.expected
+    assert (outcome["phase"], outcome["failure"]) == (expected.phase, expected.failure), outcome["reason"]
+    assert outcome["healthy"] is (expected.failure is None)
+    for key in ("http_status", "connack_code", "request_id"):
+        wanted = getattr(expected, key)
+        assert wanted is None or outcome[key] == wanted, key
+    assert expected.reason in (outcome["reason"] or "")
+    at_most = AT_ONCE_MS if expected.when is When.AT_ONCE else DEADLINE_S * 1000 + LATE_MS
+    assert outcome["elapsed_ms"] < at_most
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_evidence_of_failure_is_one_line_for_people(observed: Observed, case: Case) -> None:
+    """Reason and hint are single printable lines, and the hint leads to the runbook."""
+    outcome = observed.outcomes[case]
+    if outcome["healthy"]:
+        assert (outcome["reason"], outcome["hint"]) == (None, None)
+        return
+    assert outcome["reason"].isprintable()
+    assert outcome["hint"].isprintable()
+    assert f"docs/runbook.md#{outcome['failure'].lower()}" in outcome["hint"]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.expected.certificate], ids=lambda case: case.name)
+def test_certificate_that_fails_is_read_all_the_same(observed: Observed, case: Case) -> None:
+    """Days left are what the certificate says, negative when it has expired."""
+    outcome = observed.outcomes[case]
+    assert (outcome["certificate_days_left"] < 0) is ("expired" in case.situation)
+
+
+def test_bad_certificates_are_told_within_a_second(observed: Observed) -> None:
+    """The canary does not wait out the SDK's blinding delay of 10 to 30 seconds."""
+    took = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.expected.certificate]
+    assert statistics.median(took) < 1000
+
+
+def test_no_situation_is_unclassified(observed: Observed) -> None:
+    """The table has no gap, and nothing is a bare deadline."""
+    failures = {outcome["failure"] for outcome in observed.outcomes.values()}
+    assert not failures & {Failure.UNCLASSIFIED, Failure.DEADLINE_EXCEEDED}
+
+
+def test_situations_provoke_every_failure() -> None:
+    """Each name of the closed list is provoked over a real socket, here or in the tests below."""
+    below = {
+        Failure.CREDENTIALS_UNAVAILABLE,
+        Failure.TCP_FAILED,
+        Failure.UNEXPECTED_ACCEPT,
+        Failure.DEADLINE_EXCEEDED,
+    }
+    provoked = {situation.expects(version).failure for situation in SITUATIONS for version in MqttVersion}
+    assert (provoked | below) - {None} == set(Failure) - {Failure.UNCLASSIFIED}
+
+
+def test_no_secret_is_printed(observed: Observed) -> None:
+    """No planted secret is in any log line, metric or outcome, not even when the endpoint echoes it."""
+    printed = observed.printed + json.dumps(list(observed.outcomes.values()))
+    assert [name for name, secret in SECRETS.items() if secret in printed] == []
+
+
+def test_untrusted_endpoint_gets_no_request(observed: Observed) -> None:
+    """Nothing that is signed or secret reaches a server whose certificate fails."""
+    asked = {id_: seen["upgrades"] for id_, seen in observed.seen.items() if id_.startswith("certificate-")}
+    assert set(asked.values()) == {0}
+
+
+def test_healthy_endpoint_sees_one_session_a_run(observed: Observed) -> None:
+    """A healthy run is one CONNECT and one DISCONNECT; the certificate check beside it sends no request."""
+    seen, runs = observed.seen["healthy"], len([case for case in CASES if case.situation == "healthy"])
+    assert (seen["upgrades"], seen["connects"], seen["disconnects"]) == (runs, runs, runs)
+
+
+def test_refused_upgrade_is_asked_once_more(observed: Observed) -> None:
+    """The diagnosis asks a refused upgrade a second time, and no third time."""
+    assert observed.seen["http-404"]["upgrades"] == 2 * len(MqttVersion)
+
+
+def test_client_ids_are_never_used_twice(observed: Observed) -> None:
+    """The diagnosis of MQTT 3.1.1 opens a session of its own id, because AWS IoT allows one CONNECT a second per id."""
+    clients = [client["client_id"] for seen in observed.seen.values() for client in seen["clients"]]
+    assert max(Counter(clients).values()) == 1
+
+
+def test_custom_authorizer_fields_travel_where_they_should(observed: Observed) -> None:
+    """The token is in the MQTT username, in headers or in the query, as the placement says."""
+    token = SECRETS["authorizer_token_value"]
+    seen = observed.seen["healthy"]
+    in_username = [client for client in seen["clients"] if token in (client["username"] or "")]
+    in_headers = [request for request in seen["requests"] if request["headers"].get("token") == token]
+    in_query = [request for request in seen["requests"] if f"token={token}" in request["target"]]
+    assert [len(in_username), len(in_headers), len(in_query)] == [len(MqttVersion)] * 3
+    password = SECRETS["authorizer_password"].encode().hex()
+    assert [client["password"] for client in seen["clients"]].count(password) == len(MqttVersion)
+
+
+# -- egress proxies ------------------------------------------------------------------------------------------------
+
+_EGRESS: Mapping[str, tuple[str | None, str | None, str]] = {
+    "egress-healthy": (None, None, ""),
+    "egress-407": ("tcp", "TcpFailed", "407"),
+    "egress-403": ("tcp", "TcpFailed", "403"),
+    "egress-502": ("tcp", "TcpFailed", "502"),
+    "egress-garbage": ("tcp", "TcpFailed", "proxy"),
+    "egress-close": ("tcp", "TcpFailed", "proxy"),
+    "egress-reset": ("tcp", "TcpFailed", "proxy"),
+    "egress-silent": ("tcp", "TcpTimedOut", "proxy"),
+    "port-closed": ("tcp", "TcpRefused", "proxy"),
+}
+
+
+@pytest.fixture(scope="module")
+def through_proxies(server: FaultyServer) -> tuple[Mapping[str, dict[str, Any]], str]:
+    """The outcomes of a healthy endpoint behind each egress proxy, by proxy and MQTT version, and what was printed."""
+    outcomes: dict[str, dict[str, Any]] = {}
+    everything = ""
+    entries = [case.target(server.port("healthy"), server.ca_file) for case in cases_of(["healthy"])]
+    with Handler(**ENVIRON) as handler:
+        for id_ in _EGRESS:
+            proxy = {"HTTPS_PROXY": f"http://someone:planted-proxy-password@127.0.0.1:{server.port(id_)}"}
+            said, printed = handler.invoke(watching(entries, DEADLINE_S) | proxy, seconds=30)
+            everything += printed + json.dumps(said)
+            outcomes |= {f"{id_}-{outcome['mqtt_version']}": outcome for outcome in said["answer"]["targets"]}
+    return outcomes, everything
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize("id_", _EGRESS)
+def test_egress_proxy(
+    through_proxies: tuple[Mapping[str, dict[str, Any]], str], id_: str, version: MqttVersion
+) -> None:
+    """A proxy's failure is a TCP failure that names the proxy; a healthy one carries the run."""
+    outcome, (phase, failure, words) = through_proxies[0][f"{id_}-{version}"], _EGRESS[id_]
+    assert (outcome["phase"], outcome["failure"]) == (phase, failure), outcome["reason"]
+    assert words in (outcome["reason"] or "")
+
+
+def test_egress_proxy_password_is_never_printed(through_proxies: tuple[Mapping[str, dict[str, Any]], str]) -> None:
+    """The password in HTTPS_PROXY stays out of logs, metrics and outcomes, raw and encoded."""
+    assert "planted-proxy-password" not in through_proxies[1]
+    assert "cGxhbnRlZC1wcm94eS1wYXNzd29yZ" not in through_proxies[1]
+
+
+# -- what no listener can provoke ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def handler() -> Iterator[Handler]:
+    """A warm process of the handler."""
+    with Handler(**ENVIRON) as running:
+        yield running
+
+
+def _outcome(
+    handler: Handler, server: FaultyServer, case: Case, *, seconds: float = 20, **settings: object
+) -> dict[str, Any]:
+    """Return the outcome of one case with other `settings` than its own."""
+    entry = case.target(server.port(case.situation), server.ca_file, **settings)
+    said, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=seconds)
+    return said["answer"]["targets"][0]  # type: ignore[no-any-return]  # JSON
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None:
+    """An environment without credentials is CredentialsUnavailable, before anything is connected to."""
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": "eu-west-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    with Handler(**nowhere) as poor:
+        outcome = _outcome(poor, server, Case(situation="healthy", version=version, mode="sigv4"))
+    assert (outcome["phase"], outcome["failure"]) == ("credentials", "CredentialsUnavailable")
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+def test_accept_where_refusal_is_expected(handler: Handler, server: FaultyServer, version: MqttVersion) -> None:
+    """A healthy endpoint that should have turned the client away is UnexpectedAccept."""
+    outcome = _outcome(handler, server, Case(situation="healthy", version=version), expect="refuse")
+    assert (outcome["healthy"], outcome["failure"]) == (False, "UnexpectedAccept")
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize("situation", ["http-401", "http-403", "connack-4-134", "connack-5-135"])
+def test_refusal_where_refusal_is_expected(
+    handler: Handler, server: FaultyServer, situation: str, version: MqttVersion
+) -> None:
+    """A client that is turned away for who it is makes a target healthy that expects it."""
+    outcome = _outcome(handler, server, Case(situation=situation, version=version), expect="refuse")
+    assert outcome["healthy"], outcome["reason"]
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize("situation", ["port-closed", "certificate-expired", "http-503", "connack-3-136"])
+def test_network_failure_where_refusal_is_expected(
+    handler: Handler, server: FaultyServer, situation: str, version: MqttVersion
+) -> None:
+    """An endpoint that is ill is a failure also where a refusal is expected."""
+    case = Case(situation=situation, version=version)
+    outcome = _outcome(handler, server, case, expect="refuse")
+    assert (outcome["healthy"], outcome["failure"]) == (False, case.expected.failure)
+
+
+def test_target_without_time_left(handler: Handler, server: FaultyServer) -> None:
+    """A target that cannot be started in time is reported as DeadlineExceeded, not dropped."""
+    outcome = _outcome(handler, server, Case(situation="healthy", version=MqttVersion.V5), seconds=0.2)
+    assert outcome["failure"] == "DeadlineExceeded"
+
+
+# -- many targets --------------------------------------------------------------------------------------------------
+
+
+def test_hundred_targets_of_which_thirty_fail(handler: Handler, server: FaultyServer) -> None:
+    """Ten that hang, ten that refuse and ten with bad certificates cost the seventy healthy ones nothing."""
+    ids = ["healthy"] * 70 + ["upgrade-silent"] * 10 + ["http-403"] * 10 + ["certificate-untrusted"] * 10
+    versions = list(MqttVersion)
+    entries = [
+        Case(situation=id_, version=versions[i % 2]).target(server.port(id_), server.ca_file, name=f"{id_}-{i}")
+        for i, id_ in enumerate(ids)
+    ]
+    said, printed = handler.invoke(watching(entries, 2 * DEADLINE_S), seconds=30)
+    outcomes = said["answer"]["targets"]
+    assert [outcome["target"] for outcome in outcomes] == [entry["name"] for entry in entries]
+    assert Counter(outcome["failure"] for outcome in outcomes) == {
+        None: 70,
+        "UpgradeTimedOut": 10,
+        "UpgradeForbidden": 10,
+        "CertificateUntrusted": 10,
+    }
+    healthy = [outcome["elapsed_ms"] for outcome in outcomes if outcome["healthy"]]
+    assert max(healthy) < 2 * DEADLINE_S * 1000
+    measured = [json.loads(line) for line in printed.splitlines() if '"ConnectSuccess"' in line]
+    assert {(blob["Target"], blob["ConnectSuccess"][0]) for blob in measured} == {
+        (outcome["target"], float(outcome["healthy"])) for outcome in outcomes
+    }
