@@ -28,11 +28,18 @@ _CLIENT_ID_EVERY_S = 1.0  # AWS IoT's quota of CONNECTs a client id (general ref
 _SWITCHING_PROTOCOLS = 101
 # The errors behind which the SDK keeps a refused upgrade's status and an MQTT 3.1.1 return code to itself.
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
+_CONNECT_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
+# A client certificate that TLS 1.3 asks for is missed only after the client's upgrade request.
+_TLS_SAYS = "AWS_IO_TLS_"
 _CLOSED = {"closed": "the endpoint closed the connection", "reset": "the endpoint reset the connection"}
 
 
 class _Proved(Exception):  # noqa: N818 - it never leaves this module
     """A look at the certificate proves that the SDK cannot succeed, which it would only say after 10 to 30 s."""
+
+
+class _Lost(Exception):  # noqa: N818 - it never leaves this module
+    """The endpoint ended the connection before our DISCONNECT, of which the SDK's 3.1.1 client says nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,10 +64,11 @@ class _Run:
     @property
     def phase(self) -> Phase | None:
         """Where the attempt stands."""
-        if self.connected is not None:
-            return Phase.DISCONNECT
         if self.started is None and self.seconds:
             return Phase.CREDENTIALS
+        said = self.error.error_name if isinstance(self.error, Refused) else ""
+        if self.trace.phase is Phase.UPGRADE and said.startswith(_TLS_SAYS):
+            return Phase.TLS
         return self.trace.phase
 
     @property
@@ -80,7 +88,7 @@ async def attempt(target: Target, *, seconds: float, proxy: Proxy | None = None,
             run.trace = tunnel.trace
             looking = asyncio.create_task(_look(run, tunnel, looks or Looks()))
             await _connect_and_disconnect(run, run.how, tunnel, looking)
-    except (TimeoutError, Refused, AwsCrtError, _Proved) as error:
+    except (TimeoutError, Refused, AwsCrtError, _Proved, _Lost) as error:
         run.error = error
     run.ended = time.perf_counter()
     if looking is not None:
@@ -110,7 +118,8 @@ async def _connect_and_disconnect(
     run.started = time.perf_counter()
     try:
         run.connected = await _verdict(run, connection, looking)
-        await connection.disconnect()
+        run.trace.phase = Phase.DISCONNECT
+        await _disconnect(connection, tunnel)
         run.disconnected = time.perf_counter()
     finally:
         tunnel.cut()
@@ -130,6 +139,20 @@ async def _verdict(run: _Run, connection: Connection, looking: "asyncio.Task[Loo
         return await verdict
     finally:
         verdict.cancel()
+
+
+async def _disconnect(connection: Connection, tunnel: Tunnel) -> None:
+    """Disconnect; raise _Lost, or Refused, when the connection was lost before."""
+    disconnecting = asyncio.create_task(connection.disconnect())
+    closed = asyncio.create_task(tunnel.endpoint_closed.wait())
+    try:
+        await asyncio.wait({disconnecting, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if closed.done():
+            raise _Lost
+        await disconnecting
+    finally:
+        disconnecting.cancel()
+        closed.cancel()
 
 
 async def _stopped(connection: Connection) -> None:
@@ -162,7 +185,11 @@ def _keeps_something_back(run: _Run) -> bool:
         return False
     if run.phase is Phase.UPGRADE:
         return run.error.error_name == _UPGRADE_REFUSED
-    return run.phase is Phase.CONNACK and run.target.mqtt_version is MqttVersion.V3_1_1
+    if run.phase is not Phase.CONNACK:
+        return False
+    return run.target.mqtt_version is MqttVersion.V3_1_1 or (
+        run.error.error_name == _CONNECT_REFUSED and run.error.connack_code is None
+    )
 
 
 async def _ask(run: _Run, how: Handshake) -> Answer:

@@ -16,14 +16,10 @@ from connect_canary.tunnel import TunnelError
 
 _SECONDS_A_DAY = 86400
 
-# OpenSSL's verification results (x509_vfy.h) that mean that no client with this trust store can accept the certificate.
-_PROOFS = {
-    9: Failure.CERTIFICATE_EXPIRED,  # not yet valid: its time is not now either
+# OpenSSL's verification results (x509_vfy.h); every other one means that the chain is not to be trusted.
+_VERDICTS = {
+    9: Failure.CERTIFICATE_EXPIRED,  # not yet valid: now is not its time either
     10: Failure.CERTIFICATE_EXPIRED,
-    18: Failure.CERTIFICATE_UNTRUSTED,
-    19: Failure.CERTIFICATE_UNTRUSTED,
-    20: Failure.CERTIFICATE_UNTRUSTED,
-    21: Failure.CERTIFICATE_UNTRUSTED,
     62: Failure.CERTIFICATE_NAME_MISMATCH,
     64: Failure.CERTIFICATE_NAME_MISMATCH,
 }
@@ -95,7 +91,7 @@ async def look(dial: Dial, host: str, trust: bytes | None, seconds: float) -> Lo
     try:
         return Look(certificate=await _handshake(dial, host, _trusting(trust), seconds))
     except ssl.SSLCertVerificationError as error:
-        failure = _PROOFS.get(error.verify_code)
+        failure = _VERDICTS.get(error.verify_code, Failure.CERTIFICATE_UNTRUSTED)
         said = error.verify_message
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError, TimeoutError):
         return Look()

@@ -347,8 +347,9 @@ class _Mqtt5Connection:
 
         def failed(data: mqtt5.LifecycleConnectFailureData) -> None:
             packet = data.connack_packet
-            code, said = (int(packet.reason_code), packet.reason_string) if packet else (None, None)
-            verdict.settle(Refused(data.exception, connack_code=code, reason_string=said))
+            code, said = (packet.reason_code, packet.reason_string) if packet else (None, None)
+            # The SDK has no reason code for a number that the specification does not list.
+            verdict.settle(Refused(data.exception, connack_code=None if code is None else int(code), reason_string=said))
 
         self._client = mqtt5.Client(
             mqtt5.ClientOptions(

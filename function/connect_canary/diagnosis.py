@@ -1,6 +1,7 @@
 """After a failure: ask once more, the same way, what the SDK's client would not say.
 
-The SDK keeps the status of a refused upgrade and the return code of a refused MQTT 3.1.1 CONNECT to itself.
+The SDK keeps the status of a refused upgrade to itself, the return code of a refused MQTT 3.1.1 CONNECT, and codes that
+MQTT 5 does not list.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from awscrt import websocket
 from awscrt.http import HttpProxyOptions, HttpRequest
 
 from connect_canary.connections import Handshake, tls_context, trust_store
+from connect_canary.settings import MqttVersion
 from connect_canary.targets import Target
 from connect_canary.tunnel import LOOPBACK, Proxy, Tunnel
 
@@ -24,8 +26,8 @@ _LEAST_SECRET_CHARACTERS = 4
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ERROR_TYPE = re.compile(r"[A-Za-z0-9]{1,64}")
 _SIGNED = re.compile(r"(?i)(x-amz-[a-z-]+|password|token|signature)(=|%3D|\"?:\s*\"?)[^&\s\"]+")
-_CONNACK = 0x20
-_CLOSE = 0x8
+_KEEP_ALIVE_S = 60
+_CLOSE = 0x8  # RFC 6455, section 5.5.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,10 +44,10 @@ class Answer:
 async def ask(
     target: Target, how: Handshake, *, client_id: str | None, proxy: Proxy | None, seconds: float
 ) -> Answer:
-    """Return what `target` answers to the upgrade, and to a CONNECT (MQTT 3.1.1) as `client_id` if there is one."""
+    """Return what `target` answers to the upgrade, and to a CONNECT as `client_id` if there is one."""
     answer = Answer()
     tunnel = Tunnel(target.host, target.port, proxy=proxy)
-    asked = _Asked(answer, how, _connect_packet(client_id, how) if client_id else None)
+    asked = _Asked(answer, how, _connect_packet(target.mqtt_version, client_id, how) if client_id else None)
     try:
         request = await _upgrade_request(target, how)
         tls = tls_context(trust_store(target), target.port).new_connection_options()
@@ -89,10 +91,12 @@ async def _upgrade_request(target: Target, how: Handshake) -> HttpRequest:
     return request
 
 
-def _connect_packet(client_id: str, how: Handshake) -> bytes:
-    """Return a CONNECT of MQTT 3.1.1 (section 3.1) with a clean session."""
+def _connect_packet(version: MqttVersion, client_id: str, how: Handshake) -> bytes:
+    """Return a CONNECT (section 3.1 of either version of MQTT) with a clean session."""
+    level, properties = (5, b"\x00") if version is MqttVersion.V5 else (4, b"")
     flags = 0x02 | (0x80 if how.username else 0) | (0x40 if how.password is not None else 0)
-    body = _field(b"MQTT") + bytes([4, flags]) + (60).to_bytes(2) + _field(client_id.encode())
+    body = _field(b"MQTT") + bytes([level, flags]) + _KEEP_ALIVE_S.to_bytes(2) + properties
+    body += _field(client_id.encode())
     if how.username:
         body += _field(how.username.encode())
     if how.password is not None:
@@ -160,13 +164,18 @@ class _Asked:
         if self._opcode == _CLOSE:
             self._answer.close_code = int.from_bytes(self._payload[:2]) if len(self._payload) >= 2 else None  # noqa: PLR2004
             self._end()
-        elif self._payload[:1] == bytes([_CONNACK]) and len(self._payload) >= 4:  # noqa: PLR2004 - MQTT 3.1.1, 3.2
+        elif _is_connack(self._payload):
             self._answer.connack_code = self._payload[3]
             self._end()
 
     def _end(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self.over.set)
+
+
+def _is_connack(packet: bytes) -> bool:
+    """Tell whether `packet` is a CONNACK (MQTT 3.1.1 and 5, section 3.2), whose fourth byte is the code in both."""
+    return packet[:1] == b"\x20" and len(packet) >= 4 and packet[1] == len(packet) - 2  # noqa: PLR2004
 
 
 def _lower(headers: Iterable[tuple[str, str]] | None) -> Iterable[tuple[str, str]]:

@@ -103,15 +103,15 @@ _TIMEOUTS = {
     "AWS_IO_SOCKET_TIMEOUT",
     "ETIMEDOUT",
 }
+_SILENT = {None, *_TIMEOUTS}
 _HANG_UPS = {
     "AWS_ERROR_MQTT_UNEXPECTED_HANGUP",
     "AWS_ERROR_MQTT_CONNECTION_SHUTDOWN",
     "AWS_ERROR_MQTT_CONNECTION_DESTROYED",
     "AWS_IO_SOCKET_CLOSED",
     "AWS_ERROR_HTTP_CONNECTION_CLOSED",
-    "AWS_ERROR_HTTP_WEBSOCKET_CLOSE_FRAME_SENT",
-    "AWS_ERROR_HTTP_WEBSOCKET_IS_MIDCHANNEL_HANDLER",
 }
+_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
 _TIMED_OUT = {
     Phase.DNS: Failure.DNS_FAILED,
     Phase.TCP: Failure.TCP_TIMED_OUT,
@@ -156,7 +156,9 @@ def _specific(evidence: Evidence) -> Failure | None:
             return Failure.UPGRADE_FORBIDDEN if evidence.http_status in _FORBIDDEN else Failure.UPGRADE_REJECTED
         case Phase.CONNACK if evidence.connack_code is not None:
             return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
-        case Phase.CONNACK if evidence.hung_up or evidence.error_name in _HANG_UPS:
+        case Phase.CONNACK if evidence.error_name == _REFUSED:
+            return Failure.CONNECT_REFUSED
+        case Phase.CONNACK if evidence.error_name in _HANG_UPS or (evidence.hung_up and evidence.error_name in _SILENT):
             return Failure.CONNECTION_HUNG_UP
     return None
 

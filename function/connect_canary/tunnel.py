@@ -27,6 +27,12 @@ _HANDSHAKE, _ALERT, _APPLICATION_DATA = 22, 21, 23
 _RECORD_HEADER = 5
 # A TLS 1.3 Finished travels as application data: 4 + 48 (SHA-384) + 1 + 16 bytes at most. No upgrade request is that short.
 _LONGEST_FINISHED = 69
+# Between the upgrade request and the CONNECT a client may only end: a close_notify is 19 bytes, a close frame 25.
+_SHORTEST_CONNECT = 37
+_CONTENT_TYPES = range(20, 24)
+_AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
+# The SDK reads an endless answer for ever, and grows by 200 MB a second (measured); no honest one has a hundredth of this.
+_MOST_RECEIVED = 1 << 20
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -58,6 +64,7 @@ class Trace:
     error: TunnelError | None = None
     address: AddressInfo | None = None
     endpoint_closed: str | None = None
+    client_ended: bool = False
     alert: int | None = None
 
     def enter(self, phase: Phase) -> None:
@@ -82,6 +89,7 @@ class Tunnel:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._serving: asyncio.Task[None] | None = None
         self._sides: tuple[_Side, ...] = ()
+        self.endpoint_closed = asyncio.Event()
         self._carrying: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def open(self) -> int:
@@ -99,7 +107,7 @@ class Tunnel:
     async def dial_again(self) -> socket.socket:
         """Return another socket to the address that the tunnel leads to; raise TunnelError, OSError."""
         address = cast("AddressInfo", self.trace.address)
-        again = await _connect_one(address)
+        again, _ = await _connect_one(address)
         if self._proxy is not None:
             await ask_proxy(again, self._proxy, f"{self._host}:{self._port}")
         return again
@@ -134,15 +142,14 @@ class Tunnel:
         self.trace.enter(Phase.DNS)
         addresses = await resolve(*(self._proxy.host, self._proxy.port) if self._proxy else (self._host, self._port))
         self.trace.enter(Phase.TCP)
-        dialled = await connect(addresses)
-        self.trace.address = (dialled.family, dialled.type, dialled.proto, "", dialled.getpeername())
+        dialled, self.trace.address = await connect(addresses)
         if self._proxy is not None:
             await ask_proxy(dialled, self._proxy, f"{self._host}:{self._port}")
         return dialled
 
     async def _carry(self, accepted: socket.socket, dialled: socket.socket) -> None:
         """Answer the SDK's CONNECT request and carry bytes from then on."""
-        flights = _Flights(self.trace)
+        flights = _Flights(self.trace, self._stop)
         inner = _Side(flights.client_sent, quick_ack=True)
         outer = _Side(flights.endpoint_sent, closed=self._endpoint_closed)
         inner.peer, outer.peer = outer, inner
@@ -158,8 +165,15 @@ class Tunnel:
         if not self._carrying.done():
             self._carrying.set_result(carrying)
 
+    def _stop(self, error: TunnelError) -> None:
+        if self.trace.error is None:
+            self.trace.error = error
+        self.cut()
+
     def _endpoint_closed(self, error: Exception | None) -> None:
-        self.trace.endpoint_closed = "reset" if isinstance(error, ConnectionResetError) else "closed"
+        if not self.trace.client_ended:
+            self.trace.endpoint_closed = "reset" if isinstance(error, ConnectionResetError) else "closed"
+            self.endpoint_closed.set()
 
 
 class _Side(asyncio.Protocol):
@@ -232,29 +246,41 @@ def acknowledge_quickly(received: socket.socket) -> None:
 class _Flights:
     """Tells the phases apart by the record headers that pass."""
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
-        self._client = _Records()
-        self._endpoint = _Records()
+    def __init__(self, trace: Trace, stop: Callable[[TunnelError], None]) -> None:
+        self._trace, self._stop = trace, stop
+        self._client, self._endpoint = _Records(), _Records()
         self._answered = False
+        self._received = 0
 
     def client_sent(self, data: bytes) -> None:
         """Look at bytes from the client before they are carried on."""
+        trace = self._trace
         for kind, length in self._client.headers(data):
-            if kind != _APPLICATION_DATA:
-                continue
-            if self._trace.phase is Phase.TLS and length > _LONGEST_FINISHED:
-                self._trace.enter(Phase.UPGRADE)
+            if trace.phase is Phase.TLS and kind == _APPLICATION_DATA and length > _LONGEST_FINISHED:
+                trace.enter(Phase.UPGRADE)
                 self._answered = False
-            elif self._trace.phase is Phase.UPGRADE and self._answered:
-                self._trace.enter(Phase.CONNACK)
+            elif trace.phase is Phase.UPGRADE and self._answered and length >= _SHORTEST_CONNECT:
+                trace.enter(Phase.CONNACK)
+            elif trace.phase in _AFTER_TLS:
+                # A DISCONNECT, a close frame or a close_notify: what the endpoint does from now on is its answer to that.
+                trace.client_ended = True
 
     def endpoint_sent(self, data: bytes) -> None:
         """Look at bytes from the endpoint before they are carried on."""
+        if not self._received and not _is_tls(data):
+            self._stop(TunnelError("NotTls", "the endpoint answers, but not with TLS"))
+        self._received += len(data)
+        if self._received > _MOST_RECEIVED and self._trace.phase is not Phase.DISCONNECT:
+            self._stop(TunnelError("AnswerTooLong", f"the endpoint's answer has more than {_MOST_RECEIVED >> 20} MiB"))
         for kind, _length in self._endpoint.headers(data):
             self._answered = True
             if kind == _ALERT and self._trace.phase is Phase.TLS and self._trace.alert is None:
                 self._trace.alert = self._endpoint.alert
+
+
+def _is_tls(data: bytes) -> bool:
+    """Tell whether `data` can begin a TLS record (RFC 8446, section 5.1)."""
+    return data[0] in _CONTENT_TYPES and data[1:2] in {b"", b"\x03"}
 
 
 class _Records:
@@ -301,9 +327,9 @@ def _gai_name(error: socket.gaierror) -> str:
     return names.get(error.errno, "EAI_FAIL")
 
 
-async def connect(addresses: Sequence[AddressInfo]) -> socket.socket:
-    """Return a socket connected to the first address that answers (Happy Eyeballs, RFC 8305); raise TunnelError."""
-    attempts: list[asyncio.Task[socket.socket]] = []
+async def connect(addresses: Sequence[AddressInfo]) -> tuple[socket.socket, AddressInfo]:
+    """Return a socket connected to the first address that answers, and it (RFC 8305); raise TunnelError."""
+    attempts: list[asyncio.Task[tuple[socket.socket, AddressInfo]]] = []
     errors: list[OSError] = []
     try:
         for address in addresses:
@@ -321,8 +347,8 @@ async def connect(addresses: Sequence[AddressInfo]) -> socket.socket:
 
 
 async def _first_connected(
-    attempts: list[asyncio.Task[socket.socket]], errors: list[OSError], delay: float | None
-) -> socket.socket | None:
+    attempts: list[asyncio.Task[tuple[socket.socket, AddressInfo]]], errors: list[OSError], delay: float | None
+) -> tuple[socket.socket, AddressInfo] | None:
     """Wait until one has connected, all have failed, or `delay` seconds are over."""
     waiting = set(attempts)
     while waiting:
@@ -340,7 +366,7 @@ async def _first_connected(
     return None
 
 
-async def _connect_one(address: AddressInfo) -> socket.socket:
+async def _connect_one(address: AddressInfo) -> tuple[socket.socket, AddressInfo]:
     family, kind, protocol, _name, where = address
     dialled = socket.socket(family, kind, protocol)
     try:
@@ -349,12 +375,12 @@ async def _connect_one(address: AddressInfo) -> socket.socket:
     except BaseException:
         dialled.close()
         raise
-    return dialled
+    return dialled, address
 
 
-def _discard(attempt: asyncio.Task[socket.socket]) -> None:
+def _discard(attempt: asyncio.Task[tuple[socket.socket, AddressInfo]]) -> None:
     if not attempt.cancelled() and attempt.exception() is None:
-        attempt.result().close()
+        attempt.result()[0].close()
 
 
 async def ask_proxy(connected: socket.socket, proxy: Proxy, authority: str) -> None:
