@@ -139,6 +139,12 @@ class LocalAws:
         payload = json.loads(answer["Payload"].read() or b"null")
         return Invocation(payload=payload, failed="FunctionError" in answer)
 
+    def log_group(self, function: str) -> str:
+        """Return the name of the log group that a function writes to."""
+        configuration = self.client("lambda").get_function_configuration(FunctionName=function)
+        chosen = configuration.get("LoggingConfig", {}).get("LogGroup")
+        return str(chosen or f"/aws/lambda/{function}")
+
     def log_messages(self, group: str) -> list[str]:
         """Return every message of a log group, in the order of their times."""
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)

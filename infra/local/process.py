@@ -74,6 +74,7 @@ def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "AWS_ACCESS_KEY_ID": _ROOT_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": root_secret,
+        "LOCAL_AWS_PARENT": str(os.getpid()),
         "LOCAL_AWS_SPEED": str(speed),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -86,6 +87,8 @@ def _is_missing(seam: Seam) -> bool:
 
 def require_all() -> None:
     """Raise `SeamMissingError`, naming each missing seam and its purpose, unless all are there."""
+    if importlib.util.find_spec("ministack") is None:
+        raise SeamMissingError(f"MiniStack {MINISTACK_VERSION} is not in the local AWS's environment.")
     missing = [f"{s.module}.{s.name} ({s.purpose})" for s in all_seams() if _is_missing(s)]
     if missing:
         raise SeamMissingError(

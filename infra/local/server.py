@@ -93,7 +93,7 @@ async def _serve(app: FrontDoor, config: Any, ready: dict[str, object], evaluato
 
 def main() -> int:
     """Serve until told to stop; exit 1 with a sentence when MiniStack is not as expected."""
-    state, parent = Path(os.environ["STATE_DIR"]), os.getppid()
+    state, parent = Path(os.environ["STATE_DIR"]), int(os.environ.pop("LOCAL_AWS_PARENT"))
     speed = float(os.environ.pop("LOCAL_AWS_SPEED"))
     account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
     api, iot = _listen(), _listen()

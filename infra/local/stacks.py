@@ -63,7 +63,7 @@ def package(template: Path, s3: Any, bucket: str) -> str:
         return f"{match['key']}s3://{bucket}/{key}"
 
     if not template.is_file():
-        raise LocalAwsError(f"There is no template at {template}. Run make build first.")
+        raise LocalAwsError(f"There is no template at {template}.")
     return _CODE_URI.sub(uploaded, template.read_text())
 
 

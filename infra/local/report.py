@@ -1,0 +1,68 @@
+"""What `make run` prints: lines of at most 80 columns, for people; pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from infra.local.runs import Run
+
+WIDTH: Final = 80
+
+
+def outcome_line(outcome: Mapping[str, Any]) -> str:
+    """Return one target's outcome, with the phase times or the failure that explain it."""
+    verdict = "healthy" if outcome["healthy"] else "UNHEALTHY"
+    detail = _times(outcome) if outcome["healthy"] else _failure(outcome)
+    return shortened(f"  {outcome['target']:<9} {outcome['auth_mode']:<15} {verdict}: {detail}")
+
+
+def _times(outcome: Mapping[str, Any]) -> str:
+    if outcome["connect_ms"] is None:
+        return f"refused, as expected ({outcome['failure'] or outcome['reason']})"
+    phases = (f"{name} {ms:.0f}" for name, ms in outcome["phases_ms"].items() if ms >= 1)
+    return f"{outcome['connect_ms']:.0f} ms ({', '.join(phases)})"
+
+
+def _failure(outcome: Mapping[str, Any]) -> str:
+    return f"{outcome['failure']} in {outcome['phase']}: {outcome['reason']}"
+
+
+def run_lines(number: int, run: Run) -> list[str]:
+    """Return one scheduled run as a line, and a line more for everything that went wrong."""
+    verdict = "healthy" if run.healthy else "UNHEALTHY"
+    targets = ", ".join(sorted(_short(outcome) for outcome in run.outcomes))
+    lines = [shortened(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}")]
+    lines += [outcome_line(outcome) for outcome in run.outcomes if not outcome["healthy"]]
+    return lines + [line for error in run.errors for line in sentence(f"the canary: {error}")]
+
+
+def _short(outcome: Mapping[str, Any]) -> str:
+    if not outcome["healthy"]:
+        return f"{outcome['target']} {outcome['failure']}"
+    took = outcome["connect_ms"]
+    return f"{outcome['target']} {'refused' if took is None else f'{took:.0f} ms'}"
+
+
+def table(rows: Iterable[Sequence[str]], heads: Sequence[str]) -> list[str]:
+    """Return rows under their heads, in columns as wide as they must be."""
+    everything = [list(heads), *map(list, rows)]
+    widths = [max(len(row[column]) for row in everything) for column in range(len(heads))]
+    lines = [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in everything
+    ]
+    lines.insert(1, "  " + "  ".join("-" * width for width in widths))
+    return [shortened(line) for line in lines]
+
+
+def sentence(text: str) -> list[str]:
+    """Return a sentence broken into lines that fit."""
+    return textwrap.wrap(text, WIDTH)
+
+
+def shortened(line: str) -> str:
+    """Return a line cut to the width, with an ellipsis where it was cut."""
+    one_line = " ".join(line.splitlines())
+    return one_line if len(one_line) <= WIDTH else one_line[: WIDTH - 3] + "..."

@@ -1,0 +1,103 @@
+"""`make run`: the whole canary on a local AWS, until Ctrl-C or a number of scheduled runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from infra.local.process import REPOSITORY
+
+_TEMPLATE: Final = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
+_FASTEST: Final = 12
+_EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+class _Interruption:
+    """Ends the command on the first Ctrl-C or SIGTERM, with everything tidied up."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        for number in _EXIT_CODES:
+            signal.signal(number, self._stop)
+
+    def happened(self) -> bool:
+        return self.exit_code != 0
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        # A second signal must not keep the first from tidying up.
+        for each in _EXIT_CODES:
+            signal.signal(each, signal.SIG_IGN)
+        self.exit_code = _EXIT_CODES[signal.Signals(number)]
+        sys.exit(self.exit_code)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 when all that was seen was healthy, 1 when not, 2 for a wrong question.
+
+    Ctrl-C is the usual end: once a scheduled run was seen, the outcome counts, before that it
+    is 130; SIGTERM is 143.
+    """
+    options = _options(arguments)
+    interruption = _Interruption()
+    story, exit_code = None, 0
+    try:
+        # Half a second of imports, in which a Ctrl-C must be answered politely already.
+        from infra.local.story import Story  # noqa: PLC0415
+
+        story = Story(
+            template=options.template,
+            runs=options.runs,
+            speed=options.speed,
+            stopped=interruption.happened,
+        )
+        exit_code = story.tell()
+    except SystemExit:
+        sys.stdout.write("\nStopped; everything is removed.\n")
+    if story and story.scheduled and interruption.exit_code == _EXIT_CODES[signal.SIGINT]:
+        return story.exit_code
+    return interruption.exit_code or exit_code
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--runs", type=_runs, metavar="N", help="end after N scheduled runs")
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=1.0,
+        metavar="X",
+        help=f"let X minutes of schedules and alarms pass in one (1 to {_FASTEST}; default 1)",
+    )
+    parser.add_argument("--template", type=Path, default=_TEMPLATE, help="built template to deploy")
+    options = parser.parse_args(arguments)
+    if not options.template.is_file():
+        parser.error(f"there is no template at {options.template}; `make build` makes it")
+    return options
+
+
+def _runs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    with suppress(ValueError):
+        if 1 <= float(text) <= _FASTEST:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_FASTEST}")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # The reader went away (`make run | head`); there is nobody left to tell.
+        os._exit(1)

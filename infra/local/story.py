@@ -1,0 +1,176 @@
+"""The story that `make run` tells: four ways to authenticate, then the schedule, then the alarms."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local import report, showcase
+from infra.local.aws import LocalAws, LocalAwsError
+from infra.local.runs import RunLog
+from infra.local.stacks import Stack
+
+CANARY: Final = "local"
+STACK: Final = "iot-connect-canary"
+
+_NAMESPACE: Final = "IoTConnectCanary"
+_METRIC_HEADS: Final = (
+    "target",
+    "runs",
+    "ConnectSuccess",
+    "last ConnectLatency",
+    "CertificateDaysLeft",
+)
+_ALARM_TYPES: Final = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
+_POLL_SECONDS: Final = 0.5
+_SETTLE_SECONDS: Final = 2.0
+_PATIENCE_MINUTES: Final = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """One telling, and what was seen so far, from which the exit code follows."""
+
+    template: Path
+    runs: int | None
+    speed: float
+    stopped: Callable[[], bool]
+    verdicts: list[bool] = field(default_factory=list)
+    scheduled: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 when everything that was seen was healthy, 1 when something was not."""
+        return 0 if self.verdicts and all(self.verdicts) else 1
+
+    def tell(self) -> int:
+        """Run everything and return the exit code; a problem becomes a sentence and 1."""
+        try:
+            self._tell()
+        except (LocalAwsError, ClientError, BotoCoreError, OSError) as error:
+            for line in report.sentence(f"make run cannot go on: {error}"):
+                sys.stderr.write(line + "\n")
+            return 1
+        _say("Everything is stopped and removed.")
+        return self.exit_code
+
+    def _tell(self) -> None:
+        _say("Starting a local AWS on loopback ...")
+        started = time.monotonic()
+        with LocalAws.start(speed=self.speed) as aws:
+            _say("Deploying a sample custom authorizer and the canary ...")
+            stack = _deploy(aws, self.template)
+            _say(f"Ready after {time.monotonic() - started:.1f} s. IoT endpoint: {aws.iot_endpoint}")
+            function = stack.only("AWS::Lambda::Function")
+            log = RunLog(aws=aws, group=aws.log_group(function))
+            self._show_modes(aws, function)
+            for _ in log.new_runs():
+                # Those were our own invocations.
+                pass
+            self._follow_schedule(aws, stack, log)
+
+    def _show_modes(self, aws: LocalAws, function: str) -> None:
+        _say()
+        _say("Each way to authenticate, invoked once:")
+        for name in showcase.MODES:
+            invocation = aws.invoke(function, {"only": [name]})
+            if invocation.failed:
+                self.verdicts.append(False)
+                _say(report.shortened(f"  {name:<9} failed: {invocation.payload['errorMessage']}"))
+                continue
+            outcome = _first_outcome(invocation.payload)
+            self.verdicts.append(bool(outcome["healthy"]))
+            _say(report.outcome_line(outcome))
+
+    def _follow_schedule(self, aws: LocalAws, stack: Stack, log: RunLog) -> None:
+        until = f"{self.runs} scheduled run(s)" if self.runs else "Ctrl-C"
+        _say()
+        _say(f"The schedule takes over: all targets every {60 / self.speed:.0f} s, until {until}.")
+        patience = _PATIENCE_MINUTES * 60 / self.speed + _SETTLE_SECONDS
+        last_run = time.monotonic()
+        while not self.stopped() and (self.runs is None or self.scheduled < self.runs):
+            time.sleep(_POLL_SECONDS)
+            for run in log.new_runs():
+                last_run = time.monotonic()
+                self.scheduled += 1
+                self.verdicts.append(run.healthy)
+                # The alarms look at the metrics a moment after the run.
+                time.sleep(_SETTLE_SECONDS / self.speed)
+                for line in report.run_lines(self.scheduled, run) + _tables(aws, stack):
+                    _say(line)
+            if time.monotonic() - last_run > patience:
+                raise LocalAwsError(f"The schedule has not fired for {patience:.0f} s.")
+
+
+def _first_outcome(payload: Any) -> dict[str, Any]:
+    try:
+        return dict(payload["targets"][0])
+    except (TypeError, LookupError) as error:
+        raise LocalAwsError("The deployed function does not answer as a canary does.") from error
+
+
+def _say(line: str = "") -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _deploy(aws: LocalAws, template: Path) -> Stack:
+    shown = showcase.set_up(aws, CANARY)
+    machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    parameters = {"Name": CANARY, "Targets": shown.reference, "Architecture": machine}
+    return aws.deploy(template, name=STACK, parameters=parameters)
+
+
+def _tables(aws: LocalAws, stack: Stack) -> list[str]:
+    states = aws.alarm_states()
+    alarms = [
+        (logical_id, states.get(stack.resources[logical_id], "unknown"))
+        for logical_id, kind in stack.types.items()
+        if kind in _ALARM_TYPES
+    ]
+    metrics = [
+        _metric_row(aws, target)
+        for target in showcase.MODES
+    ]
+    return [
+        "",
+        *report.table(metrics, _METRIC_HEADS),
+        "",
+        *report.table(alarms, ("alarm", "state")),
+        "",
+    ]
+
+
+def _metric_row(aws: LocalAws, target: str) -> tuple[str, ...]:
+    success = _points(aws, "ConnectSuccess", target)
+    latency = _points(aws, "ConnectLatency", target)
+    days = _points(aws, "CertificateDaysLeft", target)
+    return (
+        target,
+        f"{sum(point['SampleCount'] for point in success):.0f}",
+        f"{sum(point['Sum'] for point in success):.0f}",
+        f"{latency[-1]['Average']:.0f} ms" if latency else "-",
+        f"{days[-1]['Average']:.0f}" if days else "-",
+    )
+
+
+def _points(aws: LocalAws, metric: str, target: str) -> list[dict[str, Any]]:
+    now = datetime.now(UTC)
+    statistics = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=_NAMESPACE,
+        MetricName=metric,
+        Dimensions=[{"Name": "Canary", "Value": CANARY}, {"Name": "Target", "Value": target}],
+        StartTime=now - timedelta(days=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=1,
+        Statistics=["Average", "SampleCount", "Sum"],
+    )
+    return sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
