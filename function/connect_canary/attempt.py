@@ -144,15 +144,18 @@ async def _verdict(run: _Run, connection: Connection, looking: "asyncio.Task[Loo
 async def _disconnect(connection: Connection, tunnel: Tunnel) -> None:
     """Disconnect; raise _Lost, or Refused, when the connection was lost before."""
     disconnecting = asyncio.create_task(connection.disconnect())
-    closed = asyncio.create_task(tunnel.endpoint_closed.wait())
+    over = asyncio.create_task(tunnel.over.wait())
     try:
-        await asyncio.wait({disconnecting, closed}, return_when=asyncio.FIRST_COMPLETED)
-        if closed.done():
+        await asyncio.wait({disconnecting, over}, return_when=asyncio.FIRST_COMPLETED)
+        if tunnel.trace.endpoint_closed is not None:
             raise _Lost
-        await disconnecting
+        # The 3.1.1 client forgets to say that it has disconnected when the endpoint closes in the same moment.
+        await _wait(disconnecting, _ENDING_S)
+        if disconnecting.done():
+            await disconnecting
     finally:
         disconnecting.cancel()
-        closed.cancel()
+        over.cancel()
 
 
 async def _stopped(connection: Connection) -> None:

@@ -39,6 +39,7 @@ SIGNING_SERVICE = "iotdevicegateway"  # AWS IoT developer guide, "MQTT over WebS
 _KEEP_ALIVE_S = 1200
 _NEVER_MS = 3_600_000
 _ALPN_PORT = 443
+_ASKED_FOR = "AWS_ERROR_MQTT5_USER_REQUESTED_STOP"
 _AWS_IOT_CORE_DEFAULTS = mqtt5.ExtendedValidationAndFlowControlOptions.AWS_IOT_CORE_DEFAULTS
 _SAFE_IN_USERNAME = "@:/,-._~"
 
@@ -125,7 +126,7 @@ def check(target: Target) -> list[tuple[str, str]]:
             problems.append(("authorizer_signing_key", "is '***'; allowed: an RSA private key in PEM without passphrase"))
     if target.ca_file:
         try:
-            tls_context(trust_store(target), target.port)
+            tls_context(target)
         except OSError as error:
             problems.append(("ca_file", f"is {_shown_ca(target)}, which cannot be read: {error.strerror}"))
         except (ValueError, AwsCrtError):
@@ -281,16 +282,21 @@ def _transform(sign: Sign) -> Callable[..., None]:
     return transform
 
 
+def tls_context(target: Target) -> ClientTlsContext:
+    """Return the SDK's TLS context for `target`; raise AwsCrtError or ValueError when it cannot use the trust store."""
+    return _tls_context(trust_store(target), alpn=target.port == _ALPN_PORT and is_alpn_available())
+
+
 @functools.lru_cache(maxsize=8)
-def tls_context(trust: bytes | None, port: int) -> ClientTlsContext:
-    """Return the SDK's TLS context; raise AwsCrtError or ValueError when it cannot use `trust`.
+def _tls_context(trust: bytes | None, *, alpn: bool) -> ClientTlsContext:
+    """Return a TLS context as the SDK's builders make it.
 
     One is made for all attempts that trust the same: reading the system's bundle takes 16 ms (measured).
     """
     options = TlsContextOptions()
     if trust is not None:
         options.override_default_trust_store(trust)
-    if port == _ALPN_PORT and is_alpn_available():
+    if alpn:
         options.alpn_list = ["http/1.1"]
     return ClientTlsContext(options)
 
@@ -355,7 +361,7 @@ class _Mqtt5Connection:
             mqtt5.ClientOptions(
                 host_name=target.host,
                 port=target.port,
-                tls_ctx=tls_context(trust_store(target), target.port),
+                tls_ctx=tls_context(target),
                 http_proxy_options=HttpProxyOptions(*tunnel),
                 websocket_handshake_transform=_transform(how.sign),
                 connect_options=mqtt5.ConnectPacket(
@@ -383,7 +389,6 @@ class _Mqtt5Connection:
         return await self._verdict.wait()
 
     async def disconnect(self) -> None:
-        self._lost.expected = True
         self._client.stop(mqtt5.DisconnectPacket())
         await self._stopped.wait()
         self._lost.check()
@@ -402,7 +407,7 @@ class _Mqtt311Connection:
         self._verdict, self._closed, lost = _Settled(), _Settled(), _Lost()
         self._lost = lost
         self._connection = mqtt.Connection(
-            client=mqtt.Client(tls_ctx=tls_context(trust_store(target), target.port)),
+            client=mqtt.Client(tls_ctx=tls_context(target)),
             host_name=target.host,
             port=target.port,
             client_id=client_id,
@@ -426,7 +431,6 @@ class _Mqtt311Connection:
         return await self._verdict.wait()
 
     async def disconnect(self) -> None:
-        self._lost.expected = True
         await self.stopped()
         self._lost.check()
 
@@ -439,12 +443,11 @@ class _Lost:
     """Whether the connection was lost before its DISCONNECT."""
 
     def __init__(self) -> None:
-        self.expected = False
         self._error: Exception | None = None
 
     def note(self, error: Exception) -> None:
         """Remember a loss that nobody asked for."""
-        if not self.expected:
+        if getattr(error, "name", "") != _ASKED_FOR:
             self._error = error
 
     def check(self) -> None:

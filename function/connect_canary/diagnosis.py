@@ -16,7 +16,7 @@ from urllib.parse import quote
 from awscrt import websocket
 from awscrt.http import HttpProxyOptions, HttpRequest
 
-from connect_canary.connections import Handshake, tls_context, trust_store
+from connect_canary.connections import Handshake, tls_context
 from connect_canary.settings import MqttVersion
 from connect_canary.targets import Target
 from connect_canary.tunnel import LOOPBACK, Proxy, Tunnel
@@ -50,7 +50,7 @@ async def ask(
     asked = _Asked(answer, how, _connect_packet(target.mqtt_version, client_id, how) if client_id else None)
     try:
         request = await _upgrade_request(target, how)
-        tls = tls_context(trust_store(target), target.port).new_connection_options()
+        tls = tls_context(target).new_connection_options()
         tls.set_server_name(target.host)
         websocket.connect(
             host=target.host,

@@ -29,11 +29,15 @@ _RECORD_HEADER = 5
 _LONGEST_FINISHED = 69
 # Between the upgrade request and the CONNECT a client may only end: a close_notify is 19 bytes, a close frame 25.
 _SHORTEST_CONNECT = 37
+_SEALED_ALERT = 19  # TLS 1.3: level, description, content type and 16 bytes of tag
 _CONTENT_TYPES = range(20, 24)
+_AFTER_UPGRADE = {Phase.CONNACK, Phase.DISCONNECT}
 _AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
 # The SDK reads an endless answer for ever, and grows by 200 MB a second (measured); no honest one has a hundredth of this.
 _MOST_RECEIVED = 1 << 20
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+# What a connect ends with when it was accepted and reset at once; one that is refused ends with ECONNREFUSED (RFC 9293).
+_RESET = "ECONNRESET"
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -89,7 +93,7 @@ class Tunnel:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._serving: asyncio.Task[None] | None = None
         self._sides: tuple[_Side, ...] = ()
-        self.endpoint_closed = asyncio.Event()
+        self.over = asyncio.Event()
         self._carrying: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def open(self) -> int:
@@ -130,6 +134,8 @@ class Tunnel:
             try:
                 dialled = await self._dial()
             except TunnelError as error:
+                if error.error_name == _RESET:
+                    self.trace.enter(Phase.TLS)
                 self.trace.error = error
                 self._settle(carrying=False)
                 await asyncio.get_running_loop().sock_sendall(accepted, _BAD_GATEWAY)
@@ -149,8 +155,8 @@ class Tunnel:
 
     async def _carry(self, accepted: socket.socket, dialled: socket.socket) -> None:
         """Answer the SDK's CONNECT request and carry bytes from then on."""
-        flights = _Flights(self.trace, self._stop)
-        inner = _Side(flights.client_sent, quick_ack=True)
+        flights = _Flights(self.trace, stop=self._stop, ended=self._ended)
+        inner = _Side(flights.client_sent, closed=lambda _: self.over.set(), quick_ack=True)
         outer = _Side(flights.endpoint_sent, closed=self._endpoint_closed)
         inner.peer, outer.peer = outer, inner
         self._sides = (inner, outer)
@@ -171,9 +177,13 @@ class Tunnel:
         self.cut()
 
     def _endpoint_closed(self, error: Exception | None) -> None:
-        if not self.trace.client_ended:
-            self.trace.endpoint_closed = "reset" if isinstance(error, ConnectionResetError) else "closed"
-            self.endpoint_closed.set()
+        self._ended("reset" if isinstance(error, ConnectionResetError) else "closed")
+
+    def _ended(self, how: str = "closed") -> None:
+        """Note that the endpoint ends the connection: before the client does, or in answer to it."""
+        if not self.trace.client_ended and self.trace.endpoint_closed is None:
+            self.trace.endpoint_closed = how
+        self.over.set()
 
 
 class _Side(asyncio.Protocol):
@@ -246,8 +256,8 @@ def acknowledge_quickly(received: socket.socket) -> None:
 class _Flights:
     """Tells the phases apart by the record headers that pass."""
 
-    def __init__(self, trace: Trace, stop: Callable[[TunnelError], None]) -> None:
-        self._trace, self._stop = trace, stop
+    def __init__(self, trace: Trace, *, stop: Callable[[TunnelError], None], ended: Callable[[], None]) -> None:
+        self._trace, self._stop, self._ended = trace, stop, ended
         self._client, self._endpoint = _Records(), _Records()
         self._answered = False
         self._received = 0
@@ -261,6 +271,8 @@ class _Flights:
                 self._answered = False
             elif trace.phase is Phase.UPGRADE and self._answered and length >= _SHORTEST_CONNECT:
                 trace.enter(Phase.CONNACK)
+            elif trace.phase is Phase.DISCONNECT and not trace.client_ended and _is_alert(kind, length):
+                self._ended()
             elif trace.phase in _AFTER_TLS:
                 # A DISCONNECT, a close frame or a close_notify: what the endpoint does from now on is its answer to that.
                 trace.client_ended = True
@@ -272,10 +284,17 @@ class _Flights:
         self._received += len(data)
         if self._received > _MOST_RECEIVED and self._trace.phase is not Phase.DISCONNECT:
             self._stop(TunnelError("AnswerTooLong", f"the endpoint's answer has more than {_MOST_RECEIVED >> 20} MiB"))
-        for kind, _length in self._endpoint.headers(data):
+        for kind, length in self._endpoint.headers(data):
             self._answered = True
+            if self._trace.phase in _AFTER_UPGRADE and _is_alert(kind, length):
+                self._ended()
             if kind == _ALERT and self._trace.phase is Phase.TLS and self._trace.alert is None:
                 self._trace.alert = self._endpoint.alert
+
+
+def _is_alert(kind: int, length: int) -> bool:
+    """Tell whether a client's record is an alert, such as the close_notify of a client that gives up without DISCONNECT."""
+    return kind == _ALERT or (kind == _APPLICATION_DATA and length == _SEALED_ALERT)
 
 
 def _is_tls(data: bytes) -> bool:
