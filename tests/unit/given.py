@@ -1,0 +1,77 @@
+"""What the unit tests start from: environments, targets, outcomes, keys, and the problems that a setting leads to."""
+
+import functools
+import json
+from typing import Any
+
+from connect_canary.outcome import Outcome
+from connect_canary.plan import Plan, make_plan
+from connect_canary.settings import SettingsError
+from connect_canary.targets import Target
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+REGION = "eu-west-1"
+ENDPOINT = "abc-ats.iot.eu-west-1.amazonaws.com"
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return the environment of a canary that is set completely, with `settings` over it."""
+    canary = {f"CANARY_{key.upper()}": value for key, value in settings.items()}
+    return {"AWS_REGION": REGION, "CANARY_ENDPOINT": ENDPOINT, **canary}
+
+
+def document(*targets: object) -> str:
+    """Return a targets document."""
+    return json.dumps({"targets": list(targets)})
+
+
+def plan_of(event: object = None, **settings: str) -> Plan:
+    """Return the plan for an environment."""
+    return make_plan({} if event is None else event, environment(**settings))
+
+
+def target_of(**settings: str) -> Target:
+    """Return the one target that the settings describe."""
+    (planned,) = plan_of(**settings).planned
+    return planned.target
+
+
+def problems_of(event: object = None, **settings: str) -> tuple[str, ...]:
+    """Return what is wrong, whether or not another target can run."""
+    try:
+        return plan_of(event, **settings).problems
+    except SettingsError as error:
+        return error.problems
+
+
+def outcome_of(**facts: Any) -> Outcome:
+    """Return the outcome of a healthy connect, with `facts` instead."""
+    healthy: dict[str, Any] = {
+        "target": "prod",
+        "endpoint": f"{ENDPOINT}:443",
+        "auth_mode": "sigv4",
+        "mqtt_version": "5",
+        "client_id": "test-prod-5f3a9c1e",
+        "expect": "connect",
+        "healthy": True,
+        "connect_ms": 94.1234,
+        "disconnect_ms": 1.5,
+        "elapsed_ms": 97.25,
+        "phases_ms": {"dns": 1.2345, "tcp": 8.0, "tls": 17.4, "upgrade": 9.1, "connack": 58.4},
+        "certificate_days_left": 213.456,
+    }
+    return Outcome(**{**healthy, **facts})
+
+
+@functools.cache
+def private_key() -> rsa.RSAPrivateKey:
+    """Return a key that signs tokens."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def pem(key: rsa.RSAPrivateKey, *, pkcs8: bool = True, passphrase: bytes | None = None) -> str:
+    """Return the private key as the signing key setting holds it."""
+    form = serialization.PrivateFormat.PKCS8 if pkcs8 else serialization.PrivateFormat.TraditionalOpenSSL
+    sealed = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, sealed).decode()

@@ -1,0 +1,430 @@
+"""Settings: names, defaults, masks, and the one sentence that each mistake gets."""
+
+import json
+
+import pytest
+from connect_canary.settings import (
+    PREFIX,
+    SETTINGS,
+    AuthMode,
+    Expect,
+    MqttVersion,
+    Placement,
+    Secret,
+    Setting,
+    SettingsError,
+    Value,
+    did_you_mean,
+    is_reference,
+    is_text,
+    name_of,
+    problem,
+    quoted,
+    read_environment,
+    tidy,
+    with_defaults,
+)
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.unit.given import ENDPOINT, environment, plan_of, problems_of, target_of
+
+# The interface, as its users read it: variable, default.
+INTERFACE = {
+    "CANARY_NAME": "",
+    "CANARY_ENDPOINT": "",
+    "CANARY_SIGNING_REGION": "",
+    "CANARY_AUTH_MODE": "sigv4",
+    "CANARY_MQTT_VERSION": "5",
+    "CANARY_CLIENT_ID_PREFIX": "test-",
+    "CANARY_CLIENT_ID": "",
+    "CANARY_CA_FILE": "",
+    "CANARY_TIMEOUT_SECONDS": "10",
+    "CANARY_EXPECT": "connect",
+    "CANARY_ACCESS_KEY_ID": "",
+    "CANARY_SECRET_ACCESS_KEY": "",
+    "CANARY_SESSION_TOKEN": "",
+    "CANARY_AUTHORIZER_NAME": "",
+    "CANARY_AUTHORIZER_USERNAME": "",
+    "CANARY_AUTHORIZER_PASSWORD": "",
+    "CANARY_AUTHORIZER_TOKEN_KEY_NAME": "",
+    "CANARY_AUTHORIZER_TOKEN_VALUE": "",
+    "CANARY_AUTHORIZER_TOKEN_SIGNATURE": "",
+    "CANARY_AUTHORIZER_SIGNING_KEY": "",
+    "CANARY_AUTHORIZER_PLACEMENT": "username",
+    "CANARY_TARGETS": "",
+    "CANARY_MAX_CONCURRENT_CONNECTS": "100",
+}
+SECRETS = {
+    "CANARY_ACCESS_KEY_ID",
+    "CANARY_SECRET_ACCESS_KEY",
+    "CANARY_SESSION_TOKEN",
+    "CANARY_AUTHORIZER_PASSWORD",
+    "CANARY_AUTHORIZER_TOKEN_VALUE",
+    "CANARY_AUTHORIZER_TOKEN_SIGNATURE",
+    "CANARY_AUTHORIZER_SIGNING_KEY",
+}
+STATIC = {"auth_mode": "sigv4-static", "access_key_id": "AKID", "secret_access_key": "SECRET"}
+SIGNED = {
+    "auth_mode": "custom-signed",
+    "authorizer_token_key_name": "token",
+    "authorizer_token_value": "value",
+    "authorizer_token_signature": "c2ln",
+}
+ONE_SIGNATURE = (
+    "exactly one of CANARY_AUTHORIZER_TOKEN_SIGNATURE and CANARY_AUTHORIZER_SIGNING_KEY "
+    "is needed with auth_mode custom-signed"
+)
+LEGACY = (
+    "this legacy name shows a certificate that clients no longer trust; allowed: the -ats name "
+    "(aws iot describe-endpoint --endpoint-type iot:Data-ATS) or a custom domain"
+)
+NO_SCHEME = "allowed: host or host:port without a scheme (no https://, no wss://)"
+NO_PATH = "allowed: host or host:port without a path; the path is always /mqtt"
+PORT = "allowed: a port from 1 to 65535 after the host"
+SECONDS = "allowed: seconds above 0, at most 300"
+# Settings over a complete environment, and the only sentence about them.
+BAD: dict[str, tuple[dict[str, str], str]] = {
+    "name": ({"name": "a b"}, "CANARY_NAME is 'a b'; allowed: 1 to 128 of A-Z a-z 0-9 _ . -"),
+    "name-long": (
+        {"name": "n" * 129},
+        f"CANARY_NAME is '{'n' * 79}...; allowed: 1 to 128 of A-Z a-z 0-9 _ . -",
+    ),
+    "concurrent-none": (
+        {"max_concurrent_connects": "0"},
+        "CANARY_MAX_CONCURRENT_CONNECTS is '0'; allowed: a whole number from 1 to 1000",
+    ),
+    "concurrent-many": (
+        {"max_concurrent_connects": "1001"},
+        "CANARY_MAX_CONCURRENT_CONNECTS is '1001'; allowed: a whole number from 1 to 1000",
+    ),
+    "concurrent-words": (
+        {"max_concurrent_connects": "many"},
+        "CANARY_MAX_CONCURRENT_CONNECTS is 'many'; allowed: a whole number from 1 to 1000",
+    ),
+    "scheme": ({"endpoint": f"https://{ENDPOINT}"}, f"CANARY_ENDPOINT is 'https://{ENDPOINT}'; {NO_SCHEME}"),
+    "scheme-wss": (
+        {"endpoint": f"wss://{ENDPOINT}/mqtt"},
+        f"CANARY_ENDPOINT is 'wss://{ENDPOINT}/mqtt'; {NO_SCHEME}",
+    ),
+    "path": ({"endpoint": "iot.example.com/mqtt"}, f"CANARY_ENDPOINT is 'iot.example.com/mqtt'; {NO_PATH}"),
+    "query": ({"endpoint": "iot.example.com?a=b"}, f"CANARY_ENDPOINT is 'iot.example.com?a=b'; {NO_PATH}"),
+    "host": ({"endpoint": "iot example.com"}, "CANARY_ENDPOINT is 'iot example.com'; allowed: host or host:port"),
+    "host-empty": ({"endpoint": ":443"}, "CANARY_ENDPOINT is ':443'; allowed: host or host:port"),
+    "port-none": ({"endpoint": "iot.example.com:0"}, f"CANARY_ENDPOINT is 'iot.example.com:0'; {PORT}"),
+    "port-high": ({"endpoint": "iot.example.com:65536"}, f"CANARY_ENDPOINT is 'iot.example.com:65536'; {PORT}"),
+    "port-word": ({"endpoint": "iot.example.com:mqtt"}, f"CANARY_ENDPOINT is 'iot.example.com:mqtt'; {PORT}"),
+    "port-missing": ({"endpoint": "iot.example.com:"}, f"CANARY_ENDPOINT is 'iot.example.com:'; {PORT}"),
+    "legacy": (
+        {"endpoint": "abc.iot.eu-west-1.amazonaws.com"},
+        f"CANARY_ENDPOINT is 'abc.iot.eu-west-1.amazonaws.com'; {LEGACY}",
+    ),
+    "credentials-provider": (
+        {"endpoint": "abc.credentials.iot.eu-west-1.amazonaws.com"},
+        "CANARY_ENDPOINT is 'abc.credentials.iot.eu-west-1.amazonaws.com'; "
+        "this is the credentials provider; allowed: the iot:Data-ATS endpoint",
+    ),
+    "region": (
+        {"signing_region": "ireland"},
+        "CANARY_SIGNING_REGION is 'ireland'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
+    ),
+    "mode": (
+        {"auth_mode": "iam"},
+        "CANARY_AUTH_MODE is 'iam'; allowed: sigv4, sigv4-static, custom-unsigned, custom-signed",
+    ),
+    "version": ({"mqtt_version": "4"}, "CANARY_MQTT_VERSION is '4'; allowed: 5, 3.1.1"),
+    "expect": ({"expect": "deny"}, "CANARY_EXPECT is 'deny'; allowed: connect, refuse"),
+    "placement": (
+        {"authorizer_placement": "body"},
+        "CANARY_AUTHORIZER_PLACEMENT is 'body'; allowed: username, headers, query",
+    ),
+    "prefix-long": (
+        {"client_id_prefix": "p" * 113},
+        f"CANARY_CLIENT_ID_PREFIX is '{'p' * 79}...; allowed: at most 128 bytes of UTF-8 together with the "
+        "target's name and the suffix; this makes 129",
+    ),
+    "prefix-control": (
+        {"client_id_prefix": "a\tb"},
+        "CANARY_CLIENT_ID_PREFIX is 'a\\tb'; allowed: no control characters",
+    ),
+    "client-id-long": (
+        {"client_id": "ü" * 65},
+        f"CANARY_CLIENT_ID is '{'ü' * 65}'; allowed: at most 128 bytes of UTF-8; this makes 130",
+    ),
+    "client-id-control": ({"client_id": "a\x7fb"}, "CANARY_CLIENT_ID is 'a\\x7fb'; allowed: no control characters"),
+    "ca-file": (
+        {"ca_file": "/nowhere/ca.pem"},
+        "CANARY_CA_FILE is '/nowhere/ca.pem', which cannot be read: No such file or directory",
+    ),
+    "timeout-none": ({"timeout_seconds": "0"}, f"CANARY_TIMEOUT_SECONDS is '0'; {SECONDS}"),
+    "timeout-long": ({"timeout_seconds": "301"}, f"CANARY_TIMEOUT_SECONDS is '301'; {SECONDS}"),
+    "timeout-word": ({"timeout_seconds": "soon"}, f"CANARY_TIMEOUT_SECONDS is 'soon'; {SECONDS}"),
+    "timeout-nan": ({"timeout_seconds": "nan"}, f"CANARY_TIMEOUT_SECONDS is 'nan'; {SECONDS}"),
+    "timeout-endless": ({"timeout_seconds": "inf"}, f"CANARY_TIMEOUT_SECONDS is 'inf'; {SECONDS}"),
+    "access-key": (
+        {**STATIC, "access_key_id": ""},
+        "CANARY_ACCESS_KEY_ID is not set; it is needed with auth_mode sigv4-static",
+    ),
+    "secret-key": (
+        {**STATIC, "secret_access_key": " "},
+        "CANARY_SECRET_ACCESS_KEY is not set; it is needed with auth_mode sigv4-static",
+    ),
+    "password": (
+        {"auth_mode": "custom-unsigned", "authorizer_password": "base64:a"},
+        "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: valid base64 after 'base64:'",
+    ),
+    "password-ascii": (
+        {"auth_mode": "custom-unsigned", "authorizer_password": "base64:é==="},
+        "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: valid base64 after 'base64:'",
+    ),
+    "token-key-name": (
+        {**SIGNED, "authorizer_token_key_name": ""},
+        "CANARY_AUTHORIZER_TOKEN_KEY_NAME is not set; it is needed with auth_mode custom-signed",
+    ),
+    "token-value": (
+        {**SIGNED, "authorizer_token_value": ""},
+        "CANARY_AUTHORIZER_TOKEN_VALUE is not set; it is needed with auth_mode custom-signed",
+    ),
+    "signature-none": (
+        {**SIGNED, "authorizer_token_signature": ""},
+        f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is not set; {ONE_SIGNATURE}",
+    ),
+    "header-name": (
+        {**SIGNED, "authorizer_placement": "headers", "authorizer_token_key_name": "my token"},
+        "CANARY_AUTHORIZER_TOKEN_KEY_NAME is 'my token'; allowed: a header's name with authorizer_placement headers",
+    ),
+    "header-value": (
+        {**SIGNED, "authorizer_placement": "headers", "authorizer_token_value": "a\r\nX-Other: b"},
+        "CANARY_AUTHORIZER_TOKEN_VALUE is '***'; allowed: no control characters with authorizer_placement headers",
+    ),
+    "header-value-encoded": (
+        {**SIGNED, "authorizer_placement": "headers", "authorizer_name": "a%0D%0AX-Other:b"},
+        "CANARY_AUTHORIZER_NAME is 'a%0D%0AX-Other:b'; "
+        "allowed: no control characters with authorizer_placement headers",
+    ),
+    "signing-key": (
+        {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": "no key"},
+        "CANARY_AUTHORIZER_SIGNING_KEY is '***'; allowed: an RSA private key in PEM without passphrase",
+    ),
+    "surrogate": (
+        {"authorizer_name": "a\udc80"},
+        "CANARY_AUTHORIZER_NAME is 'a\\udc80'; allowed: text in UTF-8",
+    ),
+    "surrogate-secret": (
+        {"authorizer_password": "hidden\udc80"},
+        "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: text in UTF-8",
+    ),
+    "unknown": ({"endpoind": "x"}, "CANARY_ENDPOIND is not a setting; did you mean CANARY_ENDPOINT?"),
+}
+
+
+def test_settings_are_those_of_the_interface() -> None:
+    """Variables, defaults and secrets are exactly those that users were promised."""
+    assert {setting.variable: setting.default for setting in SETTINGS} == INTERFACE
+    assert {setting.variable for setting in SETTINGS if setting.secret} == SECRETS
+
+
+def test_settings_choices_are_closed_sets() -> None:
+    """The settings with choices list every member of their enumeration, and their default is one."""
+    choices = {setting.key: setting.choices for setting in SETTINGS if setting.choices}
+    assert choices == {
+        "auth_mode": tuple(AuthMode),
+        "mqtt_version": tuple(MqttVersion),
+        "expect": tuple(Expect),
+        "authorizer_placement": tuple(Placement),
+    }
+    assert all(setting.default in setting.choices for setting in SETTINGS if setting.choices)
+
+
+def test_settings_keys_are_variables_without_prefix() -> None:
+    """One name leads to the other, and each has its words for people."""
+    assert all(setting.variable == PREFIX + setting.key.upper() for setting in SETTINGS)
+    assert len({setting.key for setting in SETTINGS}) == len(SETTINGS)
+    assert all(setting.help and "\n" not in setting.help for setting in SETTINGS)
+
+
+def test_defaults_make_a_whole_target() -> None:
+    """With nothing but an endpoint and a region set, every other value is the interface's default."""
+    target = target_of()
+    assert (target.name, target.endpoint, target.signing_region) == ("default", f"{ENDPOINT}:443", "eu-west-1")
+    assert (target.auth_mode, target.mqtt_version) == (AuthMode.SIGV4, MqttVersion.V5)
+    assert (target.client_id_prefix, target.client_id, target.ca_file) == ("test-", "", "")
+    assert (target.timeout_seconds, target.expect) == (10.0, Expect.CONNECT)
+    assert target.authorizer_placement is Placement.USERNAME
+    assert target.secret_access_key is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({"endpoint": "iot.example.com:8443"}, {"endpoint": "iot.example.com:8443"}),
+        ({"endpoint": "localhost:1"}, {"endpoint": "localhost:1"}),
+        ({"signing_region": "us-gov-west-1"}, {"signing_region": "us-gov-west-1"}),
+        ({"mqtt_version": "3.1.1"}, {"mqtt_version": "3.1.1"}),
+        ({"client_id_prefix": "lab-"}, {"client_id_prefix": "lab-"}),
+        ({"client_id": "test-one"}, {"client_id": "test-one"}),
+        ({"timeout_seconds": "2.5"}, {"timeout_seconds": 2.5}),
+        ({"expect": "refuse"}, {"expect": "refuse"}),
+        ({**STATIC, "session_token": "t"}, {"auth_mode": "sigv4-static", "session_token": "***"}),
+        ({"auth_mode": "custom-unsigned", "authorizer_name": "a"}, {"authorizer_name": "a"}),
+        ({"auth_mode": "custom-unsigned", "authorizer_username": "u"}, {"authorizer_username": "u"}),
+        ({"auth_mode": "custom-unsigned", "authorizer_password": "p"}, {"authorizer_password": "***"}),
+        ({**SIGNED, "authorizer_placement": "query"}, {"authorizer_placement": "query"}),
+    ],
+)
+def test_setting_reaches_the_target(settings: dict[str, str], shown: dict[str, object]) -> None:
+    """What a variable says is what the target shows, secrets as asterisks."""
+    assert target_of(**settings).as_dict().items() >= shown.items()
+
+
+@pytest.mark.parametrize(("settings", "sentence"), BAD.values(), ids=BAD)
+def test_bad_setting_gets_one_sentence(settings: dict[str, str], sentence: str) -> None:
+    """The sentence names the variable, its value (masked when secret) and what is allowed; there is no other."""
+    assert problems_of(**settings) == (sentence,)
+
+
+def test_signature_and_key_together_are_refused() -> None:
+    """A token is signed beforehand or at every run, not both."""
+    (sentence,) = problems_of(**SIGNED, authorizer_signing_key="-----BEGIN")
+    assert sentence == f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {ONE_SIGNATURE}"
+
+
+def test_all_problems_come_at_once() -> None:
+    """Whoever mends the settings learns everything in one go."""
+    found = problems_of(
+        nmae="x", name="a b", endpoint="a/b", auth_mode="x", mqtt_version="x", expect="x", timeout_seconds="x"
+    )
+    starts = [sentence.split(" is ")[0] for sentence in found]
+    assert starts == [
+        "CANARY_NMAE",
+        "CANARY_NAME",
+        "CANARY_ENDPOINT",
+        "CANARY_AUTH_MODE",
+        "CANARY_MQTT_VERSION",
+        "CANARY_EXPECT",
+        "CANARY_TIMEOUT_SECONDS",
+    ]
+
+
+def test_region_unset_is_taken_from_the_endpoint() -> None:
+    """Without AWS_REGION the name of an AWS endpoint tells where it is; another name does not."""
+    environ = environment()
+    del environ["AWS_REGION"]
+    assert plan_of().planned[0].target.signing_region == "eu-west-1"
+    assert with_defaults({}, signing_region="")["signing_region"].text == ""
+    values, problems = read_environment(environ)
+    assert set(values) == {"endpoint"}
+    assert not problems
+
+
+def test_region_is_not_needed_without_sigv4() -> None:
+    """A custom authorizer signs for no region."""
+    assert problems_of(auth_mode="custom-unsigned", signing_region="nowhere") == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("CANARY_ENDPOIN", "did you mean CANARY_ENDPOINT?"),
+        ("canary_auth_mode", "did you mean CANARY_AUTH_MODE?"),
+        ("x" * 10_000, f"allowed: {', '.join(INTERFACE)}"),
+    ],
+)
+def test_did_you_mean_names_the_nearest(word: str, said: str) -> None:
+    """A misspelt name gets the nearest one, a foreign one the list."""
+    assert did_you_mean(word, INTERFACE) == said
+
+
+def test_did_you_mean_with_many_names_stays_short() -> None:
+    """A thousand targets do not make a sentence of a thousand names."""
+    assert did_you_mean("other", [f"target-{n}" for n in range(1000)]).endswith("target-29, ...")
+
+
+def test_variable_in_other_case_is_not_a_setting() -> None:
+    """Lambda's variables are case sensitive, and so are ours."""
+    _, problems = read_environment({"CANARY_endpoint": "x"})
+    assert problems == ["CANARY_endpoint is not a setting; did you mean CANARY_ENDPOINT?"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("ssm:/a", True), ("secretsmanager:a#b", True), ("ssm:", False), ("ssm: a", False)]
+)
+def test_reference_is_told_by_its_prefix(text: str, *, expected: bool) -> None:
+    """Only what names something is a reference."""
+    assert is_reference(text) is expected
+
+
+def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    """Secrets keep theirs, because a password may have some; a reference to one never has."""
+    plain, secret = Setting(key="k", help="h"), Setting(key="k", help="h", secret=True)
+    assert [tidy(plain, text) for text in (" a\n", " ")] == ["a", ""]
+    assert [tidy(secret, text) for text in (" a\n", " ", " ssm:/a\n")] == [" a\n", "", "ssm:/a"]
+
+
+def test_problem_masks_what_was_read_from_elsewhere() -> None:
+    """A reference may point at the wrong secret by mistake, so nothing that came from one is shown."""
+    fetched = Value(text="hidden", origin="CANARY_ENDPOINT (from ssm:/a)", referenced=True)
+    assert problem(SETTINGS[1], fetched, "allowed: x") == "CANARY_ENDPOINT (from ssm:/a) is '***'; allowed: x"
+
+
+def test_problem_shows_the_reference_of_a_secret() -> None:
+    """Where a secret is kept is no secret."""
+    value = Value(text="ssm:/a", origin="X")
+    assert problem(Setting(key="k", help="h", secret=True), value, "allowed: y") == "X is 'ssm:/a'; allowed: y"
+
+
+def test_settings_error_says_everything_once() -> None:
+    """The same sentence from two targets is one sentence."""
+    error = SettingsError(["a", "b", "a"])
+    assert error.problems == ("a", "b")
+    assert str(error) == "a; b"
+
+
+def test_secret_shows_asterisks_in_every_form() -> None:
+    """Printing, formatting and nesting a secret shows nothing of it."""
+    secret = Secret("hidden")
+    assert {str(secret), repr(secret), f"{secret}", f"{[secret]!r}"} == {"***", "[***]"}
+    assert secret.reveal() == "hidden"
+    assert secret == Secret("hidden")
+    assert secret != Secret("other")
+    assert secret != "hidden"
+    assert len({secret, Secret("hidden")}) == 1
+    with pytest.raises(TypeError):
+        json.dumps(secret)
+
+
+def test_value_does_not_show_its_text() -> None:
+    """A value may be a secret that nobody has looked at yet."""
+    assert repr(Value(text="hidden", origin="X")) == "Value(origin='X', referenced=False)"
+
+
+@given(st.text())
+@example("\ud800")
+@example("x" * 1000)
+def test_quoted_text_is_printable_and_short(text: str) -> None:
+    """Whatever somebody wrote, a sentence about it stays one line that can be printed."""
+    for shown in (quoted(text), name_of(text)):
+        assert len(shown) <= 83
+        assert shown.isprintable()
+        assert is_text(shown)
+
+
+@given(st.text())
+def test_text_is_what_utf8_can_carry(text: str) -> None:
+    """The rule says exactly what encoding would."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        assert not is_text(text)
+    else:
+        assert is_text(text)
+
+
+@given(st.dictionaries(st.sampled_from([*INTERFACE, "CANARY_OTHER", "CANARY_"]), st.text(), max_size=8))
+def test_environment_with_any_text_is_read(environ: dict[str, str]) -> None:
+    """Every variable either gives a value or a sentence, or is as good as unset; nothing raises."""
+    values, problems = read_environment(environ)
+    settings = {variable for variable in environ if variable in INTERFACE}
+    unset = {variable for variable in settings if not environ[variable].strip()}
+    assert len(values) + len(problems) == len(environ) - len(unset)
+    assert {value.origin for value in values.values()} <= settings
