@@ -77,9 +77,7 @@ def _percentile(samples: Sequence[Sample], percent: float) -> float:
 _STATISTICS: Final[Mapping[str, Callable[[Sequence[Sample]], float]]] = {
     "SampleCount": lambda samples: sum(s.count for s in samples),
     "Sum": lambda samples: sum(s.value * s.count for s in samples),
-    "Average": lambda samples: (
-        sum(s.value * s.count for s in samples) / sum(s.count for s in samples)
-    ),
+    "Average": lambda samples: sum(s.value * s.count for s in samples) / sum(s.count for s in samples),
     "Minimum": lambda samples: min(s.value for s in samples),
     "Maximum": lambda samples: max(s.value for s in samples),
 }

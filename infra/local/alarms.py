@@ -34,7 +34,7 @@ class AlarmEvaluator:
             await asyncio.sleep(_EVERY_SECONDS / self.speed)
             try:
                 self.evaluate_all()
-            except Exception:
+            except Exception:  # noqa: BLE001 - one broken alarm must not stop the others for ever
                 _log.exception("alarms could not be evaluated")
 
     def evaluate_all(self) -> None:

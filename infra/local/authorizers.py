@@ -69,9 +69,7 @@ class Authorizers:
         if not _NAME.fullmatch(name):
             raise ControlPlaneError("InvalidRequestException", f"Bad authorizer name {name!r}.", 400)
         if name in self._by_name:
-            raise ControlPlaneError(
-                "ResourceAlreadyExistsException", f"Authorizer {name} already exists.", 409
-            )
+            raise ControlPlaneError("ResourceAlreadyExistsException", f"Authorizer {name} already exists.", 409)
         account, region = seams.ACCOUNT_ID.get()(), seams.REGION.get()()
         authorizer = Authorizer(
             name=name,
@@ -92,9 +90,7 @@ class Authorizers:
     def get(self, name: str) -> Authorizer:
         """Return the authorizer of this name, or raise `ControlPlaneError`."""
         if name not in self._by_name:
-            raise ControlPlaneError(
-                "ResourceNotFoundException", f"Authorizer {name} does not exist.", 404
-            )
+            raise ControlPlaneError("ResourceNotFoundException", f"Authorizer {name} does not exist.", 404)
         return self._by_name[name]
 
     def find(self, name: str) -> Authorizer | None:
@@ -106,9 +102,7 @@ class Authorizers:
         """Forget an authorizer."""
         self.get(name)
         if name == self._default:
-            raise ControlPlaneError(
-                "DeleteConflictException", f"Authorizer {name} is the default authorizer.", 409
-            )
+            raise ControlPlaneError("DeleteConflictException", f"Authorizer {name} is the default authorizer.", 409)
         del self._by_name[name]
 
     def listed(self) -> list[dict[str, str]]:
@@ -124,9 +118,7 @@ class Authorizers:
     def default(self) -> Authorizer:
         """Return the default authorizer, or raise `ControlPlaneError`."""
         if not self._default:
-            raise ControlPlaneError(
-                "ResourceNotFoundException", "There is no default authorizer.", 404
-            )
+            raise ControlPlaneError("ResourceNotFoundException", "There is no default authorizer.", 404)
         return self.get(self._default)
 
     def clear_default(self) -> None:
@@ -156,9 +148,7 @@ def _name_and_arn(authorizer: Authorizer) -> dict[str, object]:
     return {"authorizerName": authorizer.name, "authorizerArn": authorizer.arn}
 
 
-def _answer(
-    authorizers: Authorizers, method: str, path: str, request: dict[str, Any]
-) -> dict[str, object] | None:
+def _answer(authorizers: Authorizers, method: str, path: str, request: dict[str, Any]) -> dict[str, object] | None:
     """Answer one request, or return None when it is not about authorizers."""
     if path.rstrip("/") == "/authorizers" and method == "GET":
         return {"authorizers": authorizers.listed()}
@@ -168,9 +158,7 @@ def _answer(
     return _answer_named(authorizers, method, unquote(match["name"]), request) if match else None
 
 
-def _answer_default(
-    authorizers: Authorizers, method: str, request: dict[str, Any]
-) -> dict[str, object] | None:
+def _answer_default(authorizers: Authorizers, method: str, request: dict[str, Any]) -> dict[str, object] | None:
     if method == "POST":
         return _name_and_arn(authorizers.set_default(str(request.get("authorizerName", ""))))
     if method == "GET":

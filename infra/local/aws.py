@@ -1,8 +1,8 @@
 """A local AWS for tests and `make run`: start it, deploy to it, look into it.
 
-    with LocalAws.start() as aws:
-        stack = aws.deploy(template, name="canary", parameters={})
-        print(aws.invoke(stack.resources["CanaryFunction"], {}))
+with LocalAws.start() as aws:
+stack = aws.deploy(template, name="canary", parameters={})
+print(aws.invoke(stack.resources["CanaryFunction"], {}))
 """
 
 from __future__ import annotations
@@ -55,15 +55,11 @@ class LocalAws:
     def __init__(self, server: RunningServer) -> None:
         self.server = server
         self._clients: dict[str, Any] = {}
-        root = Credentials(
-            access_key_id=server.root_key_id, secret_access_key=server.root_secret
-        )
+        root = Credentials(access_key_id=server.root_key_id, secret_access_key=server.root_secret)
         # Root bypasses policies in MiniStack, so it only makes the user that we work as.
         iam = self._session(root).client("iam", **self._client_options())
         self._operator = create_user(iam, _OPERATOR, _ADMINISTRATOR)
-        self.client("s3").create_bucket(
-            Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        self.client("s3").create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     @classmethod
     @contextmanager
@@ -86,7 +82,7 @@ class LocalAws:
         """The PEM file that clients must trust to reach the IoT endpoint."""
         return self.server.authority
 
-    def client(self, service: str, credentials: Credentials | None = None) -> Any:
+    def client(self, service: str, credentials: Credentials | None = None) -> stacks.Client:
         """Return a boto3 client, the administrator's unless credentials are given."""
         if credentials is not None:
             return self._session(credentials).client(service, **self._client_options())
@@ -116,9 +112,7 @@ class LocalAws:
             botocore_session=botocore.session.Session(session_vars=variables),
         )
 
-    def deploy(
-        self, template: Path, *, name: str, parameters: Mapping[str, str] | None = None
-    ) -> stacks.Stack:
+    def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str] | None = None) -> stacks.Stack:
         """Deploy a (built) SAM template as a new stack, or update the stack of this name."""
         s3 = self.client("s3")
         body = stacks.package(template, s3, _BUCKET)
@@ -133,9 +127,7 @@ class LocalAws:
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
         """Invoke a function and wait for what it returns."""
-        answer = self.client("lambda").invoke(
-            FunctionName=function, Payload=json.dumps(event).encode()
-        )
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
         payload = json.loads(answer["Payload"].read() or b"null")
         return Invocation(payload=payload, failed="FunctionError" in answer)
 
@@ -159,11 +151,9 @@ class LocalAws:
         return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
 
 
-def create_user(iam: Any, name: str, policy: Mapping[str, Any]) -> Credentials:
+def create_user(iam: stacks.Client, name: str, policy: Mapping[str, Any]) -> Credentials:
     """Create an IAM user with one inline policy and return its access key."""
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Credentials(
-        access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"]
-    )
+    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])

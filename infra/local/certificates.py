@@ -19,9 +19,7 @@ class Identity:
 
 def create(directory: Path) -> Identity:
     """Make an authority and a certificate for `localhost`, readable by this user only."""
-    authority, authority_key = seams.GENERATE_CA.get()(
-        org_name="IoT connect canary", common_name="Local AWS"
-    )
+    authority, authority_key = seams.GENERATE_CA.get()(org_name="IoT connect canary", common_name="Local AWS")
     certificate, key, _ = seams.SIGN_LEAF.get()(
         authority, authority_key, "localhost", san_dns=["localhost"], san_ips=["127.0.0.1"]
     )

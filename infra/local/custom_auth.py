@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -89,9 +90,7 @@ def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
         raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
 
 
-def _event(
-    authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: str | None
-) -> dict[str, Any]:
+def _event(authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: str | None) -> dict[str, Any]:
     mqtt: dict[str, str] = {"clientId": connect.client_id}
     if connect.username is not None:
         mqtt["username"] = connect.username
@@ -113,9 +112,7 @@ def _event(
     return event if token is None else {"token": token, **event}
 
 
-async def _invoke(
-    authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]
-) -> dict[str, Any]:
+async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]) -> dict[str, Any]:
     path = f"/2015-03-31/functions/{authorizer.function_arn}/invocations"
     with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
         call = seams.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {})
@@ -123,7 +120,7 @@ async def _invoke(
             status, headers, body = await asyncio.wait_for(call, _ANSWER_SECONDS)
         except TimeoutError as error:
             raise RefusedError(f"authorizer {authorizer.name} took over 5 s to answer") from error
-    if status != 200 or "X-Amz-Function-Error" in headers:
+    if status != HTTPStatus.OK or "X-Amz-Function-Error" in headers:
         raise RefusedError(f"the function of authorizer {authorizer.name} failed")
     answer = json.loads(body or b"null")
     return answer if isinstance(answer, dict) else {}
@@ -136,9 +133,7 @@ def _check_answer(answer: Mapping[str, Any]) -> None:
         raise RefusedError("the authorizer's principalId is not 1 to 128 letters and digits")
     for name in _INTERVALS:
         seconds = answer.get(name)
-        if not isinstance(seconds, int) or not (
-            _MIN_INTERVAL_SECONDS <= seconds <= _MAX_INTERVAL_SECONDS
-        ):
+        if not isinstance(seconds, int) or not (_MIN_INTERVAL_SECONDS <= seconds <= _MAX_INTERVAL_SECONDS):
             raise RefusedError(f"the authorizer's {name} is not 300 to 86400")
 
 

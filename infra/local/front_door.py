@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -64,26 +65,22 @@ class FrontDoor:
         else:
             await self._serve_unsigned(scope, headers, receive, send)
 
-    async def _serve_signed(
-        self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
-    ) -> None:
+    async def _serve_signed(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         verified = seams.AUTHENTICATE_UPGRADE.get()(scope, _SIGNING_SERVICE)
         # MiniStack lets its root keys in unverified; here nobody enters without a proof.
         if not isinstance(verified, seams.RESOLVED_CREDENTIAL.get()):
             _log.warning("upgrade refused: %s", getattr(verified, "code", "root or no credentials"))
-            await _refuse_upgrade(send, 403, "ForbiddenException")
+            await _refuse_upgrade(send, HTTPStatus.FORBIDDEN, "ForbiddenException")
             return
         if _signed_region(scope, headers) != self._region:
             _log.warning("upgrade refused: signed for another region")
-            await _refuse_upgrade(send, 403, "ForbiddenException")
+            await _refuse_upgrade(send, HTTPStatus.FORBIDDEN, "ForbiddenException")
             return
         broker = seams.IOT_WEBSOCKET.get()
         replayed = _Replay({"type": "websocket.connect"}, receive=receive)
         await broker(scope, replayed, send, self._account_id, self._region)
 
-    async def _serve_unsigned(
-        self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
-    ) -> None:
+    async def _serve_unsigned(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept", "subprotocol": _SUBPROTOCOL})
         upgrade = Upgrade(
             account_id=self._account_id,
@@ -143,17 +140,16 @@ class _Replay:
 
 def _headers(scope: Scope) -> dict[str, str]:
     return {
-        name.decode("latin-1").lower(): value.decode("utf-8", "replace")
-        for name, value in scope.get("headers", [])
+        name.decode("latin-1").lower(): value.decode("utf-8", "replace") for name, value in scope.get("headers", [])
     }
 
 
 def _upgrade_problem(scope: Scope, headers: dict[str, str]) -> int | None:
     """Return the HTTP status of a request that is no MQTT upgrade over TLS, else None."""
     if scope.get("path") != _MQTT_PATH:
-        return 404
+        return HTTPStatus.NOT_FOUND
     offered = [p.strip().lower() for p in headers.get("sec-websocket-protocol", "").split(",")]
-    return 400 if scope.get("scheme") != "wss" or _SUBPROTOCOL not in offered else None
+    return HTTPStatus.BAD_REQUEST if scope.get("scheme") != "wss" or _SUBPROTOCOL not in offered else None
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:
@@ -199,7 +195,7 @@ async def _refuse_upgrade(send: Send, status: int, error_type: str) -> None:
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     await send(start)
-    message = "Forbidden" if status == 403 else "Bad request"
+    message = "Forbidden" if status == HTTPStatus.FORBIDDEN else "Bad request"
     body = json.dumps({"message": message, "traceId": trace_id}).encode()
     await send({"type": "websocket.http.response.body", "body": body})
 

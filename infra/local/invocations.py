@@ -12,6 +12,8 @@ from infra.local import seams
 from infra.local.calls import answer_at_once, cloudwatch
 from infra.local.embedded_metrics import MetricDatum, metric_data
 
+Record = dict[str, Any]
+
 _LAMBDA_NAMESPACE: Final = "AWS/Lambda"
 
 _log = logging.getLogger("invocations")
@@ -21,17 +23,11 @@ def record_every_execution() -> None:
     """Make metrics of every execution, whoever asked for it, scheduled and retried ones too."""
 
     def wrapper(original: Callable[..., None]) -> Callable[..., None]:
-        def emit(
-            func: dict[str, Any],
-            request_id: str,
-            log_text: str,
-            error: bool,
-            duration_ms: int,
-            **options: Any,
-        ) -> None:
-            original(func, request_id, log_text, error, duration_ms, **options)
+        def emit(func: Record, request_id: str, log_text: str, *measured: float, **options: object) -> None:
+            failed, duration_ms = measured
+            original(func, request_id, log_text, *measured, **options)
             name = (func.get("config") or func).get("FunctionName", "")
-            _record_execution(name, failed=error, duration_ms=duration_ms)
+            _record_execution(name, failed=bool(failed), duration_ms=duration_ms)
             _put([datum for line in log_text.splitlines() for datum in metric_data(line)])
 
         return emit
@@ -48,7 +44,7 @@ def _record_execution(function: str, *, failed: bool, duration_ms: float) -> Non
     record(_LAMBDA_NAMESPACE, "Duration", duration_ms, "Milliseconds", dimensions)
 
 
-def _record_throttle(function_name: str, **measured: Any) -> None:
+def _record_throttle(function_name: str, **measured: object) -> None:
     """Stand in for MiniStack's own counts, which miss scheduled runs: keep the throttles."""
     if measured.get("throttle"):
         dimensions = {"FunctionName": function_name}
@@ -56,7 +52,7 @@ def _record_throttle(function_name: str, **measured: Any) -> None:
 
 
 def _put(data: Iterable[MetricDatum]) -> None:
-    by_namespace: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_namespace: dict[str, list[Record]] = defaultdict(list)
     for datum in data:
         by_namespace[datum.namespace].append(datum.request())
     for namespace, requests in by_namespace.items():

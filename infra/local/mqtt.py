@@ -15,6 +15,7 @@ _CONNACK: Final = 2
 _WILL: Final = 0x04
 _PASSWORD: Final = 0x40
 _USERNAME: Final = 0x80
+_MORE_FOLLOWS: Final = 0x80
 _MAX_LENGTH_BYTES: Final = 4
 
 
@@ -68,8 +69,8 @@ class _Reader:
         value = 0
         for position in range(_MAX_LENGTH_BYTES):
             digit = self.byte()
-            value |= (digit & 0x7F) << (7 * position)
-            if digit < 0x80:
+            value |= (digit & ~_MORE_FOLLOWS) << (7 * position)
+            if not digit & _MORE_FOLLOWS:
                 return value
         raise MalformedPacketError("A length in the CONNECT packet does not end.")
 

@@ -104,9 +104,7 @@ def running_server(*, speed: float = 1.0) -> Iterator[RunningServer]:
         shutil.rmtree(state, ignore_errors=True)
 
 
-def _wait_until_ready(
-    process: subprocess.Popen[bytes], state: Path, root_secret: str
-) -> RunningServer:
+def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, root_secret: str) -> RunningServer:
     line = _first_line(process)
     if not line:
         raise LocalAwsError(f"The local AWS did not start. {last_words(state)}")

@@ -38,9 +38,7 @@ def _authorizer_type(authorizers: Authorizers) -> dict[str, Any]:
         name = _name(props.get("AuthorizerName"), stack_name, logical_id)[:_MAX_AUTHORIZER_NAME]
         return _described(authorizers.create(name, _authorizer_request(props)))
 
-    def update(
-        physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str
-    ) -> Created:
+    def update(physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str) -> Created:
         return _described(authorizers.update(physical_id, _authorizer_request(new)))
 
     def delete(physical_id: str, _props: dict[str, Any]) -> None:
@@ -71,9 +69,7 @@ def _composite_alarm_type() -> dict[str, Any]:
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
         return _put_composite(_name(props.get("AlarmName"), stack_name, logical_id), props)
 
-    def update(
-        physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str
-    ) -> Created:
+    def update(physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str) -> Created:
         return _put_composite(physical_id, new)
 
     def delete(physical_id: str, _props: dict[str, Any]) -> None:

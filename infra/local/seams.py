@@ -6,7 +6,10 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+# What MiniStack gives is of types that this side does not know.
+Foreign: TypeAlias = Any
 
 MINISTACK_VERSION: Final = "1.5.33"
 
@@ -23,7 +26,7 @@ class Seam:
     name: str
     purpose: str
 
-    def get(self) -> Any:
+    def get(self) -> Foreign:
         """Return the attribute as it is now."""
         return getattr(importlib.import_module(self.module), self.name)
 
@@ -31,7 +34,7 @@ class Seam:
         """Replace the attribute for the life of this process."""
         setattr(importlib.import_module(self.module), self.name, value)
 
-    def wrap(self, wrapper: Callable[[Any], object]) -> None:
+    def wrap(self, wrapper: Callable[[Foreign], object]) -> None:
         """Replace the attribute by what `wrapper` makes of it."""
         self.put(wrapper(self.get()))
 

@@ -31,7 +31,7 @@ _GRACE_SECONDS: Final = 1.0
 
 def _listen() -> socket.socket:
     listener = socket.create_server((_LOOPBACK, 0), backlog=128)
-    listener.setblocking(False)
+    listener.settimeout(0)
     return listener
 
 
@@ -56,8 +56,8 @@ def _ignore_hang_ups(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -
         loop.default_exception_handler(context)
 
 
-def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certificates.Identity) -> Any:
-    from hypercorn.config import Config
+def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certificates.Identity) -> seams.Foreign:
+    from hypercorn.config import Config  # noqa: PLC0415 - as late as MiniStack, which uses it too
 
     config = Config()
     config.bind = [f"fd://{iot.fileno()}"]
@@ -69,8 +69,8 @@ def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certific
     return config
 
 
-async def _serve(app: FrontDoor, config: Any, ready: dict[str, object], evaluator: AlarmEvaluator) -> None:
-    from hypercorn.asyncio import serve
+async def _serve(app: FrontDoor, config: seams.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator) -> None:
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - the same
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -94,7 +94,17 @@ async def _serve(app: FrontDoor, config: Any, ready: dict[str, object], evaluato
 def main() -> int:
     """Serve until told to stop; exit 1 with a sentence when MiniStack is not as expected."""
     state, parent = Path(os.environ["STATE_DIR"]), int(os.environ.pop("LOCAL_AWS_PARENT"))
-    speed = float(os.environ.pop("LOCAL_AWS_SPEED"))
+    try:
+        return _start(state, speed=float(os.environ.pop("LOCAL_AWS_SPEED")))
+    except BrokenPipeError:
+        return 1
+    finally:
+        if os.getppid() != parent:
+            # The parent was killed and cannot tidy up any more.
+            shutil.rmtree(state, ignore_errors=True)
+
+
+def _start(state: Path, *, speed: float) -> int:
     account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
     api, iot = _listen(), _listen()
     # MiniStack reads both when it is imported, so they come before its first import.
@@ -107,23 +117,25 @@ def main() -> int:
         return 1
     logging.getLogger().setLevel(logging.WARNING)
     identity = certificates.create(state)
-    authorizers = Authorizers()
-    endpoint.answer_with(f"localhost:{_port(iot)}")
-    serve_authorizers(authorizers)
-    resources.register_all(authorizers)
-    invocations.record_every_execution()
-    invocations.dispatch_schedules_asynchronously()
-    clock.set_pace(speed)
-    app = FrontDoor(seams.APP.get(), authorizers, account_id, region)
+    app = _with_gaps_filled(f"localhost:{_port(iot)}", account_id, region, speed)
     evaluator = AlarmEvaluator(account_id=account_id, region=region, speed=speed)
     ready = {"api_port": _port(api), "iot_port": _port(iot), "authority": str(identity.authority)}
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
     seams.WORKERS_RESET.get()()
-    if os.getppid() != parent:
-        # The parent was killed and cannot tidy up any more.
-        shutil.rmtree(state, ignore_errors=True)
     return 0
+
+
+def _with_gaps_filled(iot_endpoint: str, account_id: str, region: str, speed: float) -> FrontDoor:
+    """Return the application: MiniStack, and what stands around it."""
+    authorizers = Authorizers()
+    endpoint.answer_with(iot_endpoint)
+    serve_authorizers(authorizers)
+    resources.register_all(authorizers)
+    invocations.record_every_execution()
+    invocations.dispatch_schedules_asynchronously()
+    clock.set_pace(speed)
+    return FrontDoor(seams.APP.get(), authorizers, account_id, region)
 
 
 if __name__ == "__main__":

@@ -118,14 +118,10 @@ def _store_secret(aws: LocalAws, name: str, values: Mapping[str, str]) -> str:
 def store_targets(aws: LocalAws, reference: str, targets: tuple[Mapping[str, Any], ...]) -> None:
     """Write a targets document to the SSM parameter that a reference names."""
     document = json.dumps({"targets": targets})
-    aws.client("ssm").put_parameter(
-        Name=reference.removeprefix("ssm:"), Value=document, Type="String", Overwrite=True
-    )
+    aws.client("ssm").put_parameter(Name=reference.removeprefix("ssm:"), Value=document, Type="String", Overwrite=True)
 
 
-def _targets(
-    authorizers: Mapping[str, str], static: str, custom: str
-) -> tuple[Mapping[str, str], ...]:
+def _targets(authorizers: Mapping[str, str], static: str, custom: str) -> tuple[Mapping[str, str], ...]:
     role = {"name": "role", "auth_mode": "sigv4"}
     with_key = {
         "name": "static",

@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
 from infra.local.process import LocalAwsError
+
+# boto3 makes the classes of its clients at run time.
+Client: TypeAlias = Any
 
 _CODE_URI: Final = re.compile(r"^(?P<key>\s+CodeUri:\s+)(?P<path>[^\s{][^\n]*)$", re.MULTILINE)
 _CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -50,7 +53,7 @@ def zip_directory(directory: Path) -> bytes:
     return buffer.getvalue()
 
 
-def package(template: Path, s3: Any, bucket: str) -> str:
+def package(template: Path, s3: Client, bucket: str) -> str:
     """Return the template's text with every local CodeUri uploaded to the bucket."""
 
     def uploaded(match: re.Match[str]) -> str:
@@ -67,9 +70,7 @@ def package(template: Path, s3: Any, bucket: str) -> str:
     return _CODE_URI.sub(uploaded, template.read_text())
 
 
-def deploy(
-    cloudformation: Any, *, name: str, template_url: str, parameters: Mapping[str, str]
-) -> Stack:
+def deploy(cloudformation: Client, *, name: str, template_url: str, parameters: Mapping[str, str]) -> Stack:
     """Create or update a stack and wait for it, or raise `LocalAwsError` with its own reasons."""
     request = {
         "StackName": name,
@@ -93,7 +94,7 @@ def _sentence(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", error))
 
 
-def _status(cloudformation: Any, name: str) -> str:
+def _status(cloudformation: Client, name: str) -> str:
     try:
         stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError:
@@ -101,7 +102,7 @@ def _status(cloudformation: Any, name: str) -> str:
     return str(stacks[0]["StackStatus"])
 
 
-def _wait(cloudformation: Any, name: str) -> None:
+def _wait(cloudformation: Client, name: str) -> None:
     deadline = time.monotonic() + _DEPLOY_SECONDS
     status = _status(cloudformation, name)
     while status.endswith("_IN_PROGRESS") and time.monotonic() < deadline:
@@ -117,7 +118,7 @@ def _wait(cloudformation: Any, name: str) -> None:
         raise LocalAwsError(f"Stack {name} ended as {status}. {' / '.join(reasons)}")
 
 
-def describe(cloudformation: Any, name: str) -> Stack:
+def describe(cloudformation: Client, name: str) -> Stack:
     """Return a deployed stack's outputs and resources."""
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,7 +110,7 @@ class Story:
                 raise LocalAwsError(f"The schedule has not fired for {patience:.0f} s.")
 
 
-def _first_outcome(payload: Any) -> dict[str, Any]:
+def _first_outcome(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return dict(payload["targets"][0])
     except (TypeError, LookupError) as error:
@@ -136,10 +136,7 @@ def _tables(aws: LocalAws, stack: Stack) -> list[str]:
         for logical_id, kind in stack.types.items()
         if kind in _ALARM_TYPES
     ]
-    metrics = [
-        _metric_row(aws, target)
-        for target in showcase.MODES
-    ]
+    metrics = [_metric_row(aws, target) for target in showcase.MODES]
     return [
         "",
         *report.table(metrics, _METRIC_HEADS),

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - this directory is the root of a Lambda package
 """A sample custom authorizer: a user name and password, or a token that AWS IoT verified.
 
 The environment holds SHA-256 digests only, so reading the function's configuration gives nobody
@@ -51,9 +52,7 @@ def _has_password(event: dict[str, Any]) -> bool:
 def _matches(credential: bytes, variable: str) -> bool:
     expected = os.environ.get(variable, "")
     # An empty digest means that this way in is closed, also for an empty credential.
-    return bool(expected) and hmac.compare_digest(
-        hashlib.sha256(credential).hexdigest(), expected.lower()
-    )
+    return bool(expected) and hmac.compare_digest(hashlib.sha256(credential).hexdigest(), expected.lower())
 
 
 def _policy() -> str:
