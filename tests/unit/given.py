@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from connect_canary.outcome import Outcome
@@ -37,12 +38,18 @@ def target_of(**settings: str) -> Target:
     return planned.target
 
 
-def problems_of(event: object = None, **settings: str) -> tuple[str, ...]:
-    """Return what is wrong, whether or not another target can run."""
+def plan_or_problems(event: object, environ: Mapping[str, str]) -> tuple[Plan | None, tuple[str, ...]]:
+    """Return the plan, None for none, and what is wrong, whether or not another target can run."""
     try:
-        return plan_of(event, **settings).problems
+        plan = make_plan(event, environ)
     except SettingsError as error:
-        return error.problems
+        return None, error.problems
+    return plan, plan.problems
+
+
+def problems_of(event: object = None, **settings: str) -> tuple[str, ...]:
+    """Return what is wrong with an environment."""
+    return plan_or_problems({} if event is None else event, environment(**settings))[1]
 
 
 def outcome_of(**facts: Any) -> Outcome:

@@ -121,8 +121,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "credentials-provider": (
         {"endpoint": "abc.credentials.iot.eu-west-1.amazonaws.com"},
-        "CANARY_ENDPOINT is 'abc.credentials.iot.eu-west-1.amazonaws.com'; "
-        "this is the credentials provider; allowed: the iot:Data-ATS endpoint",
+        (
+            "CANARY_ENDPOINT is 'abc.credentials.iot.eu-west-1.amazonaws.com'; "
+            "this is the credentials provider; allowed: the iot:Data-ATS endpoint"
+        ),
     ),
     "region": (
         {"signing_region": "ireland"},
@@ -140,8 +142,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "prefix-long": (
         {"client_id_prefix": "p" * 113},
-        f"CANARY_CLIENT_ID_PREFIX is '{'p' * 79}...; allowed: at most 128 bytes of UTF-8 together with the "
-        "target's name and the suffix; this makes 129",
+        (
+            f"CANARY_CLIENT_ID_PREFIX is '{'p' * 79}...; allowed: at most 128 bytes of UTF-8 together with the "
+            "target's name and the suffix; this makes 129"
+        ),
     ),
     "prefix-control": (
         {"client_id_prefix": "a\tb"},
@@ -199,8 +203,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "header-value-encoded": (
         {**SIGNED, "authorizer_placement": "headers", "authorizer_name": "a%0D%0AX-Other:b"},
-        "CANARY_AUTHORIZER_NAME is 'a%0D%0AX-Other:b'; "
-        "allowed: no control characters with authorizer_placement headers",
+        (
+            "CANARY_AUTHORIZER_NAME is 'a%0D%0AX-Other:b'; "
+            "allowed: no control characters with authorizer_placement headers"
+        ),
     ),
     "signing-key": (
         {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": "no key"},
@@ -387,7 +393,7 @@ def test_secret_shows_asterisks_in_every_form() -> None:
     assert secret.reveal() == "hidden"
     assert secret == Secret("hidden")
     assert secret != Secret("other")
-    assert secret != "hidden"
+    assert secret != "hidden"  # noqa: S105
     assert len({secret, Secret("hidden")}) == 1
     with pytest.raises(TypeError):
         json.dumps(secret)

@@ -313,7 +313,8 @@ def test_target_masks_secrets_wherever_it_is_shown() -> None:
     """A target can be printed, logged and returned."""
     secrets = {setting.key: f"hidden-{setting.key}" for setting in TARGET_SETTINGS if setting.secret}
     secrets["authorizer_password"] = "hidden"  # noqa: S105 - a marker
-    target = replace(target_of(), **{key: Secret(value) for key, value in secrets.items()})
+    wrapped: dict[str, Any] = {key: Secret(value) for key, value in secrets.items()}
+    target = replace(target_of(), **wrapped)
     assert "hidden" not in repr(target)
     assert "hidden" not in json.dumps(target.as_dict())
     assert {target.as_dict()[key] for key in secrets} == {"***"}
@@ -341,10 +342,9 @@ def test_any_json_is_a_document_or_refused(value: object) -> None:
         try:
             items, problems = read_document(json.dumps(candidate), "CANARY_TARGETS")
         except ValueError as error:
-            assert str(error).startswith("CANARY_TARGETS is")
-            continue
-        assert all(isinstance(sentence, str) for sentence in problems)
-        assert all(isinstance(item, Item) for item in items)
+            items, problems = [], [str(error)]
+        assert items or problems
+        assert all(sentence.startswith("CANARY_TARGETS ") for sentence in problems)
 
 
 @given(st.lists(MEMBERS, min_size=1, max_size=3))
