@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 
 from awscrt.exceptions import AwsCrtError
 
+from connect_canary.authentication import Handshake, handshake
 from connect_canary.certificate import Look, Looks
-from connect_canary.connections import Connection, Handshake, Refused, handshake, open_connection, trust_store
+from connect_canary.connections import Connection, Refused, open_connection
 from connect_canary.diagnosis import Answer, ask, clean
 from connect_canary.failures import AUTHENTICATION_FAILURES, Evidence, Failure, Phase, classify, hint, reason
 from connect_canary.outcome import Outcome
 from connect_canary.settings import Expect, MqttVersion
 from connect_canary.targets import SUFFIX_CHARACTERS, Target
+from connect_canary.trust import trust_store
 from connect_canary.tunnel import LOOPBACK, Proxy, Trace, Tunnel
 
 # A client whose tunnel is cut ends in about a millisecond; one in s2n's blinding delay takes 10 to 30 s and is left.
 _ENDING_S = 0.1
-# How long a proof against the certificate waits for the SDK to go on in spite of it: it does so in milliseconds or never.
+# How long a proof against the certificate waits for the SDK to go on all the same, in milliseconds or never.
 _DOUBT_S = 0.25
 # How long a finished attempt waits for what only explains it.
 _LOOK_S, _ASK_S = 1.0, 3.0
@@ -110,9 +112,7 @@ def new_client_id(target: Target) -> str:
     return target.client_id or f"{target.client_id_prefix}{target.name}-{secrets.token_hex(SUFFIX_CHARACTERS // 2)}"
 
 
-async def _connect_and_disconnect(
-    run: _Run, how: Handshake, tunnel: Tunnel, looking: "asyncio.Task[Look]"
-) -> None:
+async def _connect_and_disconnect(run: _Run, how: Handshake, tunnel: Tunnel, looking: "asyncio.Task[Look]") -> None:
     milliseconds = int(run.seconds * 1000)
     connection = open_connection(run.target, run.client_id, how, (LOOPBACK, tunnel.open()), milliseconds)
     run.started = time.perf_counter()

@@ -73,7 +73,9 @@ class Looks:
         """Start without any."""
         self._tasks: dict[object, asyncio.Task[Look]] = {}
 
-    def start(self, dial: Dial, *, host: str, trust: bytes | None, seen_from: object, seconds: float) -> asyncio.Task[Look]:
+    def start(
+        self, dial: Dial, *, host: str, trust: bytes | None, seen_from: object, seconds: float
+    ) -> asyncio.Task[Look]:
         """Return the look at `host` by way of `dial`; `seen_from` tells one way from another."""
         key = (host, trust, seen_from)
         if key not in self._tasks:
@@ -96,7 +98,9 @@ async def look(dial: Dial, host: str, trust: bytes | None, seconds: float) -> Lo
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError, TimeoutError):
         return Look()
     except ssl.SSLError as error:
-        return Look(failure=Failure.TLS_FAILED, reason=f"TLS: {(error.reason or 'handshake failed').lower().replace('_', ' ')}")
+        return Look(
+            failure=Failure.TLS_FAILED, reason=f"TLS: {(error.reason or 'handshake failed').lower().replace('_', ' ')}"
+        )
     except (TunnelError, OSError, ValueError):
         return Look()
     try:

@@ -16,9 +16,10 @@ from urllib.parse import quote
 from awscrt import websocket
 from awscrt.http import HttpProxyOptions, HttpRequest
 
-from connect_canary.connections import Handshake, tls_context
+from connect_canary.authentication import Handshake
 from connect_canary.settings import MqttVersion
 from connect_canary.targets import Target
+from connect_canary.trust import tls_context
 from connect_canary.tunnel import LOOPBACK, Proxy, Tunnel
 
 _BODY_CHARACTERS = 160
@@ -41,9 +42,7 @@ class Answer:
     close_code: int | None = None
 
 
-async def ask(
-    target: Target, how: Handshake, *, client_id: str | None, proxy: Proxy | None, seconds: float
-) -> Answer:
+async def ask(target: Target, how: Handshake, *, client_id: str | None, proxy: Proxy | None, seconds: float) -> Answer:
     """Return what `target` answers to the upgrade, and to a CONNECT as `client_id` if there is one."""
     answer = Answer()
     tunnel = Tunnel(target.host, target.port, proxy=proxy)
@@ -149,7 +148,9 @@ class _Asked:
         error_type = _ERROR_TYPE.match(headers.get("x-amzn-errortype", ""))
         said = clean(_message(body or b""), self._how.secrets)
         self._answer.request_id = request_id.group() if request_id else None
-        self._answer.words = ": ".join(word for word in (error_type.group() if error_type else "", said) if word) or None
+        self._answer.words = (
+            ": ".join(word for word in (error_type.group() if error_type else "", said) if word) or None
+        )
 
     def shut_down(self, _data: websocket.OnConnectionShutdownData) -> None:
         self._end()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from connect_canary import connections
+from connect_canary import authentication, trust
 from connect_canary.proxies import Egress
 from connect_canary.references import Lookup
 from connect_canary.settings import (
@@ -195,7 +195,8 @@ def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
         target = build(resolved, unknown=unknown)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from error
-    problems += [f"{values[key].origin} {said}" for key, said in connections.check(target) if key not in unknown]
+    refused = [*authentication.problems(target), *trust.problems(target)]
+    problems += [f"{values[key].origin} {said}" for key, said in refused if key not in unknown]
     if problems:
         raise SettingsError(problems)
     return target

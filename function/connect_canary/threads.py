@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """Return `call()`, made in a thread that ends with the process; cancelling leaves the thread behind, to end by itself.
+    """Return `call()`, made in a thread of its own; a cancelled one is left behind, to end by itself.
 
     An executor would make the end of the run wait for a call that hangs.
     """

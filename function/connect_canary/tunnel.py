@@ -25,7 +25,7 @@ _HEAD_LIMIT = 16384
 _HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
 _HANDSHAKE, _ALERT, _APPLICATION_DATA = 22, 21, 23
 _RECORD_HEADER = 5
-# A TLS 1.3 Finished travels as application data: 4 + 48 (SHA-384) + 1 + 16 bytes at most. No upgrade request is that short.
+# A TLS 1.3 Finished travels as application data, 4 + 48 (SHA-384) + 1 + 16 bytes at most; no upgrade request is so short.
 _LONGEST_FINISHED = 69
 # Between the upgrade request and the CONNECT a client may only end: a close_notify is 19 bytes, a close frame 25.
 _SHORTEST_CONNECT = 37
@@ -33,10 +33,10 @@ _SEALED_ALERT = 19  # TLS 1.3: level, description, content type and 16 bytes of 
 _CONTENT_TYPES = range(20, 24)
 _AFTER_UPGRADE = {Phase.CONNACK, Phase.DISCONNECT}
 _AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
-# The SDK reads an endless answer for ever, and grows by 200 MB a second (measured); no honest one has a hundredth of this.
+# The SDK reads an endless answer for ever and grows by 200 MB a second (measured); an honest one has some kilobytes.
 _MOST_RECEIVED = 1 << 20
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-# What a connect ends with when it was accepted and reset at once; one that is refused ends with ECONNREFUSED (RFC 9293).
+# How a connect ends that was accepted and reset at once; a refused one ends with ECONNREFUSED (RFC 9293).
 _RESET = "ECONNRESET"
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -274,7 +274,7 @@ class _Flights:
             elif trace.phase is Phase.DISCONNECT and not trace.client_ended and _is_alert(kind, length):
                 self._ended()
             elif trace.phase in _AFTER_TLS:
-                # A DISCONNECT, a close frame or a close_notify: what the endpoint does from now on is its answer to that.
+                # A DISCONNECT, a close frame or a close_notify: from now on the endpoint only answers that.
                 trace.client_ended = True
 
     def endpoint_sent(self, data: bytes) -> None:
@@ -293,7 +293,7 @@ class _Flights:
 
 
 def _is_alert(kind: int, length: int) -> bool:
-    """Tell whether a client's record is an alert, such as the close_notify of a client that gives up without DISCONNECT."""
+    """Tell whether a record is an alert, such as the close_notify of a side that ends without DISCONNECT."""
     return kind == _ALERT or (kind == _APPLICATION_DATA and length == _SEALED_ALERT)
 
 
@@ -362,7 +362,9 @@ async def connect(addresses: Sequence[AddressInfo]) -> tuple[socket.socket, Addr
             attempt.add_done_callback(_discard)
             attempt.cancel()
     error = errors[0]
-    raise TunnelError(_errno_name(error), f"{_shown(addresses[0][4])}: {os.strerror(error.errno) if error.errno else error}") from error
+    raise TunnelError(
+        _errno_name(error), f"{_shown(addresses[0][4])}: {os.strerror(error.errno) if error.errno else error}"
+    ) from error
 
 
 async def _first_connected(

