@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -141,6 +142,20 @@ class LocalAws:
         """Return every message of a log group, in the order of their times."""
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
+
+    def metric_points(self, namespace: str, metric: str, dimensions: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return a metric's datapoints of the last day, oldest first, one for each second that has any."""
+        now = datetime.now(UTC)
+        statistics = self.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            StartTime=now - timedelta(days=1),
+            EndTime=now + timedelta(minutes=1),
+            Period=1,
+            Statistics=["Average", "SampleCount", "Sum"],
+        )
+        return sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
 
     def alarm_states(self, prefix: str = "") -> dict[str, str]:
         """Return the state of every alarm, composite ones too, by name."""

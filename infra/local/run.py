@@ -12,9 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from infra.local.process import REPOSITORY
+from infra.local.process import BUILT_TEMPLATE
 
-_TEMPLATE: Final = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
 _FASTEST: Final = 12
 _EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -75,7 +74,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="X",
         help=f"let X minutes of schedules and alarms pass in one (1 to {_FASTEST}; default 1)",
     )
-    parser.add_argument("--template", type=Path, default=_TEMPLATE, help="built template to deploy")
+    parser.add_argument("--template", type=Path, default=BUILT_TEMPLATE, help="built template to deploy")
     options = parser.parse_args(arguments)
     if not options.template.is_file():
         parser.error(f"there is no template at {options.template}; `make build` makes it")

@@ -20,8 +20,8 @@ AUTHORIZER_TEMPLATE: Final = REPOSITORY / "infra" / "authorizer" / "template.yam
 AUTHORIZER_STACK: Final = "sample-authorizer"
 MODES: Final = ("role", "static", "unsigned", "signed")
 
-_USERNAME: Final = "canary"
-_TOKEN_KEY_NAME: Final = "CanaryToken"  # noqa: S105 - the name of a field
+USERNAME: Final = "canary"
+TOKEN_KEY_NAME: Final = "CanaryToken"  # noqa: S105 - the name of a field
 _RSA_BITS: Final = 2048
 
 
@@ -58,10 +58,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showcase:
-    """Four targets of one canary; what is secret is referred to, never held."""
+    """Four targets of one canary, which only refer to what is secret, and the static key itself."""
 
     canary: str
     targets: tuple[Mapping[str, str], ...]
+    static_key: Mapping[str, str] = field(repr=False)
 
     @property
     def reference(self) -> str:
@@ -73,7 +74,8 @@ def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -
     """Deploy the sample authorizer, store the secrets and the targets document, return both."""
     made = credentials or Credentials()
     authorizers = deploy_authorizer(aws, made)
-    static = _store_secret(aws, f"{canary}/static", _static_key(aws, canary))
+    static_key = _static_key(aws, canary)
+    static = _store_secret(aws, f"{canary}/static", static_key)
     custom = _store_secret(
         aws,
         f"{canary}/authorizer",
@@ -83,7 +85,7 @@ def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -
             "signing_key": made.signing_key.private,
         },
     )
-    showcase = Showcase(canary=canary, targets=_targets(authorizers, static, custom))
+    showcase = Showcase(canary=canary, targets=_targets(authorizers, static, custom), static_key=static_key)
     store_targets(aws, showcase.reference, showcase.targets)
     return showcase
 
@@ -91,10 +93,10 @@ def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -
 def deploy_authorizer(aws: LocalAws, credentials: Credentials) -> Mapping[str, str]:
     """Deploy the sample authorizer with both ways in; return its stack's outputs."""
     parameters = {
-        "Username": _USERNAME,
+        "Username": USERNAME,
         "PasswordSha256": hashlib.sha256(credentials.password).hexdigest(),
         "TokenSha256": hashlib.sha256(credentials.token.encode()).hexdigest(),
-        "TokenKeyName": _TOKEN_KEY_NAME,
+        "TokenKeyName": TOKEN_KEY_NAME,
         "TokenSigningPublicKey": credentials.signing_key.public,
     }
     return aws.deploy(AUTHORIZER_TEMPLATE, name=AUTHORIZER_STACK, parameters=parameters).outputs
@@ -133,14 +135,14 @@ def _targets(authorizers: Mapping[str, str], static: str, custom: str) -> tuple[
         "name": "unsigned",
         "auth_mode": "custom-unsigned",
         "authorizer_name": authorizers["UnsignedAuthorizerName"],
-        "authorizer_username": _USERNAME,
+        "authorizer_username": USERNAME,
         "authorizer_password": f"{custom}#password",
     }
     signed = {
         "name": "signed",
         "auth_mode": "custom-signed",
         "authorizer_name": authorizers["SignedAuthorizerName"],
-        "authorizer_token_key_name": _TOKEN_KEY_NAME,
+        "authorizer_token_key_name": TOKEN_KEY_NAME,
         "authorizer_token_value": f"{custom}#token",
         "authorizer_signing_key": f"{custom}#signing_key",
     }

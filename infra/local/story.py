@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,9 +146,11 @@ def _tables(aws: LocalAws, stack: Stack) -> list[str]:
 
 
 def _metric_row(aws: LocalAws, target: str) -> tuple[str, ...]:
-    success = _points(aws, "ConnectSuccess", target)
-    latency = _points(aws, "ConnectLatency", target)
-    days = _points(aws, "CertificateDaysLeft", target)
+    dimensions = {"Canary": CANARY, "Target": target}
+    success, latency, days = (
+        aws.metric_points(_NAMESPACE, metric, dimensions)
+        for metric in ("ConnectSuccess", "ConnectLatency", "CertificateDaysLeft")
+    )
     return (
         target,
         f"{sum(point['SampleCount'] for point in success):.0f}",
@@ -157,17 +158,3 @@ def _metric_row(aws: LocalAws, target: str) -> tuple[str, ...]:
         f"{latency[-1]['Average']:.0f} ms" if latency else "-",
         f"{days[-1]['Average']:.0f}" if days else "-",
     )
-
-
-def _points(aws: LocalAws, metric: str, target: str) -> list[dict[str, Any]]:
-    now = datetime.now(UTC)
-    statistics = aws.client("cloudwatch").get_metric_statistics(
-        Namespace=_NAMESPACE,
-        MetricName=metric,
-        Dimensions=[{"Name": "Canary", "Value": CANARY}, {"Name": "Target", "Value": target}],
-        StartTime=now - timedelta(days=1),
-        EndTime=now + timedelta(minutes=1),
-        Period=1,
-        Statistics=["Average", "SampleCount", "Sum"],
-    )
-    return sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])

@@ -1,0 +1,42 @@
+"""One local AWS with one deployed canary for the whole session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.aws import LocalAws
+from infra.local.process import BUILT_TEMPLATE
+from infra.local.showcase import Credentials, set_up
+from tests.local.deployed import SPEED, Canary, Mailbox
+
+NAME = "local-tests"
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[LocalAws]:
+    """A running local AWS on a clock 15 times as fast."""
+    with LocalAws.start(speed=SPEED) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def marked() -> Credentials:
+    """Credentials that can be told from any other text."""
+    return Credentials(password=b"\x00\xffMARKED-password", token="MARKED-token+/=&%")  # noqa: S106 - made up
+
+
+@pytest.fixture(scope="session")
+def canary(aws: LocalAws, marked: Credentials) -> Canary:
+    """The deployed canary, with four targets and its schedule running."""
+    showcase = set_up(aws, NAME, marked)
+    parameters = {"Name": NAME, "Targets": showcase.reference}
+    stack = aws.deploy(BUILT_TEMPLATE, name="canary-under-test", parameters=parameters)
+    return Canary(aws=aws, name=NAME, stack=stack, showcase=showcase, credentials=marked)
+
+
+@pytest.fixture(scope="session")
+def mailbox(aws: LocalAws, canary: Canary) -> Mailbox:
+    """A subscriber of the canary's alarm topic."""
+    return Mailbox.subscribed_to(aws, canary.stack.only("AWS::SNS::Topic"), "alarm-mailbox")

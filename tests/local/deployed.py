@@ -1,0 +1,159 @@
+"""The deployed canary that the tests of this directory share, and how they speak to it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from infra.local.aws import LocalAws
+from infra.local.showcase import Credentials, Showcase, store_targets
+from infra.local.stacks import Stack
+
+# A minute of schedules and alarms takes four seconds; connects and deadlines are real.
+SPEED = 15.0
+PATIENCE_SECONDS = 75.0
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T:
+    """Return what `look` finds as soon as it finds something; fail when it never does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"nothing was found in {seconds:.0f} s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """One deployed canary with its showcase of four targets."""
+
+    aws: LocalAws
+    name: str
+    stack: Stack
+    showcase: Showcase
+    credentials: Credentials
+
+    @property
+    def function(self) -> str:
+        """The function's name."""
+        return self.stack.only("AWS::Lambda::Function")
+
+    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what one invocation returned; fail when the function raised."""
+        invocation = self.aws.invoke(self.function, event)
+        assert not invocation.failed, invocation.payload
+        return dict(invocation.payload)
+
+    def connect(self, *targets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Run these targets once, from a document in the canary's own place; outcomes by target."""
+        reference = f"ssm:/iot-connect-canary/{self.name}/tests/{uuid.uuid4()}"
+        store_targets(self.aws, reference, targets)
+        outcomes = self.invoke({"targets": reference})["targets"]
+        return {outcome["target"]: outcome for outcome in outcomes}
+
+    def alarm(self, **properties: object) -> str:
+        """Return the name of the one alarm of the stack that has these properties."""
+        names = set(self.stack.resources.values())
+        described = self.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        found = [
+            alarm["AlarmName"]
+            for alarm in described
+            if alarm["AlarmName"] in names and all(alarm.get(k) == v for k, v in properties.items())
+        ]
+        assert len(found) == 1, found
+        return str(found[0])
+
+    def reaches(self, alarm: str, state: str) -> bool:
+        """Wait until an alarm is in a state."""
+        return eventually(lambda: self.aws.alarm_states(alarm).get(alarm) == state)
+
+    @contextmanager
+    def without_permission(self, action: str) -> Iterator[None]:
+        """Take every statement that allows an action from the function's role, for the time of the context."""
+        iam, role = self.aws.client("iam"), self.role
+        before = {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in self._policies()
+        }
+        for name, document in before.items():
+            kept = [s for s in document["Statement"] if action not in json.dumps(s["Action"])]
+            if not kept:
+                iam.delete_role_policy(RoleName=role, PolicyName=name)
+            elif kept != document["Statement"]:
+                self.put_policy(name, kept)
+        try:
+            yield
+        finally:
+            for name, document in before.items():
+                self.put_policy(name, document["Statement"])
+
+    @property
+    def role(self) -> str:
+        """The name of the function's role."""
+        configuration = self.aws.client("lambda").get_function_configuration(FunctionName=self.function)
+        return str(configuration["Role"]).rpartition("/")[2]
+
+    def _policies(self) -> list[str]:
+        return list(self.aws.client("iam").list_role_policies(RoleName=self.role)["PolicyNames"])
+
+    def put_policy(self, name: str, statements: list[Any]) -> None:
+        """Write an inline policy of the function's role."""
+        document = {"Version": "2012-10-17", "Statement": statements}
+        self.aws.client("iam").put_role_policy(RoleName=self.role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def samples(self, metric: str, **dimensions: str) -> list[float]:
+        """Return a metric's values, oldest first, one for each second that has any."""
+        points = self.aws.metric_points("IoTConnectCanary", metric, {"Canary": self.name, **dimensions})
+        return [float(point["Average"]) for point in points]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
+    """A queue that a topic delivers to."""
+
+    aws: LocalAws
+    url: str
+
+    @staticmethod
+    def subscribed_to(aws: LocalAws, topic: str, name: str) -> Mailbox:
+        """Make a queue and let a topic deliver to it."""
+        sqs = aws.client("sqs")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        attributes = {"RawMessageDelivery": "true"}
+        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+        return Mailbox(aws=aws, url=url)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the messages that have arrived, and take them out."""
+        sqs = self.aws.client("sqs")
+        messages = sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+    def receives(self, alarm: str, state: str) -> dict[str, Any]:
+        """Wait for the message that an alarm has come to a state; others are dropped."""
+
+        def look() -> dict[str, Any] | None:
+            news = [m for m in self.read() if (m["AlarmName"], m["NewStateValue"]) == (alarm, state)]
+            return news[0] if news else None
+
+        return eventually(look)

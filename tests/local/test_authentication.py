@@ -1,0 +1,263 @@
+"""Every way to authenticate against the local AWS: right, and with one field wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from infra.local.aws import ACCOUNT_ID, LocalAws
+from infra.local.showcase import AUTHORIZER_STACK, TOKEN_KEY_NAME, USERNAME, SigningKey
+from tests.local.deployed import Canary
+
+Target = dict[str, Any]
+
+ANY_PRINCIPAL = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_ID}:root"},
+        }
+    ],
+}
+CONNECT_ANYWHERE = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}],
+}
+
+
+def sign(token: str, pem: str) -> str:
+    """Return the token's signature as its owner would hand it out."""
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+
+
+def role() -> Target:
+    """A target that uses the function's role."""
+    return {"auth_mode": "sigv4"}
+
+
+def static(canary: Canary) -> Target:
+    """A target that uses a static key."""
+    return {"auth_mode": "sigv4-static", **canary.showcase.static_key}
+
+
+def unsigned(canary: Canary) -> Target:
+    """A target that gives a user name and a binary password."""
+    password = base64.b64encode(canary.credentials.password).decode()
+    return {
+        "auth_mode": "custom-unsigned",
+        "authorizer_name": f"{AUTHORIZER_STACK}-unsigned",
+        "authorizer_username": USERNAME,
+        "authorizer_password": f"base64:{password}",
+    }
+
+
+def signed(canary: Canary) -> Target:
+    """A target that signs its token at each run."""
+    return {
+        "auth_mode": "custom-signed",
+        "authorizer_name": f"{AUTHORIZER_STACK}-signed",
+        "authorizer_token_key_name": TOKEN_KEY_NAME,
+        "authorizer_token_value": canary.credentials.token,
+        "authorizer_signing_key": canary.credentials.signing_key.private,
+    }
+
+
+def presigned(canary: Canary) -> Target:
+    """A target whose token was signed beforehand."""
+    target = signed(canary)
+    target["authorizer_token_signature"] = sign(target["authorizer_token_value"], target.pop("authorizer_signing_key"))
+    return target
+
+
+GOOD: Mapping[str, Callable[[Canary], Target]] = {
+    "role": lambda _canary: role(),
+    "static": static,
+    "unsigned-username": lambda canary: unsigned(canary) | {"authorizer_placement": "username"},
+    "unsigned-headers": lambda canary: unsigned(canary) | {"authorizer_placement": "headers"},
+    "unsigned-query": lambda canary: unsigned(canary) | {"authorizer_placement": "query"},
+    "signed-username": lambda canary: signed(canary) | {"authorizer_placement": "username"},
+    "signed-headers": lambda canary: signed(canary) | {"authorizer_placement": "headers"},
+    "signed-query": lambda canary: signed(canary) | {"authorizer_placement": "query"},
+    "presigned-username": lambda canary: presigned(canary) | {"authorizer_placement": "username"},
+    "presigned-headers": lambda canary: presigned(canary) | {"authorizer_placement": "headers"},
+    "presigned-query": lambda canary: presigned(canary) | {"authorizer_placement": "query"},
+}
+
+# One field wrong, and what MQTT 5 and 3.1.1 say: a policy's denial reaches 3.1.1 only as a hang-up.
+WRONG: Mapping[str, tuple[Callable[[Canary], Target], str, str]] = {
+    "wrong-secret": (
+        lambda canary: static(canary) | {"secret_access_key": "w" * 40},
+        "UpgradeForbidden",
+        "UpgradeForbidden",
+    ),
+    "unknown-key": (
+        lambda canary: static(canary) | {"access_key_id": "AKIAUNKNOWNUNKNOWN00"},
+        "UpgradeForbidden",
+        "UpgradeForbidden",
+    ),
+    "wrong-session-token": (
+        lambda canary: static(canary) | {"session_token": "of another session"},
+        "UpgradeForbidden",
+        "UpgradeForbidden",
+    ),
+    "wrong-region": (
+        lambda _canary: role() | {"signing_region": "us-east-1"},
+        "UpgradeForbidden",
+        "UpgradeForbidden",
+    ),
+    "role-outside-prefix": (
+        lambda _canary: role() | {"client_id_prefix": "other-"},
+        "NotAuthorized",
+        "ConnectionHungUp",
+    ),
+    "static-outside-prefix": (
+        lambda canary: static(canary) | {"client_id_prefix": "other-"},
+        "NotAuthorized",
+        "ConnectionHungUp",
+    ),
+    "unsigned-outside-prefix": (
+        lambda canary: unsigned(canary) | {"client_id_prefix": "other-"},
+        "NotAuthorized",
+        "ConnectionHungUp",
+    ),
+    "unknown-authorizer": (
+        lambda canary: unsigned(canary) | {"authorizer_name": "nobody"},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "no-authorizer": (
+        lambda canary: unsigned(canary) | {"authorizer_name": ""},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "wrong-password": (
+        lambda canary: unsigned(canary) | {"authorizer_password": "wrong"},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "wrong-username": (
+        lambda canary: unsigned(canary) | {"authorizer_username": "nobody"},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "wrong-token": (
+        lambda canary: signed(canary) | {"authorizer_token_value": "wrong"},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "wrong-signature": (
+        lambda canary: (
+            presigned(canary)
+            | {"authorizer_token_signature": sign("another token", canary.credentials.signing_key.private)}
+        ),
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "wrong-signing-key": (
+        lambda canary: signed(canary) | {"authorizer_signing_key": SigningKey.new().private},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+    "wrong-token-key-name": (
+        lambda canary: signed(canary) | {"authorizer_token_key_name": "AnotherName"},
+        "NotAuthorized",
+        "NotAuthorized",
+    ),
+}
+
+
+def named(name: str, version: str, target: Target) -> Target:
+    """Return a target of a test case under its own name and MQTT version."""
+    return {"name": f"{name}-{version}", "mqtt_version": version, **target}
+
+
+@pytest.fixture(scope="module", params=["5", "3.1.1"])
+def mqtt_version(request: pytest.FixtureRequest) -> str:
+    """Both versions of MQTT."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def outcomes(canary: Canary, mqtt_version: str) -> dict[str, dict[str, Any]]:
+    """Every case of this module, run at once by one invocation."""
+    makers = GOOD | {name: make for name, (make, _, _) in WRONG.items()}
+    targets = [named(name, mqtt_version, make(canary)) for name, make in makers.items()]
+    return canary.connect(*targets)
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_connect_with_right_credentials(case: str, mqtt_version: str, outcomes: dict[str, dict[str, Any]]) -> None:
+    """Each way to authenticate connects, in each placement and both MQTT versions."""
+    outcome = outcomes[f"{case}-{mqtt_version}"]
+    assert outcome["healthy"], outcome
+    assert outcome["failure"] is None
+    assert outcome["connect_ms"] > 0
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_connect_with_one_field_wrong(case: str, mqtt_version: str, outcomes: dict[str, dict[str, Any]]) -> None:
+    """One wrong field is refused, and the failure's name says how."""
+    outcome = outcomes[f"{case}-{mqtt_version}"]
+    _, of_5, of_311 = WRONG[case]
+    assert not outcome["healthy"]
+    assert outcome["failure"] == (of_5 if mqtt_version == "5" else of_311), outcome
+
+
+def test_refused_upgrade_keeps_its_evidence(mqtt_version: str, outcomes: dict[str, dict[str, Any]]) -> None:
+    """A wrong signature shows the HTTP status and the id to ask AWS about."""
+    outcome = outcomes[f"wrong-secret-{mqtt_version}"]
+    assert (outcome["phase"], outcome["http_status"]) == ("upgrade", 403)
+    assert outcome["request_id"]
+
+
+def test_session_token_until_it_expires(aws: LocalAws, canary: Canary) -> None:
+    """A session's credentials connect while they are valid and are forbidden afterwards."""
+    iam = aws.client("iam")
+    made = iam.create_role(RoleName="short-session", AssumeRolePolicyDocument=json.dumps(ANY_PRINCIPAL))
+    iam.put_role_policy(RoleName="short-session", PolicyName="connect", PolicyDocument=json.dumps(CONNECT_ANYWHERE))
+    session = aws.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="canary", DurationSeconds=3)[
+        "Credentials"
+    ]
+    target = {
+        "name": "session",
+        "auth_mode": "sigv4-static",
+        "access_key_id": session["AccessKeyId"],
+        "secret_access_key": session["SecretAccessKey"],
+        "session_token": session["SessionToken"],
+    }
+    assert canary.connect(target)["session"]["healthy"]
+    time.sleep(max(0.0, session["Expiration"].timestamp() + 1 - time.time()))
+    assert canary.connect(target)["session"]["failure"] == "UpgradeForbidden"
+
+
+def test_no_authorizer_name_uses_the_default_one(aws: LocalAws, canary: Canary) -> None:
+    """Without a name the endpoint's default authorizer decides."""
+    iot = aws.client("iot")
+    iot.set_default_authorizer(authorizerName=f"{AUTHORIZER_STACK}-unsigned")
+    try:
+        targets = [named("default", version, unsigned(canary) | {"authorizer_name": ""}) for version in ("5", "3.1.1")]
+        assert all(outcome["healthy"] for outcome in canary.connect(*targets).values())
+    finally:
+        iot.clear_default_authorizer()
+
+
+def test_inactive_authorizer_lets_nobody_in(aws: LocalAws, canary: Canary) -> None:
+    """An authorizer that is switched off refuses what it would have accepted."""
+    iot, name = aws.client("iot"), f"{AUTHORIZER_STACK}-unsigned"
+    iot.update_authorizer(authorizerName=name, status="INACTIVE")
+    try:
+        outcome = canary.connect(named("inactive", "5", unsigned(canary)))["inactive-5"]
+    finally:
+        iot.update_authorizer(authorizerName=name, status="ACTIVE")
+    assert outcome["failure"] == "NotAuthorized"
