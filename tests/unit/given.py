@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from connect_canary.outcome import Outcome
 from connect_canary.plan import Plan, make_plan
 from connect_canary.settings import SettingsError
 from connect_canary.targets import Target
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 REGION = "eu-west-1"
 ENDPOINT = "abc-ats.iot.eu-west-1.amazonaws.com"

@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from connect_canary.plan import make_plan
-from connect_canary.settings import BY_KEY, SettingsError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connect_canary.plan import make_plan
+from connect_canary.settings import BY_KEY, SettingsError
 from tests.unit.given import ENDPOINT, document, environment, plan_of, plan_or_problems, problems_of
 
 TWO = document({"name": "prod"}, {"name": "stage", "mqtt_version": "3.1.1"})

@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from connect_canary.settings import (
     PREFIX,
     SETTINGS,
@@ -24,9 +27,6 @@ from connect_canary.settings import (
     tidy,
     with_defaults,
 )
-from hypothesis import example, given
-from hypothesis import strategies as st
-
 from tests.unit.given import ENDPOINT, environment, plan_of, problems_of, target_of
 
 # The interface, as its users read it: variable, default.

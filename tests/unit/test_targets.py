@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from connect_canary.settings import TARGET_SETTINGS, Secret, SettingsError, Value, with_defaults
 from connect_canary.targets import (
     TARGET_KEYS,
@@ -19,9 +22,6 @@ from connect_canary.targets import (
     read_path,
     resolve,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.unit.given import ENDPOINT, document, plan_of, problems_of, target_of
 
 NAME_ALLOWED = "allowed: 1 to 64 of A-Z a-z 0-9 _ . -"

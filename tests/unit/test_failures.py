@@ -1,0 +1,185 @@
+"""Failures: the closed list, the table that leads to it, and the words that go with each."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connect_canary.failures import (
+    AUTHENTICATION_FAILURES,
+    CONNACK_MEANINGS,
+    RUNBOOK,
+    Evidence,
+    Failure,
+    Phase,
+    classify,
+    hint,
+    reason,
+)
+
+INTERFACE = """
+CredentialsUnavailable DnsFailed TcpRefused TcpTimedOut TcpFailed CertificateExpired CertificateUntrusted
+CertificateNameMismatch TlsTimedOut TlsFailed UpgradeForbidden UpgradeRejected UpgradeTimedOut UpgradeFailed
+NotAuthorized BadCredentials ClientIdRejected ServerUnavailable ConnectRefused ConnackTimedOut ConnectionHungUp
+ProtocolViolated DisconnectFailed DeadlineExceeded UnexpectedAccept Unclassified
+"""
+# What is known, and the failure that follows from it.
+TABLE: list[tuple[Evidence, Failure]] = [
+    (
+        Evidence(phase=Phase.CREDENTIALS, error_name="AWS_AUTH_SIGNING_NO_CREDENTIALS"),
+        Failure.CREDENTIALS_UNAVAILABLE,
+    ),
+    (Evidence(phase=Phase.CREDENTIALS, timed_out=True), Failure.CREDENTIALS_UNAVAILABLE),
+    (Evidence(phase=Phase.DNS, error_name="EAI_NONAME"), Failure.DNS_FAILED),
+    (Evidence(phase=Phase.DNS, timed_out=True), Failure.DNS_FAILED),
+    (Evidence(phase=Phase.TCP, error_name="ECONNREFUSED"), Failure.TCP_REFUSED),
+    (Evidence(phase=Phase.TCP, error_name="ETIMEDOUT"), Failure.TCP_TIMED_OUT),
+    (Evidence(phase=Phase.TCP, timed_out=True), Failure.TCP_TIMED_OUT),
+    (Evidence(phase=Phase.TCP, error_name="EHOSTUNREACH"), Failure.TCP_FAILED),
+    (Evidence(phase=Phase.TLS, certificate=Failure.CERTIFICATE_EXPIRED, timed_out=True), Failure.CERTIFICATE_EXPIRED),
+    (Evidence(phase=Phase.TLS, certificate=Failure.CERTIFICATE_UNTRUSTED), Failure.CERTIFICATE_UNTRUSTED),
+    (Evidence(phase=Phase.TLS, certificate=Failure.CERTIFICATE_NAME_MISMATCH), Failure.CERTIFICATE_NAME_MISMATCH),
+    (Evidence(phase=Phase.TLS, error_name="AWS_IO_TLS_NEGOTIATION_TIMEOUT"), Failure.TLS_TIMED_OUT),
+    (Evidence(phase=Phase.TLS, timed_out=True), Failure.TLS_TIMED_OUT),
+    (Evidence(phase=Phase.TLS, error_name="AWS_IO_SOCKET_CLOSED"), Failure.TLS_FAILED),
+    (Evidence(phase=Phase.UPGRADE, http_status=401), Failure.UPGRADE_FORBIDDEN),
+    (Evidence(phase=Phase.UPGRADE, http_status=403, timed_out=True), Failure.UPGRADE_FORBIDDEN),
+    (Evidence(phase=Phase.UPGRADE, http_status=200), Failure.UPGRADE_REJECTED),
+    (Evidence(phase=Phase.UPGRADE, http_status=503), Failure.UPGRADE_REJECTED),
+    (Evidence(phase=Phase.UPGRADE, timed_out=True), Failure.UPGRADE_TIMED_OUT),
+    (Evidence(phase=Phase.UPGRADE, http_status=101), Failure.UPGRADE_FAILED),
+    (Evidence(phase=Phase.UPGRADE, error_name="AWS_ERROR_HTTP_PARSE"), Failure.UPGRADE_FAILED),
+    (Evidence(phase=Phase.CONNACK, connack_code=5), Failure.NOT_AUTHORIZED),
+    (Evidence(phase=Phase.CONNACK, connack_code=135, hung_up=True), Failure.NOT_AUTHORIZED),
+    (Evidence(phase=Phase.CONNACK, connack_code=4), Failure.BAD_CREDENTIALS),
+    (Evidence(phase=Phase.CONNACK, connack_code=134), Failure.BAD_CREDENTIALS),
+    (Evidence(phase=Phase.CONNACK, connack_code=2), Failure.CLIENT_ID_REJECTED),
+    (Evidence(phase=Phase.CONNACK, connack_code=133), Failure.CLIENT_ID_REJECTED),
+    (Evidence(phase=Phase.CONNACK, connack_code=3), Failure.SERVER_UNAVAILABLE),
+    (Evidence(phase=Phase.CONNACK, connack_code=137), Failure.SERVER_UNAVAILABLE),
+    (Evidence(phase=Phase.CONNACK, connack_code=1), Failure.CONNECT_REFUSED),
+    (Evidence(phase=Phase.CONNACK, connack_code=99), Failure.CONNECT_REFUSED),
+    (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_TIMEOUT"), Failure.CONNACK_TIMED_OUT),
+    (Evidence(phase=Phase.CONNACK, timed_out=True), Failure.CONNACK_TIMED_OUT),
+    (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP"), Failure.CONNECTION_HUNG_UP),
+    (Evidence(phase=Phase.CONNACK, hung_up=True, error_name="AWS_ERROR_MQTT_TIMEOUT"), Failure.CONNECTION_HUNG_UP),
+    (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"), Failure.CONNECT_REFUSED),
+    (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR"), Failure.PROTOCOL_VIOLATED),
+    (
+        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR", hung_up=True),
+        Failure.PROTOCOL_VIOLATED,
+    ),
+    (Evidence(phase=Phase.DISCONNECT, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP"), Failure.DISCONNECT_FAILED),
+    (Evidence(phase=Phase.DISCONNECT, timed_out=True), Failure.DISCONNECT_FAILED),
+    (Evidence(phase=None, timed_out=True), Failure.DEADLINE_EXCEEDED),
+    (Evidence(phase=None), Failure.UNCLASSIFIED),
+]
+EVIDENCE = st.builds(
+    Evidence,
+    phase=st.none() | st.sampled_from(Phase),
+    error_name=st.none() | st.sampled_from(["ECONNREFUSED", "AWS_ERROR_MQTT_TIMEOUT", "AWS_IO_SOCKET_CLOSED", "X"]),
+    detail=st.none() | st.just("words"),
+    timed_out=st.booleans(),
+    hung_up=st.booleans(),
+    certificate=st.none() | st.sampled_from([Failure.CERTIFICATE_EXPIRED, Failure.TLS_FAILED]),
+    http_status=st.none() | st.integers(100, 599),
+    connack_code=st.none() | st.integers(0, 255),
+)
+
+
+def test_failures_are_those_of_the_interface() -> None:
+    """Names are dimension values that alarms and runbooks rely on."""
+    assert [str(failure) for failure in Failure] == INTERFACE.split()
+
+
+def test_phases_are_those_of_the_interface() -> None:
+    """In the order in which an attempt goes through them."""
+    assert " ".join(Phase) == "credentials dns tcp tls upgrade connack disconnect"
+
+
+@pytest.mark.parametrize(("evidence", "failure"), TABLE)
+def test_evidence_leads_to_its_failure(evidence: Evidence, failure: Failure) -> None:
+    """The most specific fact decides."""
+    assert classify(evidence) is failure
+
+
+def test_table_reaches_every_failure() -> None:
+    """All but the one that is no failure of the connect itself."""
+    assert {failure for _, failure in TABLE} == set(Failure) - {Failure.UNEXPECTED_ACCEPT}
+
+
+@given(EVIDENCE)
+def test_any_evidence_has_a_failure_of_its_phase(evidence: Evidence) -> None:
+    """Once a phase is known, there is always a name in our table."""
+    failure = classify(evidence)
+    if evidence.phase is not None:
+        assert failure not in {Failure.UNCLASSIFIED, Failure.DEADLINE_EXCEEDED, Failure.UNEXPECTED_ACCEPT}
+
+
+@given(EVIDENCE)
+def test_any_evidence_has_one_line_of_reason(evidence: Evidence) -> None:
+    """Something is always said."""
+    assert reason(evidence, 1234.5).strip()
+    assert "\n" not in reason(evidence, 1234.5)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        (Evidence(phase=Phase.CONNACK, connack_code=135), "CONNACK 135 Not authorized"),
+        (Evidence(phase=Phase.CONNACK, connack_code=135, detail="denied"), "CONNACK 135 Not authorized (denied)"),
+        (Evidence(phase=Phase.CONNACK, connack_code=200), "CONNACK 200 unknown code"),
+        (
+            Evidence(phase=Phase.UPGRADE, http_status=403, detail="ForbiddenException"),
+            "HTTP 403 to the WebSocket upgrade (ForbiddenException)",
+        ),
+        (Evidence(phase=Phase.TCP, timed_out=True), "no answer to the TCP connect within 1.2 s"),
+        (
+            Evidence(phase=Phase.UPGRADE, timed_out=True),
+            "no answer to the WebSocket upgrade request within 1.2 s",
+        ),
+        (Evidence(phase=Phase.TLS, detail="it expired on Monday"), "it expired on Monday"),
+        (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_X"), "the SDK says AWS_ERROR_X"),
+        (Evidence(phase=None, timed_out=True), "nothing happened within 1.2 s"),
+    ],
+)
+def test_reason_is_evidence_in_plain_words(evidence: Evidence, words: str) -> None:
+    """One line that somebody who was paged understands."""
+    assert reason(evidence, 1234.5) == words
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_hint_says_who_and_what_and_where(failure: Failure) -> None:
+    """Owner, what to look at, and the section of the runbook, in two lines of a terminal."""
+    words, _, link = hint(failure).rpartition(" (")
+    owner, colon, advice = words.partition(": ")
+    assert owner
+    assert colon
+    assert advice
+    assert link == f"docs/runbook.md#{failure.lower()})"
+    assert len(words) <= 100
+    assert hint(failure).isascii()
+
+
+def test_hint_leads_to_a_section_of_the_runbook() -> None:
+    """GitHub makes the anchor from the heading; there is one section a failure and no other."""
+    runbook = Path(__file__).parents[2] / RUNBOOK
+    headings = re.findall(r"^### (\w+)$", runbook.read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(Failure)
+
+
+def test_connack_codes_have_meaning_and_failure() -> None:
+    """Both versions' tables are complete (MQTT 3.1.1, table 3.1; MQTT 5, table 3-1)."""
+    mqtt5 = {*range(128, 139), 140, 144, 149, 151, 153, 154, 155, 156, 157, 159}
+    assert set(CONNACK_MEANINGS) == {1, 2, 3, 4, 5} | mqtt5
+
+
+def test_authentication_failures_are_those_of_who_one_is() -> None:
+    """Only after these is a rotated secret worth another look."""
+    assert {str(failure) for failure in AUTHENTICATION_FAILURES} == {
+        "UpgradeForbidden",
+        "NotAuthorized",
+        "BadCredentials",
+    }

@@ -1,0 +1,49 @@
+"""The log record of an attempt: JSON, with the keys of the return value."""
+
+import io
+import itertools
+import json
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from connect_canary import logs
+from connect_canary.failures import Failure, Phase
+from connect_canary.outcome import Outcome
+from tests.unit.given import outcome_of
+
+NUMBERS = itertools.count()
+FAILED = outcome_of(healthy=False, phase=Phase.TLS, failure=Failure.TLS_FAILED, connect_ms=None, reason='grün \x1b "')
+
+
+def _logged(outcome: Outcome) -> dict[str, Any]:
+    written = io.StringIO()
+    # Loggers are kept by name, with their stream.
+    log = Logger(
+        service=f"test-{next(NUMBERS)}", stream=written, logger_formatter=logs.new_logger().registered_formatter
+    )
+    logs.log_outcome(log, outcome)
+    (line,) = written.getvalue().splitlines()
+    record: dict[str, Any] = json.loads(line)
+    return record
+
+
+@pytest.mark.parametrize("outcome", [outcome_of(), FAILED], ids=["healthy", "failed"])
+def test_record_has_the_keys_and_values_of_the_return_value(outcome: Outcome) -> None:
+    """Nulls included, so that a query finds the same columns in every record."""
+    record = _logged(outcome)
+    assert {key: record.get(key, "missing") for key in outcome.as_dict()} == outcome.as_dict()
+
+
+def test_record_says_what_it_is() -> None:
+    """One message for all, at INFO: a failed target is data, not an error of the canary."""
+    record = _logged(FAILED)
+    assert (record["message"], record["level"]) == ("connect attempt finished", "INFO")
+    assert set(record) - set(FAILED.as_dict()) == {"message", "level", "location", "timestamp", "service"}
+
+
+def test_logger_has_its_own_service_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment says about others."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "other")
+    assert logs.new_logger().service == "iot-connect-canary"

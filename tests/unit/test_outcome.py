@@ -1,0 +1,63 @@
+"""Outcome: data, and the dict that is returned and logged."""
+
+import json
+
+import pytest
+
+from connect_canary.failures import Failure, Phase
+from connect_canary.settings import AuthMode, Expect, MqttVersion
+from tests.unit.given import outcome_of
+
+INTERFACE = """
+target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason hint connect_ms disconnect_ms
+elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
+"""
+OURS = {"certificate", "secrets_refreshed"}
+
+
+def test_outcome_has_the_keys_of_the_interface() -> None:
+    """Users query logs and return values by them."""
+    assert set(outcome_of().as_dict()) == set(INTERFACE.split()) | OURS
+
+
+def test_outcome_unknown_values_are_null() -> None:
+    """What is not known is null, never invented."""
+    shown = outcome_of(client_id="", connect_ms=None, disconnect_ms=None, certificate_days_left=None).as_dict()
+    assert {key for key, value in shown.items() if value is None} == {
+        *("client_id", "phase", "failure", "reason", "hint", "connect_ms", "disconnect_ms"),
+        *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name"),
+    }
+
+
+def test_outcome_is_plain_json() -> None:
+    """Enumerations become their values, times two decimals, and nothing needs a special encoder."""
+    outcome = outcome_of(
+        auth_mode=AuthMode.CUSTOM_SIGNED,
+        mqtt_version=MqttVersion.V3_1_1,
+        expect=Expect.REFUSE,
+        healthy=False,
+        phase=Phase.CONNACK,
+        failure=Failure.NOT_AUTHORIZED,
+        certificate={"subject": "iot.example.com"},
+    )
+    shown = json.loads(json.dumps(outcome.as_dict()))
+    assert shown == outcome.as_dict()
+    assert (shown["auth_mode"], shown["mqtt_version"], shown["expect"]) == ("custom-signed", "3.1.1", "refuse")
+    assert (shown["phase"], shown["failure"]) == ("connack", "NotAuthorized")
+    assert (shown["connect_ms"], shown["certificate_days_left"]) == (94.12, 213.46)
+    assert shown["phases_ms"]["dns"] == 1.23
+    assert type(outcome.as_dict()["failure"]) is str
+
+
+@pytest.mark.parametrize(
+    ("healthy", "failure", "success"),
+    [
+        (True, None, True),
+        (False, Failure.DISCONNECT_FAILED, True),
+        (False, Failure.NOT_AUTHORIZED, False),
+        (False, Failure.UNEXPECTED_ACCEPT, False),
+    ],
+)
+def test_outcome_success_is_about_the_connect(*, healthy: bool, failure: Failure | None, success: bool) -> None:
+    """A disconnect that fails does not unmake the connect."""
+    assert outcome_of(healthy=healthy, failure=failure).success is success
