@@ -35,10 +35,10 @@ def run(event: object, environ: Mapping[str, str], *, until: float, cold_start: 
         metrics.emit(plan.canary, outcome, cold_start=cold_start)
         log_outcome(log, outcome)
 
-    answer = _listed(plan) if plan.dry_run else _answer(plan, connect(plan, until=until, report=report))
+    said = listed(plan) if plan.dry_run else answer(plan, connect(plan, until=until, report=report))
     if plan.problems:
         raise SettingsError(plan.problems)
-    return answer
+    return said
 
 
 def connect(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
@@ -46,12 +46,14 @@ def connect(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
     return asyncio.run(_connect_all(plan, until=until - MARGIN_S, report=report))
 
 
-def _listed(plan: Plan) -> dict[str, object]:
+def listed(plan: Plan) -> dict[str, object]:
+    """Return what a dry run answers: the targets that would run, secrets masked."""
     targets = [planned.target.as_dict() for planned in plan.planned]
     return {"canary": plan.canary, "dry_run": True, "targets": targets}
 
 
-def _answer(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
+def answer(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
+    """Return what a run answers."""
     healthy = all(outcome.healthy for outcome in outcomes)
     return {"canary": plan.canary, "healthy": healthy, "targets": [outcome.as_dict() for outcome in outcomes]}
 

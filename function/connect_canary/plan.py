@@ -10,7 +10,9 @@ from connect_canary.references import Lookup
 from connect_canary.settings import (
     BY_KEY,
     SettingsError,
+    Spell,
     Value,
+    as_variable,
     did_you_mean,
     is_reference,
     problem,
@@ -57,18 +59,28 @@ class Plan:
     dry_run: bool = False
 
 
-def make_plan(event: object, environ: Mapping[str, str]) -> Plan:
-    """Return the plan; raise SettingsError when the canary itself, the event or every target cannot be used."""
+def make_plan(
+    event: object,
+    environ: Mapping[str, str],
+    *,
+    flags: Mapping[str, Value] | None = None,
+    spell: Spell = as_variable,
+) -> Plan:
+    """Return the plan; raise SettingsError when the canary itself, the event or every target cannot be used.
+
+    `flags` are settings that go over those of `environ`; `spell` says how to write what nobody has set.
+    """
     asked, problems = _event(event)
     given, mistakes = read_environment(environ)
     problems += mistakes
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
-    base = with_defaults(given, name=environ.get("AWS_LAMBDA_FUNCTION_NAME", DEFAULT_NAME), signing_region=region)
+    name = environ.get("AWS_LAMBDA_FUNCTION_NAME", DEFAULT_NAME)
+    base = with_defaults({**given, **(flags or {})}, spell, name=name, signing_region=region)
     known = Lookup(region)
     canary, concurrent = _canary_wide(base, known, problems)
     egress = _egress(environ, problems)
     items = _items(_document(asked, canary, base["targets"], problems), known, problems)
-    items = _only(asked.get("only"), items, problems)
+    items = _only(asked.get("only"), items, problems, spell("only"))
     planned, mistakes = _planned(items, base, known, egress)
     if problems or not planned:
         raise SettingsError([*problems, *mistakes])
@@ -142,16 +154,16 @@ def _items(document: Value, known: Lookup, problems: list[str]) -> list[Item]:
     return items
 
 
-def _only(wanted: object, items: list[Item], problems: list[str]) -> list[Item]:
+def _only(wanted: object, items: list[Item], problems: list[str], where: str) -> list[Item]:
     """Return the items that the event names, and those that have no name; every one when it names none."""
     if wanted is None or not items:
         return items
     if not isinstance(wanted, list) or not wanted or not all(isinstance(name, str) for name in wanted):
-        problems.append(f"event.only is {quoted(wanted)}; allowed: a list of names of targets")
+        problems.append(f"{where} is {quoted(wanted)}; allowed: a list of names of targets")
         return items
     known = dict.fromkeys(item.name for item in items if item.name is not None)
     problems += [
-        f"event.only names {quoted(name)}, which is no target; {did_you_mean(name, known)}"
+        f"{where} names {quoted(name)}, which is no target; {did_you_mean(name, known)}"
         for name in wanted
         if name not in known
     ]

@@ -1,7 +1,7 @@
 """The settings: their names, defaults and rules, and how layers of them become one. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -9,6 +9,9 @@ PREFIX = "CANARY_"
 _REFERENCE = re.compile(r"(ssm|secretsmanager):\S")
 _SHOWN_CHARACTERS = 80
 _SHOWN_NAMES = 30
+
+# How somebody writes a setting or a wish, by its key.
+Spell = Callable[[str], str]
 
 
 class AuthMode(StrEnum):
@@ -189,9 +192,17 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Value], list
     return values, problems
 
 
-def with_defaults(values: Mapping[str, Value], **fallbacks: str) -> dict[str, Value]:
-    """Return `values` over the settings' defaults; `fallbacks` are defaults that only the surroundings know."""
-    defaults = {s.key: Value(text=fallbacks.get(s.key) or s.default, origin=s.variable) for s in SETTINGS}
+def as_variable(key: str) -> str:
+    """Return how a setting, or a wish of the event, is written where the canary is deployed."""
+    return BY_KEY[key].variable if key in BY_KEY else f"event.{key}"
+
+
+def with_defaults(values: Mapping[str, Value], spell: Spell = as_variable, **fallbacks: str) -> dict[str, Value]:
+    """Return `values` over the settings' defaults; `fallbacks` are defaults that only the surroundings know.
+
+    What nobody has set has its name as `spell` writes it for an origin.
+    """
+    defaults = {s.key: Value(text=fallbacks.get(s.key) or s.default, origin=spell(s.key)) for s in SETTINGS}
     return {**defaults, **values}
 
 
