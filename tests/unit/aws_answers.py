@@ -1,0 +1,94 @@
+"""A loopback server that answers as SSM, Secrets Manager and IoT do, for botocore to talk to over a real socket."""
+
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_PAGE = 2
+Answer = tuple[int, Mapping[str, Any]]
+
+
+@dataclass(kw_only=True)
+class Aws:
+    """What the account holds, and what it was asked."""
+
+    url: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str | bytes] = field(default_factory=dict)
+    endpoint: str = ""
+    denied: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+
+    def answer(self, operation: str, body: Mapping[str, Any]) -> Answer:
+        """Return status and body of an answer."""
+        name = body.get("Name") or body.get("SecretId") or body.get("Path") or ""
+        self.asked.append(f"{operation} {name}".strip())
+        if name in self.denied:
+            return 400, {"__type": "AccessDeniedException", "message": f"not authorized to perform {operation}"}
+        match operation:
+            case "GetParameter":
+                return self._parameter(name)
+            case "GetParametersByPath":
+                return self._below(name, int(body.get("NextToken", 0)))
+            case "GetSecretValue":
+                return self._secret(name)
+        return (200, {"endpointAddress": self.endpoint}) if self.endpoint else (403, {"message": "no IoT here"})
+
+    def _parameter(self, name: str) -> Answer:
+        if name not in self.parameters:
+            return 400, {"__type": "ParameterNotFound"}
+        return 200, {"Parameter": {"Name": name, "Value": self.parameters[name]}}
+
+    def _below(self, path: str, start: int) -> Answer:
+        found = [{"Name": name, "Value": value} for name, value in self.parameters.items() if name.startswith(path)]
+        page: dict[str, Any] = {"Parameters": found[start : start + _PAGE]}
+        return 200, page | ({"NextToken": str(start + _PAGE)} if start + _PAGE < len(found) else {})
+
+    def _secret(self, name: str) -> Answer:
+        if name not in self.secrets:
+            return 400, {"__type": "ResourceNotFoundException", "message": "can't find the specified secret."}
+        held = self.secrets[name]
+        if isinstance(held, str):
+            return 200, {"Name": name, "SecretString": held}
+        return 200, {"Name": name, "SecretBinary": b64encode(held).decode()}
+
+
+@contextmanager
+def serving(aws: Aws) -> Iterator[None]:
+    """Serve `aws` on a loopback port of the system's choice."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Answer the JSON protocol of SSM and Secrets Manager."""
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._send(*aws.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body))
+
+        def do_GET(self) -> None:
+            """Answer the REST protocol of IoT."""
+            self._send(*aws.answer("DescribeEndpoint", {}))
+
+        def _send(self, status: int, body: Mapping[str, Any]) -> None:
+            text = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        aws.url = f"http://127.0.0.1:{server.server_port}"
+        serve = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serve.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            serve.join()

@@ -1,0 +1,25 @@
+"""What several unit tests share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from connect_canary import references
+from tests.unit.aws_answers import Aws, serving
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """An empty AWS account on loopback, and a process that has asked it for nothing yet."""
+    account = Aws()
+    caches = (references._ssm, references._secrets, references.describe_endpoint)
+    with serving(account):
+        for service in ("SSM", "SECRETS_MANAGER", "IOT"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", account.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDUNIT")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "no-secret-anywhere")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        yield account
+    for cache in caches:
+        cache.cache_clear()

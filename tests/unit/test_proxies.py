@@ -1,0 +1,110 @@
+"""The egress proxy that HTTPS_PROXY and NO_PROXY ask for."""
+
+from base64 import b64decode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connect_canary.proxies import Egress
+from connect_canary.settings import SettingsError
+
+BAD = "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("http://proxy.test:3128", "proxy.test", 3128),
+        ("http://proxy.test:3128/", "proxy.test", 3128),
+        ("http://proxy.test", "proxy.test", 80),
+        ("proxy.test:3128", "proxy.test", 3128),
+        (" HTTP://PROXY.test:3128\n", "proxy.test", 3128),
+        ("http://[::1]:3128", "::1", 3128),
+    ],
+)
+def test_proxy_is_read_from_its_url(url: str, host: str, port: int) -> None:
+    """With or without a scheme, as other tools read it."""
+    proxy = Egress.of({"HTTPS_PROXY": url}).proxy_to("iot.example.com")
+    assert proxy is not None
+    assert (proxy.host, proxy.port, proxy.authorization) == (host, port, None)
+
+
+def test_proxy_password_is_sent_and_not_shown() -> None:
+    """Percent-encoding in the URL is undone; the repr shows neither name nor password."""
+    proxy = Egress.of({"HTTPS_PROXY": "http://us%40er:hid%3Aden@proxy.test:3128"}).proxy
+    assert proxy is not None
+    assert proxy.authorization is not None
+    kind, _, pair = proxy.authorization.partition(" ")
+    assert (kind, b64decode(pair)) == ("Basic", b"us@er:hid:den")
+    assert pair not in repr(proxy)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://proxy.test",
+        "socks5://proxy.test",
+        "http://",
+        "http://proxy.test:0",
+        "http://proxy.test:65536",
+        "http://proxy.test:port",
+        "http://[::1",
+        "http://user:hidden@ho\u2100st:3128",
+        "http://user:hidden\udc80@proxy.test",
+    ],
+)
+def test_proxy_that_cannot_be_used_is_refused(url: str) -> None:
+    """The sentence and what led to it show nothing of the URL, which may hold a password."""
+    with pytest.raises(SettingsError) as caught:
+        Egress.of({"HTTPS_PROXY": url})
+    assert caught.value.problems == (BAD,)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("environ", [{}, {"HTTPS_PROXY": ""}, {"HTTPS_PROXY": " "}, {"HTTP_PROXY": "http://x"}])
+def test_proxy_unset_is_none(environ: dict[str, str]) -> None:
+    """A proxy for plain HTTP is not for us."""
+    assert Egress.of(environ).proxy_to("iot.example.com") is None
+
+
+def test_proxy_in_lower_case_goes_first() -> None:
+    """As curl and Python have it."""
+    proxy = Egress.of({"HTTPS_PROXY": "http://upper", "https_proxy": "http://lower"}).proxy
+    assert proxy is not None
+    assert proxy.host == "lower"
+
+
+@pytest.mark.parametrize(
+    ("bypassed", "direct"),
+    [
+        ("*", True),
+        ("iot.example.com", True),
+        ("IOT.example.COM", True),
+        ("example.com", True),
+        (".example.com", True),
+        ("*.example.com", True),
+        ("localhost, .example.com ,x", True),
+        ("ample.com", False),
+        ("other.example.com", False),
+        ("iot.example.com.test", False),
+        ("", False),
+        (",", False),
+    ],
+)
+def test_bypassed_hosts_are_reached_directly(bypassed: str, *, direct: bool) -> None:
+    """A rule is a host, a domain with everything below it, or everything."""
+    environ = {"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": bypassed}
+    assert (Egress.of(environ).proxy_to("iot.example.com") is None) is direct
+
+
+@given(st.text(), st.text(), st.text(min_size=1))
+def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, host: str) -> None:
+    """Nothing in the environment leads anywhere else."""
+    try:
+        Egress.of({"HTTPS_PROXY": url, "NO_PROXY": bypassed}).proxy_to(host)
+    except SettingsError as error:
+        sentences = error.problems
+    else:
+        sentences = (BAD,)
+    assert sentences == (BAD,)

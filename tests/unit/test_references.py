@@ -1,0 +1,284 @@
+"""References: what botocore asks AWS for, how often, and the sentence for everything that AWS answers instead."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from connect_canary.plan import make_plan
+from connect_canary.references import Lookup
+from connect_canary.settings import Expect, SettingsError
+from tests.unit.aws_answers import Aws
+from tests.unit.given import ENDPOINT, REGION, document, environment, plan_of, problems_of
+
+OWN = "/iot-connect-canary/fleet"
+
+
+def _refused(lookup: Lookup, reference: str) -> str:
+    with pytest.raises(ValueError, match=r".") as caught:
+        lookup.fetch(reference)
+    return str(caught.value)
+
+
+def test_parameter_is_fetched(aws: Aws) -> None:
+    """By its full name, or a name without a path."""
+    aws.parameters = {"/a/b": "value", "plain": "other"}
+    assert Lookup(REGION).fetch("ssm:/a/b") == "value"
+    assert Lookup(REGION).fetch("ssm:plain") == "other"
+
+
+def test_secret_is_fetched_whole_or_by_key(aws: Aws) -> None:
+    """A JSON secret has keys; a number is as good as its text."""
+    aws.secrets = {"a": "text", "b": json.dumps({"user": "u", "port": 7, "#": "hash"}), "c": "grün".encode()}
+    fetch = Lookup(REGION).fetch
+    assert fetch("secretsmanager:a") == "text"
+    assert fetch("secretsmanager:b") == aws.secrets["b"]
+    assert (fetch("secretsmanager:b#user"), fetch("secretsmanager:b#port")) == ("u", "7")
+    assert fetch("secretsmanager:b##") == "hash"
+    assert fetch("secretsmanager:c") == "grün"
+
+
+def test_secret_is_found_by_its_arn(aws: Aws) -> None:
+    """An ARN is full of colons."""
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:iot-connect-canary/fleet/key-AbCdEf"
+    aws.secrets = {arn: '{"k": "v"}'}
+    assert Lookup(REGION).fetch(f"secretsmanager:{arn}#k") == "v"
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("ssm:/missing", "ParameterNotFound"),
+        (
+            "secretsmanager:missing",
+            "ResourceNotFoundException: can't find the specified secret.",
+        ),
+        ("ssm:/denied", "AccessDeniedException: not authorized to perform GetParameter"),
+        ("secretsmanager:text#key", "the secret is no JSON object, so it has no keys"),
+        ("secretsmanager:deep#key", "the secret is no JSON object, so it has no keys"),
+        ("secretsmanager:json#other", "the secret has no key 'other' with a string or a number"),
+        ("secretsmanager:json#flag", "the secret has no key 'flag' with a string or a number"),
+        ("secretsmanager:list#key", "the secret has no key 'key' with a string or a number"),
+        (
+            "secretsmanager:binary",
+            "the secret is binary; allowed: text in UTF-8 (base64:... for a binary password)",
+        ),
+    ],
+)
+def test_what_cannot_be_fetched_gets_one_sentence(aws: Aws, reference: str, sentence: str) -> None:
+    """AWS's code and message, and nothing of the secret."""
+    aws.denied = {"/denied"}
+    aws.secrets = {
+        "text": "hidden",
+        "deep": "[" * 60_000,
+        "json": '{"key": "hidden", "flag": true}',
+        "list": '["hidden"]',
+        "binary": b"hidden\xff",
+    }
+    assert _refused(Lookup(REGION), reference) == sentence
+
+
+def test_name_that_aws_does_not_allow_gets_one_line(aws: Aws) -> None:
+    """Botocore's own complaints have several."""
+    sentence = _refused(Lookup(REGION), "secretsmanager:#key")
+    assert sentence.startswith("ParamValidationError: Parameter validation failed: ")
+    assert "\n" not in sentence
+    assert aws.asked == []
+
+
+def test_aws_that_is_not_there_gets_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a route to SSM the canary says so."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")
+    assert _refused(Lookup(REGION), "ssm:/a").startswith("EndpointConnectionError: Could not connect")
+    assert aws.asked == []
+
+
+def test_no_credentials_get_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a laptop without a profile."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    assert _refused(Lookup(REGION), "ssm:/a") == "NoCredentialsError: Unable to locate credentials"
+    assert aws.asked == []
+
+
+def test_path_is_read_page_by_page(aws: Aws) -> None:
+    """SSM gives ten at a time."""
+    aws.parameters = {f"/t/{n}": str(n) for n in range(5)}
+    assert Lookup(REGION).below("ssm:/t/") == {str(n): str(n) for n in range(5)}
+    assert aws.asked == ["GetParametersByPath /t/"] * 3
+
+
+def test_run_asks_for_a_reference_once(aws: Aws) -> None:
+    """A hundred targets share a default, also one that cannot be fetched."""
+    aws.parameters = {"/id": "test-one"}
+    text = document(*({"name": f"t{n}", "endpoint": f"t{n}.test", "authorizer_name": "ssm:/no"} for n in range(100)))
+    found = problems_of(targets=text, client_id="ssm:/id")
+    assert len(found) == 100
+    assert found[0] == "targets[0].authorizer_name refers to ssm:/no: ParameterNotFound"
+    assert sorted(aws.asked) == ["GetParameter /id", "GetParameter /no"]
+
+
+def test_values_are_kept_from_run_to_run(aws: Aws) -> None:
+    """The next run a minute later asks again for what was refused only."""
+    aws.parameters = {"/a": "old"}
+    assert Lookup(REGION).fetch("ssm:/a") == "old"
+    aws.parameters = {"/a": "new"}
+    assert Lookup(REGION).fetch("ssm:/a") == "old"
+    assert Lookup(REGION).anew().fetch("ssm:/a") == "new"
+    assert Lookup(REGION).fetch("ssm:/a") == "new"
+    assert _refused(Lookup(REGION), "ssm:/b") == _refused(Lookup(REGION), "ssm:/b")
+    assert aws.asked == ["GetParameter /a"] * 2 + ["GetParameter /b"] * 2
+
+
+def test_threads_that_ask_for_the_same_share_one_answer(aws: Aws) -> None:
+    """Many targets notice the same rotated secret at the same time."""
+    aws.secrets = {"a": "value"}
+    fresh = Lookup(REGION).anew()
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(fresh.fetch, ["secretsmanager:a"] * 32))
+    assert set(answers) == {"value"}
+    assert aws.asked == ["GetSecretValue a"]
+
+
+def test_endpoint_is_asked_for_once_a_process(aws: Aws) -> None:
+    """Every target and every run without an endpoint of its own."""
+    aws.endpoint = ENDPOINT
+    text = document({"name": "a"}, {"name": "b"})
+    for _ in range(2):
+        plan = plan_of(targets=text, endpoint="")
+        assert {planned.target.host for planned in plan.planned} == {ENDPOINT}
+    assert aws.asked == ["DescribeEndpoint"]
+
+
+def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: Aws) -> None:
+    """Asked for once, told for every target that would need it."""
+    text = document({"name": "a"}, {"name": "b", "endpoint": ENDPOINT}, {"name": "c", "mqtt_version": "4"})
+    assert problems_of(targets=text, endpoint="") == (
+        "targets[0].endpoint is not set, and iot:DescribeEndpoint failed: 403: no IoT here",
+        "targets[2].endpoint is not set, and iot:DescribeEndpoint failed: 403: no IoT here",
+        "targets[2].mqtt_version is '4'; allowed: 5, 3.1.1",
+    )
+    assert aws.asked == ["DescribeEndpoint"]
+
+
+def test_any_setting_can_be_a_reference(aws: Aws) -> None:
+    """Also those of the canary itself."""
+    aws.parameters = {
+        "/name": "fleet",
+        "/concurrent": "7",
+        "/mode": " custom-unsigned\n",
+        "/expect": "refuse",
+        "/e": "e.test:8443",
+        "/password": " with space ",
+    }
+    plan = plan_of(
+        name="ssm:/name",
+        max_concurrent_connects="ssm:/concurrent",
+        auth_mode="ssm:/mode",
+        expect="ssm:/expect",
+        endpoint="ssm:/e",
+        authorizer_password="ssm:/password",  # noqa: S106 - where it is kept
+    )
+    (planned,) = plan.planned
+    assert (plan.canary, plan.max_concurrent_connects) == ("fleet", 7)
+    assert (planned.target.endpoint, planned.target.auth_mode) == ("e.test:8443", "custom-unsigned")
+    assert planned.target.expect is Expect.REFUSE
+    assert planned.target.authorizer_password is not None
+    assert planned.target.authorizer_password.reveal() == " with space "
+    assert planned.has_references
+
+
+def test_bad_value_behind_a_reference_is_masked(aws: Aws) -> None:
+    """A reference may point at the wrong secret."""
+    aws.secrets = {"wrong": "hidden"}
+    found = problems_of(
+        **dict.fromkeys(("name", "max_concurrent_connects", "endpoint", "auth_mode"), "secretsmanager:wrong"),
+    )
+    assert "hidden" not in " ".join(found)
+    assert found[1] == (
+        "CANARY_AUTH_MODE (from secretsmanager:wrong) is '***'; "
+        "allowed: sigv4, sigv4-static, custom-unsigned, custom-signed"
+    )
+
+
+def test_missing_parameter_does_not_hide_other_problems(aws: Aws) -> None:
+    """What could not be fetched has one sentence, and the rules look at the rest."""
+    assert aws.parameters == {}
+    assert problems_of(name="ssm:/n", endpoint="ssm:/e", ca_file="ssm:/c", mqtt_version="4", expect="ssm:/x") == (
+        "CANARY_NAME refers to ssm:/n: ParameterNotFound",
+        "CANARY_ENDPOINT refers to ssm:/e: ParameterNotFound",
+        "CANARY_CA_FILE refers to ssm:/c: ParameterNotFound",
+        "CANARY_EXPECT refers to ssm:/x: ParameterNotFound",
+        "CANARY_MQTT_VERSION is '4'; allowed: 5, 3.1.1",
+    )
+
+
+def test_targets_are_read_from_a_parameter_or_a_secret(aws: Aws) -> None:
+    """The whole document."""
+    aws.parameters = {"/targets": document({"name": "a"})}
+    aws.secrets = {"targets": document({"name": "b"})}
+    names = [plan_of(targets=text).planned[0].target.name for text in ("ssm:/targets", "secretsmanager:targets")]
+    assert names == ["a", "b"]
+
+
+def test_targets_are_read_from_a_path(aws: Aws) -> None:
+    """One parameter a target; a bad one does not silence the others."""
+    aws.parameters = {f"/t/{name}": "{}" for name in "abc"} | {"/t/d": "no JSON"}
+    plan = plan_of(targets="ssm:/t/")
+    assert [planned.target.name for planned in plan.planned] == ["a", "b", "c"]
+    assert plan.problems == ("ssm:/t/d is not JSON: Expecting value at line 1, column 1",)
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("ssm:/missing", "CANARY_TARGETS refers to ssm:/missing: ParameterNotFound"),
+        ("ssm:/none/", "CANARY_TARGETS refers to ssm:/none/: ssm:/none/ holds no parameter; "),
+        ("secretsmanager:bad", "CANARY_TARGETS refers to secretsmanager:bad: CANARY_TARGETS is not JSON: "),
+    ],
+)
+def test_targets_that_cannot_be_read_are_one_problem(aws: Aws, reference: str, sentence: str) -> None:
+    """Nothing runs then, and nothing of the document is shown."""
+    aws.secrets = {"bad": "hidden"}
+    (found,) = problems_of(targets=reference)
+    assert found.startswith(sentence)
+    assert "hidden" not in found
+
+
+def test_event_chooses_a_document_in_the_canarys_own_place(aws: Aws) -> None:
+    """How many invocations share thousands of targets."""
+    aws.parameters = {f"{OWN}/shards/1": document({"name": "a"}), f"{OWN}/shards/2/b": "{}"}
+    for asked, name in (("shards/1", "a"), ("shards/2/", "b")):
+        (planned,) = plan_of({"targets": f"ssm:{OWN}/{asked}"}, name="fleet", targets="ssm:/other").planned
+        assert planned.target.name == name
+
+
+def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
+    """Values are kept; after an authentication failure they are fetched anew."""
+    aws.secrets = {"p": '{"password": "old"}'}
+    (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_password="secretsmanager:p#password").planned  # noqa: S106
+    aws.secrets = {"p": '{"password": "new"}'}
+    assert planned.target.authorizer_password is not None
+    assert planned.target.authorizer_password.reveal() == "old"
+    fresh = planned.refreshed().authorizer_password
+    assert fresh is not None
+    assert fresh.reveal() == "new"
+    assert planned.refreshed() != planned.target
+
+
+def test_refreshed_target_whose_secret_is_gone_raises(aws: Aws) -> None:
+    """Then the first answer stands."""
+    aws.parameters = {"/u": "user"}
+    (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_username="ssm:/u").planned
+    aws.parameters = {}
+    with pytest.raises(SettingsError, match=r"^CANARY_AUTHORIZER_USERNAME refers to ssm:/u: ParameterNotFound$"):
+        planned.refreshed()
+
+
+def test_region_comes_from_aws_region(aws: Aws) -> None:
+    """Boto3 itself looks at AWS_DEFAULT_REGION only, which is not set here."""
+    aws.parameters = {"/id": "test-one"}
+    assert make_plan({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
+    assert _refused(Lookup(""), "ssm:/id") == "NoRegionError: You must specify a region."
