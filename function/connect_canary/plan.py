@@ -208,7 +208,7 @@ def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from error
     refused = [*authentication.problems(target), *trust.problems(target)]
-    problems += [f"{values[key].origin} {said}" for key, said in refused if key not in unknown]
+    problems += [problem(BY_KEY[key], resolved[key], allowed) for key, allowed in refused if key not in unknown]
     if problems:
         raise SettingsError(problems)
     return target

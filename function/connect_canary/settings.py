@@ -150,6 +150,11 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.match(text) is not None
 
 
+def is_pem(text: str) -> bool:
+    """Tell whether `text` is PEM itself instead of the path to it."""
+    return "-----BEGIN" in text
+
+
 def tidy(setting: Setting, text: str) -> str:
     """Return `text` without the white space around it, which only a secret may hold on purpose."""
     stripped = text.strip()
@@ -159,7 +164,7 @@ def tidy(setting: Setting, text: str) -> str:
 def problem(setting: Setting, value: Value, allowed: str) -> str:
     """Return the sentence that says where the value stands, what it is (masked when secret) and what is allowed."""
     masked = value.referenced or (setting.secret and not is_reference(value.text))
-    shown = "'***'" if masked else quoted(value.text)
+    shown = "'***'" if masked else "PEM text" if is_pem(value.text) else quoted(value.text)
     return f"{value.origin} is {shown if value.text else 'not set'}; {allowed}"
 
 

@@ -20,6 +20,7 @@ from connect_canary.settings import (
     SettingsError,
     Value,
     did_you_mean,
+    is_pem,
     is_reference,
     is_text,
     name_of,
@@ -91,6 +92,8 @@ class Target:
             value = getattr(self, field.name)
             if field.name not in {"name", "host", "port"} and value not in {None, ""}:
                 shown[field.name] = repr(value) if isinstance(value, Secret) else value
+        if is_pem(self.ca_file):
+            shown["ca_file"] = "PEM text"
         return shown
 
 
@@ -398,8 +401,7 @@ class _Reader:
         if bool(signature) == bool(key):
             self._refuse(
                 "authorizer_token_signature",
-                f"exactly one of {BY_KEY['authorizer_token_signature'].variable} and "
-                f"{BY_KEY['authorizer_signing_key'].variable} is needed with auth_mode {mode}",
+                f"exactly one of authorizer_token_signature and authorizer_signing_key is needed with auth_mode {mode}",
             )
 
 

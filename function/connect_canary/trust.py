@@ -3,9 +3,9 @@
 import functools
 from pathlib import Path
 
-from awscrt.exceptions import AwsCrtError
 from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
 
+from connect_canary.settings import is_pem
 from connect_canary.targets import Target
 
 _ALPN_PORT = 443
@@ -15,26 +15,25 @@ def trust_store(target: Target) -> bytes | None:
     """Return the PEM bundle to trust instead of the system's; raise OSError when it cannot be read."""
     if not target.ca_file:
         return None
-    if "-----BEGIN" in target.ca_file:
+    if is_pem(target.ca_file):
         return target.ca_file.encode()
     return Path(target.ca_file).read_bytes()
 
 
 def problems(target: Target) -> list[tuple[str, str]]:
-    """Return the settings whose value the SDK itself cannot use, each with the rest of the sentence about it."""
-    shown = "PEM text" if "-----BEGIN" in target.ca_file else repr(target.ca_file)
+    """Return the settings whose value the SDK itself cannot use, each with what is allowed."""
     try:
         if target.ca_file:
             tls_context(target)
     except OSError as error:
-        return [("ca_file", f"is {shown}, which cannot be read: {error.strerror}")]
-    except (ValueError, AwsCrtError):
-        return [("ca_file", f"is {shown}; allowed: a bundle of certificates in PEM")]
+        return [("ca_file", f"allowed: a file that can be read ({error.strerror})")]
+    except (ValueError, RuntimeError):
+        return [("ca_file", "allowed: a bundle of certificates in PEM")]
     return []
 
 
 def tls_context(target: Target) -> ClientTlsContext:
-    """Return the SDK's TLS context for `target`; raise AwsCrtError or ValueError when it cannot use the trust store."""
+    """Return the SDK's TLS context for `target`; raise RuntimeError or ValueError when it cannot use the bundle."""
     return _tls_context(trust_store(target), alpn=target.port == _ALPN_PORT and is_alpn_available())
 
 

@@ -25,7 +25,7 @@ _HEAD_LIMIT = 16384
 _HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
 _HANDSHAKE, _ALERT, _APPLICATION_DATA = 22, 21, 23
 _RECORD_HEADER = 5
-# A TLS 1.3 Finished travels as application data, 4 + 48 (SHA-384) + 1 + 16 bytes at most; no upgrade request is so short.
+# A TLS 1.3 Finished travels as application data, 4 + 48 (SHA-384) + 1 + 16 bytes at most; no request is so short.
 _LONGEST_FINISHED = 69
 # Between the upgrade request and the CONNECT a client may only end: a close_notify is 19 bytes, a close frame 25.
 _SHORTEST_CONNECT = 37

@@ -1,0 +1,8 @@
+"""`python -m connect_canary`: the command line."""
+
+import sys
+
+from connect_canary.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
