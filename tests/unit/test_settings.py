@@ -27,7 +27,7 @@ from connect_canary.settings import (
     tidy,
     with_defaults,
 )
-from tests.unit.given import ENDPOINT, environment, plan_of, problems_of, target_of
+from tests.unit.given import ENDPOINT, environment, pem, plan_of, private_key, problems_of, target_of
 
 # The interface, as its users read it: variable, default.
 INTERFACE = {
@@ -72,8 +72,7 @@ SIGNED = {
     "authorizer_token_signature": "c2ln",
 }
 ONE_SIGNATURE = (
-    "exactly one of CANARY_AUTHORIZER_TOKEN_SIGNATURE and CANARY_AUTHORIZER_SIGNING_KEY "
-    "is needed with auth_mode custom-signed"
+    "exactly one of authorizer_token_signature and authorizer_signing_key is needed with auth_mode custom-signed"
 )
 LEGACY = (
     "this legacy name shows a certificate that clients no longer trust; allowed: the -ats name "
@@ -158,7 +157,19 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "client-id-control": ({"client_id": "a\x7fb"}, "CANARY_CLIENT_ID is 'a\\x7fb'; allowed: no control characters"),
     "ca-file": (
         {"ca_file": "/nowhere/ca.pem"},
-        "CANARY_CA_FILE is '/nowhere/ca.pem', which cannot be read: No such file or directory",
+        "CANARY_CA_FILE is '/nowhere/ca.pem'; allowed: a file that can be read (No such file or directory)",
+    ),
+    "ca-file-directory": (
+        {"ca_file": "/"},
+        "CANARY_CA_FILE is '/'; allowed: a file that can be read (Is a directory)",
+    ),
+    "ca-file-other": (
+        {"ca_file": "/dev/null"},
+        "CANARY_CA_FILE is '/dev/null'; allowed: a bundle of certificates in PEM",
+    ),
+    "ca-file-text": (
+        {"ca_file": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+        "CANARY_CA_FILE is PEM text; allowed: a bundle of certificates in PEM",
     ),
     "timeout-none": ({"timeout_seconds": "0"}, f"CANARY_TIMEOUT_SECONDS is '0'; {SECONDS}"),
     "timeout-long": ({"timeout_seconds": "301"}, f"CANARY_TIMEOUT_SECONDS is '301'; {SECONDS}"),
@@ -210,6 +221,14 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "signing-key": (
         {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": "no key"},
+        "CANARY_AUTHORIZER_SIGNING_KEY is '***'; allowed: an RSA private key in PEM without passphrase",
+    ),
+    "signing-key-sealed": (
+        {
+            **SIGNED,
+            "authorizer_token_signature": "",
+            "authorizer_signing_key": pem(private_key(), passphrase=b"x"),
+        },
         "CANARY_AUTHORIZER_SIGNING_KEY is '***'; allowed: an RSA private key in PEM without passphrase",
     ),
     "surrogate": (
