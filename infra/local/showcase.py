@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.local.aws import ACCOUNT_ID, REGION, LocalAws, create_user
 from infra.local.process import REPOSITORY
+from infra.local.stacks import Stack
 
 AUTHORIZER_TEMPLATE: Final = REPOSITORY / "infra" / "authorizer" / "template.yaml"
 AUTHORIZER_STACK: Final = "sample-authorizer"
@@ -73,7 +74,7 @@ class Showcase:
 def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -> Showcase:
     """Deploy the sample authorizer, store the secrets and the targets document, return both."""
     made = credentials or Credentials()
-    authorizers = deploy_authorizer(aws, made)
+    authorizers = deploy_authorizer(aws, made).outputs
     static_key = _static_key(aws, canary)
     static = _store_secret(aws, f"{canary}/static", static_key)
     custom = _store_secret(
@@ -90,8 +91,8 @@ def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -
     return showcase
 
 
-def deploy_authorizer(aws: LocalAws, credentials: Credentials) -> Mapping[str, str]:
-    """Deploy the sample authorizer with both ways in; return its stack's outputs."""
+def deploy_authorizer(aws: LocalAws, credentials: Credentials, name: str = AUTHORIZER_STACK) -> Stack:
+    """Deploy the sample authorizer with both ways in."""
     parameters = {
         "Username": USERNAME,
         "PasswordSha256": hashlib.sha256(credentials.password).hexdigest(),
@@ -99,7 +100,7 @@ def deploy_authorizer(aws: LocalAws, credentials: Credentials) -> Mapping[str, s
         "TokenKeyName": TOKEN_KEY_NAME,
         "TokenSigningPublicKey": credentials.signing_key.public,
     }
-    return aws.deploy(AUTHORIZER_TEMPLATE, name=AUTHORIZER_STACK, parameters=parameters).outputs
+    return aws.deploy(AUTHORIZER_TEMPLATE, name=name, parameters=parameters)
 
 
 def _static_key(aws: LocalAws, canary: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ NAME = "local-tests"
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
-    """A running local AWS on a clock 15 times as fast."""
+    """A running local AWS whose schedules and alarms are fast."""
     with LocalAws.start(speed=SPEED) as running:
         yield running
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from infra.local.aws import ACCOUNT_ID, LocalAws
-from infra.local.showcase import AUTHORIZER_STACK, TOKEN_KEY_NAME, USERNAME, SigningKey
+from infra.local.showcase import AUTHORIZER_STACK, TOKEN_KEY_NAME, USERNAME, SigningKey, deploy_authorizer
 from tests.local.deployed import Canary
 
 Target = dict[str, Any]
@@ -261,3 +261,19 @@ def test_inactive_authorizer_lets_nobody_in(aws: LocalAws, canary: Canary) -> No
     finally:
         iot.update_authorizer(authorizerName=name, status="ACTIVE")
     assert outcome["failure"] == "NotAuthorized"
+
+
+def test_wrong_signature_never_reaches_the_authorizer(aws: LocalAws, canary: Canary) -> None:
+    """A token with a wrong signature is refused before the authorizer's function runs."""
+    stack = deploy_authorizer(aws, canary.credentials, "watched-authorizer")
+    group = aws.log_group(stack.only("AWS::Lambda::Function"))
+    right = signed(canary) | {"authorizer_name": stack.outputs["SignedAuthorizerName"]}
+    wrong = right | {"authorizer_signing_key": SigningKey.new().private}
+
+    def runs() -> int:
+        return sum(message.startswith("START") for message in aws.log_messages(group))
+
+    assert canary.connect(named("forged", "5", wrong))["forged-5"]["failure"] == "NotAuthorized"
+    assert runs() == 0
+    assert canary.connect(named("genuine", "5", right))["genuine-5"]["healthy"]
+    assert runs() == 1
