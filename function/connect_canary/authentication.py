@@ -41,7 +41,7 @@ class Handshake:
     """What a mode puts into the WebSocket upgrade request and into the CONNECT."""
 
     sign: Sign
-    username: str | None = None
+    username: str | None = field(default=None, repr=False)
     password: bytes | None = field(default=None, repr=False)
     sdk_metrics: bool = True
     secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -179,7 +179,7 @@ def test_any_setting_can_be_a_reference(aws: Aws) -> None:
         auth_mode="ssm:/mode",
         expect="ssm:/expect",
         endpoint="ssm:/e",
-        authorizer_password="ssm:/password",  # noqa: S106 - where it is kept
+        authorizer_password="ssm:/password",
     )
     (planned,) = plan.planned
     assert (plan.canary, plan.max_concurrent_connects) == ("fleet", 7)
@@ -258,7 +258,7 @@ def test_event_chooses_a_document_in_the_canarys_own_place(aws: Aws) -> None:
 def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
     """Values are kept; after an authentication failure they are fetched anew."""
     aws.secrets = {"p": '{"password": "old"}'}
-    (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_password="secretsmanager:p#password").planned  # noqa: S106
+    (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_password="secretsmanager:p#password").planned
     aws.secrets = {"p": '{"password": "new"}'}
     assert planned.target.authorizer_password is not None
     assert planned.target.authorizer_password.reveal() == "old"

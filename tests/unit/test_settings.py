@@ -412,7 +412,7 @@ def test_secret_shows_asterisks_in_every_form() -> None:
     assert secret.reveal() == "hidden"
     assert secret == Secret("hidden")
     assert secret != Secret("other")
-    assert secret != "hidden"  # noqa: S105
+    assert secret != "hidden"
     assert len({secret, Secret("hidden")}) == 1
     with pytest.raises(TypeError):
         json.dumps(secret)

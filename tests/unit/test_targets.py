@@ -312,7 +312,7 @@ def test_password_unset_is_none() -> None:
 def test_target_masks_secrets_wherever_it_is_shown() -> None:
     """A target can be printed, logged and returned."""
     secrets = {setting.key: f"hidden-{setting.key}" for setting in TARGET_SETTINGS if setting.secret}
-    secrets["authorizer_password"] = "hidden"  # noqa: S105 - a marker
+    secrets["authorizer_password"] = "hidden"
     wrapped: dict[str, Any] = {key: Secret(value) for key, value in secrets.items()}
     target = replace(target_of(), **wrapped)
     assert "hidden" not in repr(target)
