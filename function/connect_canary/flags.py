@@ -4,11 +4,11 @@ import argparse
 import getpass
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from connect_canary.settings import (
     BY_KEY,
@@ -78,8 +78,9 @@ _METAVARS: Mapping[str, str] = {
 }
 
 _DESCRIPTION = """\
-Can a client connect to AWS IoT Core over WebSockets right now, and if not, where and why does it fail?
-Connects once as a device would (TLS, WebSocket upgrade, MQTT CONNECT), disconnects, and shows each phase."""
+Can a client connect to AWS IoT Core over WebSockets right now, and if not,
+where and why does it fail? Connects once as a device would (TLS, WebSocket
+upgrade, MQTT CONNECT), disconnects, and shows how long each phase took."""
 
 _HELP = """\
 examples:
@@ -105,8 +106,9 @@ exit codes:
 """
 
 _SETTINGS_HELP = """\
-Every setting is a flag, and a variable for those that are not given: --auth_mode or CANARY_AUTH_MODE.
-Any value may be a reference that is read at run time: ssm:/path/name or secretsmanager:name#key."""
+Every setting is a flag; one that is not given is taken from the variable of
+its name (--auth_mode, CANARY_AUTH_MODE). Any value may be a reference that is
+read at run time: ssm:/path/name, secretsmanager:name or secretsmanager:name#key."""
 
 _SECRETS_HELP = """\
 secrets:
@@ -125,6 +127,24 @@ class Command(StrEnum):
 
     CONNECT = "connect"
     CHECK = "check"
+
+
+_COMMANDS: Mapping[Command, str] = {
+    Command.CONNECT: "Connect to every target, once, and show what happened",
+    Command.CHECK: "Read and check every setting, references too, and connect to nothing",
+}
+_COMMON: Mapping[str, Mapping[str, Any]] = {
+    "--only": {"metavar": "NAME", "nargs": "+", "action": "extend", "help": "only the targets of these names"},
+    "--json": {"action": "store_true", "help": "print what the Lambda returns, as JSON, instead"},
+}
+_REPEATING: Mapping[str, Mapping[str, Any]] = {
+    "--repeat": {"metavar": "N", "help": "run N times, then show a summary"},
+    "--interval": {"metavar": "SECONDS", "help": "from the start of one run to that of the next (default: 1)"},
+}
+_FLAGS: Mapping[Command, Mapping[str, Mapping[str, Any]]] = {
+    Command.CONNECT: {**_COMMON, **_REPEATING},
+    Command.CHECK: _COMMON,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +171,7 @@ def spell(key: str) -> str:
 
 def read(arguments: Sequence[str]) -> Asked | None:
     """Return what `arguments` ask for, None for nothing; raise SettingsError, or SystemExit after showing help."""
-    parser, commands = _parsers()
+    parser = _parser_of_all()
     if not arguments:
         parser.print_help(sys.stderr)
         return None
@@ -159,7 +179,7 @@ def read(arguments: Sequence[str]) -> Asked | None:
     given, left = parser.parse_known_args([_snake(argument) for argument in arguments])
     if given.command is None:
         raise SettingsError([f"say what to do: {' or '.join(Command)}, for example: connect --endpoint HOST"])
-    problems = list(_left_over(left, commands[given.command]))
+    problems = list(_left_over(left, Command(given.command)))
     values, mistakes = _values(vars(given))
     repeat, interval = getattr(given, "repeat", None), getattr(given, "interval", None)
     problems += [*mistakes, *_repetition_problems(repeat, interval)]
@@ -186,47 +206,33 @@ class _Parser(argparse.ArgumentParser):
         raise SettingsError([message.removeprefix("argument ")])
 
 
-def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
-    """Return the parser, and that of each command."""
-    parser = _parser(prog=_program(), description=_DESCRIPTION, epilog=_HELP)
+def _parser_of_all() -> _Parser:
+    parser = _Parser(
+        prog=_program(),
+        description=_DESCRIPTION,
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     choice = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    connect = choice.add_parser(
-        Command.CONNECT,
-        help="connect to every target, show what happened",
-        description=f"Connect to every target, once, and show what happened.\n\n{_SETTINGS_HELP}",
-        epilog=_SECRETS_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    check = choice.add_parser(
-        Command.CHECK,
-        help="read and check every setting, connect to nothing",
-        description=f"Read and check every setting, references too; connect to nothing.\n\n{_SETTINGS_HELP}",
-        epilog=_SECRETS_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    for command in (connect, check):
-        _add_common(command)
-    again = connect.add_argument_group("again and again")
-    again.add_argument("--repeat", metavar="N", help="run N times, then show a summary")
-    again.add_argument("--interval", metavar="SECONDS", help="from the start of a run to that of the next (default: 1)")
-    for command in (connect, check):
-        _add_settings(command)
-    return parser, {Command.CONNECT: connect, Command.CHECK: check}
-
-
-def _parser(**words: str) -> _Parser:
-    return _Parser(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **words)
+    for command, what in _COMMANDS.items():
+        own = choice.add_parser(
+            command,
+            usage="%(prog)s [FLAGS]",
+            help=f"{what[0].lower()}{what[1:]}",
+            description=f"{what}.\n\n{_SETTINGS_HELP}",
+            epilog=_SECRETS_HELP,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        for flag, described in _FLAGS[command].items():
+            own.add_argument(flag, **described)
+        _add_settings(own)
+    return parser
 
 
 def _program() -> str:
     return "python -m connect_canary" if Path(sys.argv[0]).name == "__main__.py" else "connect-canary"
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--only", metavar="NAME", nargs="+", action="extend", help="only the targets of these names")
-    parser.add_argument("--json", action="store_true", help="print what the Lambda returns, as JSON, instead")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -260,13 +266,13 @@ def _refuse_flag_before_command(first: str) -> None:
         raise SettingsError([f"say what to do first: {Command.CONNECT} {name} ..., or {Command.CHECK} {name} ..."])
 
 
-def _left_over(left: Iterable[str], parser: argparse.ArgumentParser) -> Iterator[str]:
+def _left_over(left: Sequence[str], command: Command) -> Iterator[str]:
     """Yield a sentence for each unknown flag, or one for values without a flag."""
-    known = [option for action in parser._actions for option in action.option_strings]  # noqa: SLF001 - no public way
+    known = [*(f"--{key}" for key in BY_KEY), *_FLAGS[command], "--help"]
     unknown = [argument.partition("=")[0] for argument in left if argument.startswith("-")]
     for flag in unknown:
         name = flag if flag.lstrip("-").replace("-", "_").isidentifier() else name_of(flag)
-        yield f"{name} is not a flag of {parser.prog.rpartition(' ')[2]}; {did_you_mean(flag, known)}"
+        yield f"{name} is not a flag of {command}; {did_you_mean(flag, known)}"
     if left and not unknown:
         yield "a value belongs to no flag; each follows its own (--endpoint HOST), in quotes when it holds spaces"
 
