@@ -289,6 +289,8 @@ def _detail(run: _Run) -> str | None:
     trace, answer = run.trace, run.answer
     if trace.error is not None:
         return str(trace.error)
+    if run.proxy is not None and run.phase in {Phase.DNS, Phase.TCP}:
+        return f"egress proxy {run.proxy.host}:{run.proxy.port}"
     if run.phase is Phase.TLS and run.look.reason:
         return run.look.reason
     if isinstance(run.error, Refused) and run.error.reason_string:
