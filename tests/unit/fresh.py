@@ -1,0 +1,115 @@
+"""The Lambda's handler in a fresh interpreter: everything it prints, returns and raises."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+_DEADLINE_S = 60
+_INVOKE = """
+import json, sys, time, traceback
+from connect_canary.handler import lambda_handler
+
+class Context:
+    def __init__(self, seconds):
+        self.until = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self):
+        return int((self.until - time.monotonic()) * 1000)
+
+asked = json.load(sys.stdin)
+for event in asked["events"]:
+    try:
+        print("ANSWER", json.dumps(lambda_handler(event, Context(asked["seconds"]))))
+    except Exception as error:
+        print("RAISED", json.dumps([type(error).__name__, *getattr(error, "problems", [])]))
+        traceback.print_exc()
+print("MODULES", json.dumps(sorted(sys.modules)))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an interpreter told."""
+
+    output: str
+    errors: str
+
+    def _after(self, word: str) -> list[Any]:
+        lines = [line.partition(" ") for line in self.output.splitlines()]
+        return [json.loads(rest) for first, _, rest in lines if first == word]
+
+    @property
+    def answers(self) -> list[Any]:
+        """What the handler returned, a member an event."""
+        return self._after("ANSWER")
+
+    @property
+    def raised(self) -> list[list[str]]:
+        """The name and the problems of each exception."""
+        return self._after("RAISED")
+
+    @property
+    def modules(self) -> set[str]:
+        """What was imported in the end."""
+        return set(self._after("MODULES")[0])
+
+    @property
+    def printed(self) -> list[dict[str, Any]]:
+        """The JSON lines that Lambda would put into the log."""
+        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The log records."""
+        return [line for line in self.printed if "_aws" not in line]
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines in embedded metric format."""
+        return [line for line in self.printed if "_aws" in line]
+
+
+def invoke(environ: Mapping[str, str], *events: object, seconds: float = 15.0) -> Told:
+    """Call the handler with each event, `seconds` being what Lambda has left, in a process with only `environ`."""
+    return _run(_INVOKE, environ, json.dumps({"events": events or [{}], "seconds": seconds}))
+
+
+def imported(statement: str) -> set[str]:
+    """Return the modules that are loaded after `statement`."""
+    return _run(f"{statement}\nimport json, sys\nprint('MODULES', json.dumps(sorted(sys.modules)))", {}, "").modules
+
+
+def _run(script: str, environ: Mapping[str, str], question: str) -> Told:
+    around = {
+        "PYTHONPATH": f"{ROOT / 'function'}{os.pathsep}{ROOT}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": "/nowhere",
+        "PATH": os.environ.get("PATH", ""),
+    }
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", script],
+        env={**around, **environ},
+        input=question,
+        capture_output=True,
+        text=True,
+        timeout=_DEADLINE_S,
+        check=True,
+    )
+    return Told(output=done.stdout, errors=done.stderr)
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    """Give an endpoint on loopback that nobody listens on, and nobody else can begin to."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{bound.getsockname()[1]}"

@@ -1,0 +1,143 @@
+"""The handler and the run behind it, in a fresh interpreter as Lambda starts one."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from connect_canary import canary
+from connect_canary.outcome import Outcome
+from tests.unit.fresh import closed_port, invoke
+from tests.unit.given import REGION, document, plan_of
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDUNIT", "AWS_SECRET_ACCESS_KEY": "no-secret-anywhere"}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    """An endpoint that refuses TCP."""
+    with closed_port() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def environ(endpoint: str) -> dict[str, str]:
+    """The environment of a canary that watches it."""
+    return {**KEYS, "AWS_REGION": REGION, "CANARY_NAME": "fleet", "CANARY_ENDPOINT": endpoint}
+
+
+def test_failed_connect_returns_and_is_reported(environ: dict[str, str]) -> None:
+    """A failed target is data: metrics, a record with the keys of the return value, and the return value."""
+    told = invoke(environ)
+    (answer,) = told.answers
+    (target,) = answer["targets"]
+    assert (answer["canary"], answer["healthy"]) == ("fleet", False)
+    assert (target["target"], target["phase"], target["failure"]) == ("default", "tcp", "TcpRefused")
+    (record,) = told.records
+    assert {key: record[key] for key in target} == target
+    assert {metric["Name"] for line in told.metrics for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == {
+        "ConnectSuccess",
+        "ConnectFailures",
+    }
+    assert told.errors == ""
+
+
+def test_first_run_of_a_process_is_a_cold_start(environ: dict[str, str]) -> None:
+    """And no other one, also when the first one was a wrong question."""
+    told = invoke(environ, {}, None)
+    assert [line["cold_start"] for line in told.metrics] == [True, True, False, False]
+    told = invoke(environ, {"only": ["x"]}, {})
+    assert {line["cold_start"] for line in told.metrics} == {False}
+
+
+def test_client_id_is_new_at_every_run(environ: dict[str, str]) -> None:
+    """AWS IoT ends the older of two clients with one id."""
+    ids = [answer["targets"][0]["client_id"] for answer in invoke(environ, {}, {}).answers]
+    assert len(set(ids)) == 2
+    assert all(one.startswith("test-default-") for one in ids)
+
+
+def test_wrong_question_is_logged_and_raised(environ: dict[str, str]) -> None:
+    """One record with all problems; no metric says anything about a target."""
+    told = invoke({**environ, "CANARY_EXPECT": "x", "CANARY_NMAE": "y"})
+    problems = [
+        "CANARY_NMAE is not a setting; did you mean CANARY_NAME?",
+        "CANARY_EXPECT is 'x'; allowed: connect, refuse",
+    ]
+    assert told.raised == [["SettingsError", *problems]]
+    (record,) = told.records
+    assert (record["level"], record["problems"]) == ("ERROR", problems)
+    assert record["message"] == "the canary cannot run as it is set"
+    assert told.metrics == []
+
+
+def test_bad_target_is_raised_after_the_good_ones_have_run(environ: dict[str, str]) -> None:
+    """Their metrics have left by then."""
+    told = invoke({**environ, "CANARY_TARGETS": document({"name": "a"}, {"name": "b", "expect": "x"}, {"name": "c"})})
+    assert told.raised == [["SettingsError", "targets[1].expect is 'x'; allowed: connect, refuse"]]
+    assert [(record["message"], record.get("target")) for record in told.records][2:] == [
+        ("the canary cannot run as it is set", None)
+    ]
+    assert {record.get("target") for record in told.records} == {"a", "c", None}
+    assert {line["Target"] for line in told.metrics} == {"a", "c"}
+
+
+def test_dry_run_connects_to_nothing(environ: dict[str, str]) -> None:
+    """It returns what would run, secrets masked."""
+    text = document({"name": "a"}, {"name": "b", "auth_mode": "custom-unsigned", "authorizer_password": "hidden"})
+    told = invoke({**environ, "CANARY_TARGETS": text}, {"dry_run": True, "only": ["b"]})
+    (answer,) = told.answers
+    assert (answer["canary"], answer["dry_run"]) == ("fleet", True)
+    (target,) = answer["targets"]
+    assert (target["target"], target["authorizer_password"]) == ("b", "***")
+    assert told.printed == []
+
+
+def test_dry_run_raises_what_is_wrong(environ: dict[str, str]) -> None:
+    """It checks everything that a run would."""
+    text = document({"name": "a"}, {"name": "b", "expect": "x"})
+    told = invoke({**environ, "CANARY_TARGETS": text}, {"dry_run": True})
+    assert told.raised == [["SettingsError", "targets[1].expect is 'x'; allowed: connect, refuse"]]
+
+
+def test_target_without_time_is_reported_as_such(environ: dict[str, str]) -> None:
+    """Never dropped: what could not be started has its datapoint too."""
+    told = invoke(environ, seconds=0.2)
+    (target,) = told.answers[0]["targets"]
+    assert (target["phase"], target["failure"], target["client_id"]) == (None, "DeadlineExceeded", None)
+    assert told.metrics[0]["ConnectSuccess"] == [0.0]
+
+
+@pytest.mark.parametrize(("event", "shown"), [([], "[]"), ("x", "'x'"), (7, "7")])
+def test_event_that_is_no_object_is_a_wrong_question(environ: dict[str, str], event: object, shown: str) -> None:
+    """Also an empty list."""
+    assert invoke(environ, event).raised == [["SettingsError", f"the event is {shown}; allowed: a JSON object"]]
+
+
+def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:
+    """However many run at the same time."""
+    names = [f"t{n}" for n in range(20)]
+    settings = {"auth_mode": "custom-unsigned", "endpoint": endpoint, "max_concurrent_connects": "3"}
+    plan = plan_of(targets=document(*({"name": name} for name in names)), **settings)
+    reported: list[Outcome] = []
+    outcomes = canary.connect(plan, until=time.monotonic() + 15, report=reported.append)
+    assert [outcome.target for outcome in outcomes] == names
+    assert sorted(outcome.target for outcome in reported) == sorted(names)
+
+
+def test_bug_in_one_report_does_not_silence_the_others(endpoint: str) -> None:
+    """It is raised once every other target has had its run."""
+    plan = plan_of(
+        targets=document({"name": "a"}, {"name": "b"}, {"name": "c"}), auth_mode="custom-unsigned", endpoint=endpoint
+    )
+    reported: list[str] = []
+
+    def report(outcome: Outcome) -> None:
+        if outcome.target == "a":
+            raise ZeroDivisionError
+        reported.append(outcome.target)
+
+    with pytest.raises(ExceptionGroup, match="the canary itself failed") as caught:
+        canary.connect(plan, until=time.monotonic() + 15, report=report)
+    assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
+    assert sorted(reported) == ["b", "c"]
