@@ -26,7 +26,7 @@ _DOUBT_S = 0.25
 # How long a finished attempt waits for what only explains it.
 _LOOK_S, _ASK_S = 1.0, 3.0
 _LEAST_S = 0.05
-_CLIENT_ID_EVERY_S = 1.0  # AWS IoT's quota of CONNECTs a client id (general reference)
+CLIENT_ID_EVERY_S = 1.0  # AWS IoT's quota of CONNECTs a client id (general reference)
 _SWITCHING_PROTOCOLS = 101
 # The errors behind which the SDK keeps a refused upgrade's status and an MQTT 3.1.1 return code to itself.
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
@@ -199,7 +199,7 @@ async def _ask(run: _Run, how: Handshake) -> Answer:
     target = run.target
     client_id = new_client_id(target) if run.phase is Phase.CONNACK else None
     if client_id == run.client_id:
-        await asyncio.sleep(min(_CLIENT_ID_EVERY_S, max(run.left - _LEAST_S, 0)))
+        await asyncio.sleep(min(CLIENT_ID_EVERY_S, max(run.left - _LEAST_S, 0)))
     seconds = min(run.left, _ASK_S)
     return await ask(target, how, client_id=client_id, proxy=run.proxy, seconds=seconds)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from aws_lambda_powertools import Logger
 
 from connect_canary import metrics
-from connect_canary.attempt import attempt, not_started
+from connect_canary.attempt import CLIENT_ID_EVERY_S, attempt, not_started
 from connect_canary.certificate import Looks
 from connect_canary.failures import AUTHENTICATION_FAILURES
 from connect_canary.logs import log_outcome
@@ -95,7 +95,11 @@ async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
         fresh = await asyncio.wait_for(in_thread(planned.refreshed), ends - time.monotonic())
     except (SettingsError, TimeoutError):
         return outcome
-    if fresh == target or ends - time.monotonic() < _LEAST_S:
+    if fresh == target:
+        return outcome
+    if fresh.client_id:
+        await asyncio.sleep(CLIENT_ID_EVERY_S)
+    if ends - time.monotonic() < _LEAST_S:
         return outcome
     again = await attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
     return replace(again, secrets_refreshed=True, elapsed_ms=outcome.elapsed_ms + again.elapsed_ms)

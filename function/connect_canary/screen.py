@@ -17,12 +17,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from connect_canary.failures import Phase
+from connect_canary.failures import Failure, Phase
 from connect_canary.outcome import Outcome
 from connect_canary.plan import Plan
 
 COLUMNS = 80
 _LABEL, _TIME, _GAP = len("certificate"), len("300000.0 ms"), 2
+_FAILURE = max(len(failure) for failure in Failure)
 _SHOWN_CHARACTERS = 120
 _GOOD, _BAD, _QUIET = "green", "red", "dim"
 _PERCENTILE = 0.95
@@ -67,7 +68,7 @@ class Screen:
         self._console = _console(stream)
         self._tallies: dict[str, Tally] = {}
         self._began = time.monotonic()
-        self._run = self._done = self._planned = 0
+        self._run = self._done = self._planned = self._names = self._lived = 0
 
     def checked(self, plan: Plan) -> None:
         """Show every target with its settings."""
@@ -81,6 +82,7 @@ class Screen:
     def starts(self, run: int, plan: Plan) -> None:
         """Show that a run begins."""
         self._run, self._done, self._planned = run, 0, len(plan.planned)
+        self._names = max(len(planned.target.name) for planned in plan.planned)
         self._live()
 
     def ended(self, _outcome: Outcome) -> None:
@@ -172,14 +174,15 @@ class Screen:
 
     # -- many runs -----------------------------------------------------------------------------------------------------
 
-    def _line(self, outcome: Outcome) -> RenderableType:
-        grid = _grid()
-        for _ in range(2):
-            grid.add_column(overflow="fold", ratio=1)
-        grid.add_column(overflow="fold", ratio=2)
-        failure = Text(outcome.failure or "", _BAD)
-        grid.add_row(Text(f"run {self._run}", _QUIET), outcome.target, failure, outcome.reason or "")
-        return grid
+    def _line(self, outcome: Outcome) -> Text:
+        run = f"run {self._run:<{len(str(self._runs))}}"
+        name, failure = f"{outcome.target:<{self._names}}", f"{outcome.failure:<{_FAILURE}}"
+        line = Text("  ").join([Text(run, _QUIET), Text(name), Text(failure, _BAD), Text(outcome.reason or "")])
+        if len(line) > self._console.width:
+            # The summary shows the last one in full.
+            line.right_crop(len(line) - self._console.width + 3)
+            line.append("...")
+        return line
 
     def _live(self) -> None:
         """Write over the last line where the run stands, on a terminal only."""
@@ -193,12 +196,15 @@ class Screen:
             line = f"run {self._run} of {self._runs}  {healthy} healthy  {failed} failed" + (
                 f"  last {latest[-1]:.1f} ms" if latest else ""
             )
-        width = self._console.width - 1
-        self._write(f"\r{line[:width]:<{width}}")
+        line = line[: self._console.width - 1]
+        self._write(f"\r{line:<{self._lived}}")
+        self._lived = len(line)
 
     def _clear(self) -> None:
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
+        if self._lived:
+            # The terminal may have added ^C to it.
             self._write(f"\r{' ' * (self._console.width - 1)}\r")
+            self._lived = 0
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

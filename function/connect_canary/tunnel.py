@@ -145,12 +145,20 @@ class Tunnel:
 
     async def _dial(self) -> socket.socket:
         """Return a socket on which the endpoint's bytes come and go; raise TunnelError."""
+        if self._proxy is None:
+            return await self._dial_hop(self._host, self._port)
+        try:
+            dialled = await self._dial_hop(self._proxy.host, self._proxy.port)
+        except TunnelError as error:
+            raise TunnelError(error.error_name, f"egress proxy {error}") from error
+        await ask_proxy(dialled, self._proxy, f"{self._host}:{self._port}")
+        return dialled
+
+    async def _dial_hop(self, host: str, port: int) -> socket.socket:
         self.trace.enter(Phase.DNS)
-        addresses = await resolve(*(self._proxy.host, self._proxy.port) if self._proxy else (self._host, self._port))
+        addresses = await resolve(host, port)
         self.trace.enter(Phase.TCP)
         dialled, self.trace.address = await connect(addresses)
-        if self._proxy is not None:
-            await ask_proxy(dialled, self._proxy, f"{self._host}:{self._port}")
         return dialled
 
     async def _carry(self, accepted: socket.socket, dialled: socket.socket) -> None:
