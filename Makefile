@@ -51,18 +51,19 @@ nightly: .venv/.ready ## Fuzz with 10,000 cases
 
 # -- on an AWS account -----------------------------------------------------------------------------------------------
 
-build: ARCHITECTURE ?= arm64
+build deploy: ARCHITECTURE ?= arm64
 build: .venv-sam/.ready ## Build the Lambda artifact, ARCHITECTURE=arm64 or x86_64
 	@echo "Building the Lambda artifact for $(ARCHITECTURE)"
-	@rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
-	@ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam.log 2>&1 \
-		|| { cat .aws-sam.log; rm -f .aws-sam.log; exit 1; }
-	@rm -f .aws-sam.log
+	@mkdir -p .aws-sam && rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
+	@ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam/build.log 2>&1 \
+		|| { cat .aws-sam/build.log; exit 1; }
 	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE)
 	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
 
-deploy: build ## Deploy to your account: STACK=name, and SAM_ARGUMENTS="--parameter-overrides ..."
-	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM $(SAM_ARGUMENTS)
+# sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.
+deploy: build ## Deploy to your account: STACK=name ARCHITECTURE=arm64 PARAMETERS="AlarmEmail=me@example.com"
+	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
+		--parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS) $(SAM_ARGUMENTS)
 
 invoke: .venv-sam/.ready ## Run the deployed canary once
 	.venv-sam/bin/sam remote invoke CanaryFunction --stack-name $(STACK) --event '{}'
