@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from connect_canary.outcome import Outcome
     from connect_canary.plan import Plan
 
-HEALTHY, UNHEALTHY, WRONG_QUESTION, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+HEALTHY, UNHEALTHY, WRONG_QUESTION, BUG = 0, 1, 2, 3
+INTERRUPTED, NOBODY_READS = 130, 141  # as a shell says it of a process that SIGINT or SIGPIPE has ended
 # AWS IoT takes one CONNECT a second from a client id, which --client_id makes the same for every run.
 _CLIENT_ID_EVERY_S = 1.0
 
@@ -46,22 +47,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         code = _main(given, os.environ)
+        # What cannot be written must be known before the exit code is.
         sys.stdout.flush()
     except SettingsError as error:
         return _complain(error.problems)
     except ModuleNotFoundError as error:
-        return _complain([f"{error.name} is needed for this and not installed: pip install 'iot-connect-canary[cli]'"])
+        package = str(error.name).partition(".")[0]
+        return _complain([f"{package} is needed for this and not installed: pip install 'iot-connect-canary[cli]'"])
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Nobody reads on; the interpreter would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()
+        return NOBODY_READS
+    except OSError as error:
+        _write_nowhere()
+        print(f"connect-canary: the system cannot go on: {error.strerror}", file=sys.stderr)
         return BUG
     except Exception:  # noqa: BLE001 - its code must not be that of an unhealthy target
         traceback.print_exc()
         return BUG
     return code
+
+
+def _write_nowhere() -> None:
+    """Give up standard output, which the interpreter would flush again at exit and complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(problems: Sequence[str]) -> int:
@@ -71,6 +82,8 @@ def _complain(problems: Sequence[str]) -> int:
 
 
 def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    if sys.stdout is None:
+        raise SettingsError(["standard output is closed; allowed: a terminal, a file or a pipe"])
     asked = flags.read(arguments)
     if asked is None:
         return WRONG_QUESTION

@@ -20,6 +20,7 @@ from connect_canary.settings import (
     is_text,
     name_of,
     problem,
+    quoted,
     tidy,
 )
 
@@ -28,6 +29,7 @@ MAX_INTERVAL_S = 86_400.0
 _MAX_FILE_BYTES = 4_000_000
 _REPEAT = re.compile(r"[0-9]{1,7}")
 _STANDARD_INPUT = "-"
+_ASKS_FOR_HELP = ("-h", "--help")
 
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "endpoint and client": (
@@ -175,10 +177,8 @@ def read(arguments: Sequence[str]) -> Asked | None:
     if not arguments:
         parser.print_help(sys.stderr)
         return None
-    _refuse_flag_before_command(arguments[0])
+    _check_command(arguments[0])
     given, left = parser.parse_known_args([_snake(argument) for argument in arguments])
-    if given.command is None:
-        raise SettingsError([f"say what to do: {' or '.join(Command)}, for example: connect --endpoint HOST"])
     problems = list(_left_over(left, Command(given.command)))
     values, mistakes = _values(vars(given))
     repeat, interval = getattr(given, "repeat", None), getattr(given, "interval", None)
@@ -203,7 +203,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise `message` instead of printing it and exiting."""
-        raise SettingsError([message.removeprefix("argument ")])
+        flag, _, said = message.removeprefix("argument ").partition(": ")
+        if said.startswith("expected"):
+            raise SettingsError([f"{flag} needs a value; one that begins with a hyphen is written {flag}=VALUE"])
+        raise SettingsError([message])
 
 
 def _parser_of_all() -> _Parser:
@@ -260,21 +263,31 @@ def _snake(argument: str) -> str:
 # -- complaints, which never show a value that may be a secret ---------------------------------------------------------
 
 
-def _refuse_flag_before_command(first: str) -> None:
-    name = _snake(first).partition("=")[0]
-    if name.removeprefix("--") in BY_KEY:
-        raise SettingsError([f"say what to do first: {Command.CONNECT} {name} ..., or {Command.CHECK} {name} ..."])
+def _check_command(first: str) -> None:
+    if first in {*Command, *_ASKS_FOR_HELP}:
+        return
+    commands = " or ".join(Command)
+    if first.startswith("-"):
+        raise SettingsError([f"say what to do first: {commands}, for example: connect --endpoint HOST"])
+    raise SettingsError([f"{quoted(first)} is not a command; allowed: {commands}"])
 
 
 def _left_over(left: Sequence[str], command: Command) -> Iterator[str]:
     """Yield a sentence for each unknown flag, or one for values without a flag."""
-    known = [*(f"--{key}" for key in BY_KEY), *_FLAGS[command], "--help"]
     unknown = [argument.partition("=")[0] for argument in left if argument.startswith("-")]
     for flag in unknown:
         name = flag if flag.lstrip("-").replace("-", "_").isidentifier() else name_of(flag)
-        yield f"{name} is not a flag of {command}; {did_you_mean(flag, known)}"
+        yield f"{name} is not a flag of {command}; {_meant(flag, command)}"
     if left and not unknown:
         yield "a value belongs to no flag; each follows its own (--endpoint HOST), in quotes when it holds spaces"
+
+
+def _meant(flag: str, command: Command) -> str:
+    others = [other for other in Command if flag in _FLAGS[other]]
+    if others:
+        return f"it is one of {others[0]}"
+    said = did_you_mean(flag, [*(f"--{key}" for key in BY_KEY), *_FLAGS[command], "--help"])
+    return said if said.startswith("did") else f"{command} --help lists them"
 
 
 def _repetition_problems(repeat: str | None, interval: str | None) -> Iterator[str]:
