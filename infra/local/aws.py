@@ -157,13 +157,17 @@ class LocalAws:
         )
         return sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
 
-    def alarm_states(self, prefix: str = "") -> dict[str, str]:
-        """Return the state of every alarm, composite ones too, by name."""
+    def alarms(self, prefix: str = "") -> dict[str, dict[str, Any]]:
+        """Return every alarm, composite ones too, by name, in CloudWatch's words."""
         described = self.client("cloudwatch").describe_alarms(
             AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
         alarms = [*described["MetricAlarms"], *described.get("CompositeAlarms", [])]
-        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+        return {alarm["AlarmName"]: alarm for alarm in alarms}
+
+    def alarm_states(self, prefix: str = "") -> dict[str, str]:
+        """Return the state of every alarm by name."""
+        return {name: str(alarm["StateValue"]) for name, alarm in self.alarms(prefix).items()}
 
 
 def create_user(iam: stacks.Client, name: str, policy: Mapping[str, Any]) -> Credentials:

@@ -129,20 +129,33 @@ def _deploy(aws: LocalAws, template: Path) -> Stack:
 
 
 def _tables(aws: LocalAws, stack: Stack) -> list[str]:
-    states = aws.alarm_states()
-    alarms = [
-        (logical_id, states.get(stack.resources[logical_id], "unknown"))
+    metrics = [_metric_row(aws, target) for target in showcase.MODES]
+    known = aws.alarms()
+    alarms = {
+        logical_id: known[stack.resources[logical_id]]
         for logical_id, kind in stack.types.items()
         if kind in _ALARM_TYPES
+    }
+    states = [(logical_id, str(alarm["StateValue"])) for logical_id, alarm in alarms.items()]
+    reasons = [
+        report.sentence(
+            f"{logical_id} is {alarm['StateValue']} since {_local_time(alarm)}, when {alarm['StateReason']}"
+        )
+        for logical_id, alarm in alarms.items()
+        if alarm["StateValue"] != "OK"
     ]
-    metrics = [_metric_row(aws, target) for target in showcase.MODES]
     return [
         "",
         *report.table(metrics, _METRIC_HEADS),
         "",
-        *report.table(alarms, ("alarm", "state")),
+        *report.table(states, ("alarm", "state")),
         "",
+        *(line for reason in reasons for line in [*reason, ""]),
     ]
+
+
+def _local_time(alarm: Mapping[str, Any]) -> str:
+    return f"{alarm['StateUpdatedTimestamp'].astimezone():%H:%M:%S}"
 
 
 def _metric_row(aws: LocalAws, target: str) -> tuple[str, ...]:

@@ -191,7 +191,7 @@ def mqtt_version(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def outcomes(canary: Canary, mqtt_version: str) -> dict[str, dict[str, Any]]:
     """Every case of this module, run at once by one invocation."""
-    makers = GOOD | {name: make for name, (make, _, _) in WRONG.items()}
+    makers = {**GOOD, **{name: make for name, (make, _, _) in WRONG.items()}}
     targets = [named(name, mqtt_version, make(canary)) for name, make in makers.items()]
     return canary.connect(*targets)
 

@@ -1,0 +1,111 @@
+"""The alarm evaluator's rules against the tables of the CloudWatch user guide."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.local.alarm_rules import (
+    EXTRA_PERIODS,
+    Missing,
+    Rule,
+    Sample,
+    State,
+    datapoints,
+    evaluate,
+    statistic_of,
+)
+
+# CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data": the datapoints of
+# the evaluation range (0 healthy, X breaching, - missing), then the state for missing, ignore,
+# breaching and notBreaching. K keeps the state that the alarm has.
+THREE_OF_THREE = """
+0-X-X OK OK OK OK
+----0 OK OK OK OK
+----- INSUFFICIENT_DATA K ALARM OK
+0XX-X ALARM ALARM ALARM ALARM
+--X-- ALARM K ALARM OK
+"""
+TWO_OF_THREE = """
+0-X-X ALARM ALARM ALARM ALARM
+00X0X ALARM ALARM ALARM ALARM
+0-X-- OK OK ALARM OK
+----0 OK OK ALARM OK
+---X- ALARM K ALARM OK
+"""
+CASES = [
+    pytest.param(needed, row.split()[0], missing, row.split()[column + 1], id=f"{needed}-{row.split()[0]}-{missing}")
+    for needed, table in ((3, THREE_OF_THREE), (2, TWO_OF_THREE))
+    for row in table.strip().splitlines()
+    for column, missing in enumerate(Missing)
+]
+
+
+def rule(*, needed: int = 2, missing: Missing = Missing.MISSING, statistic: str = "Minimum") -> Rule:
+    """Return the rule of an alarm that wants at least 1 in `needed` of 3 minutes."""
+    return Rule(
+        statistic=statistic,
+        period=60,
+        evaluation_periods=3,
+        datapoints_to_alarm=needed,
+        threshold=1,
+        comparison="LessThanThreshold",
+        missing=missing,
+    )
+
+
+@pytest.mark.parametrize(("needed", "points", "missing", "expected"), CASES)
+@pytest.mark.parametrize("current", State)
+def test_state_as_the_user_guide_says(
+    needed: int, points: str, missing: Missing, expected: str, current: State
+) -> None:
+    """Every row of the guide's two tables comes out, whatever the alarm's state was."""
+    values = [{"0": 1.0, "X": 0.0, "-": None}[point] for point in points]
+    finding = evaluate(values, rule(needed=needed, missing=missing), current)
+    assert finding.state == (current if expected == "K" else expected)
+
+
+def test_reason_names_what_was_seen() -> None:
+    """The reason gives the datapoints, the threshold and how missing data was treated."""
+    reason = evaluate([None, 1.0, 0.0, None, 0.0], rule(), State.OK).reason
+    assert "2 of the last 3 datapoints [1, 0, 0] were less than the threshold (1)" in reason
+
+
+def test_datapoints_of_finished_periods_only() -> None:
+    """A period counts when it is over, and an older one fills in for nothing here."""
+    samples = [Sample(timestamp=second, value=second) for second in (0, 59, 60, 130, 299, 301)]
+    found = datapoints(samples, rule(), now=301)
+    assert found == [0, 60, 130, None, 299]
+    assert len(found) == 3 + EXTRA_PERIODS
+
+
+@pytest.mark.parametrize(
+    ("statistic", "expected"),
+    [
+        ("SampleCount", 4),
+        ("Sum", 10),
+        ("Average", 2.5),
+        ("Minimum", 1),
+        ("Maximum", 4),
+        ("p0", 1),
+        ("p50", 2.5),
+        ("p90", 3.7),
+        ("p100", 4),
+    ],
+)
+def test_statistic_of_samples(statistic: str, expected: float) -> None:
+    """The basic statistics and interpolated percentiles of 1, 2, 3 and 4."""
+    samples = [Sample(timestamp=0, value=value) for value in (4, 1, 3, 2)]
+    assert statistic_of(samples, statistic) == pytest.approx(expected)
+
+
+def test_statistic_weighs_counts() -> None:
+    """A value that was seen three times weighs three times."""
+    samples = [Sample(timestamp=0, value=1, count=3), Sample(timestamp=0, value=5)]
+    assert statistic_of(samples, "Average") == 2
+    assert statistic_of(samples, "p50") == 1
+
+
+def test_statistic_unknown() -> None:
+    """A statistic that this evaluator does not know is an error, not a guess."""
+    with pytest.raises(ValueError, match="TM90"):
+        statistic_of([Sample(timestamp=0, value=1)], "TM90")

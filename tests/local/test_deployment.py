@@ -1,0 +1,88 @@
+"""The template with no parameter at all, as a newcomer deploys it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.local.aws import LocalAws
+from infra.local.process import BUILT_TEMPLATE
+from infra.local.stacks import Stack
+
+NAME = "plain-canary"
+
+
+@pytest.fixture(scope="module")
+def plain(aws: LocalAws) -> Stack:
+    """The stack as `sam deploy` makes it without overrides, its schedule off for quiet."""
+    return aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"ScheduleState": "DISABLED"})
+
+
+def test_connect_with_no_parameter(aws: LocalAws, plain: Stack) -> None:
+    """The role alone connects to the account's endpoint under a fresh test-* client id."""
+    first, second = (aws.invoke(plain.only("AWS::Lambda::Function"), {}).payload for _ in range(2))
+    assert first["healthy"]
+    assert first["canary"] == NAME
+    ids = [payload["targets"][0]["client_id"] for payload in (first, second)]
+    assert len(set(ids)) == 2
+    assert all(client_id.startswith("test-") for client_id in ids)
+    assert first["targets"][0]["endpoint"] == aws.iot_endpoint
+
+
+def test_dry_run_connects_to_nothing(aws: LocalAws, plain: Stack) -> None:
+    """A dry run says what would run and leaves no metric."""
+    function = plain.only("AWS::Lambda::Function")
+    dimensions = {"Canary": NAME}
+    before = aws.metric_points("IoTConnectCanary", "ConnectSuccess", dimensions)
+    assert not aws.invoke(function, {"dry_run": True}).failed
+    assert aws.metric_points("IoTConnectCanary", "ConnectSuccess", dimensions) == before
+
+
+def test_role_may_read_its_own_place_only(aws: LocalAws) -> None:
+    """A parameter of another canary is denied, with a sentence that names it."""
+    aws.client("ssm").put_parameter(Name="/iot-connect-canary/another/targets", Value="{}", Type="String")
+    stack = aws.deploy(
+        BUILT_TEMPLATE,
+        name="curious-canary",
+        parameters={"ScheduleState": "DISABLED", "Targets": "ssm:/iot-connect-canary/another/targets"},
+    )
+    invocation = aws.invoke(stack.only("AWS::Lambda::Function"), {})
+    assert invocation.failed
+    assert "AccessDenied" in invocation.payload["errorMessage"]
+    assert "/iot-connect-canary/another/targets" in invocation.payload["errorMessage"]
+
+
+def test_bad_settings_are_reported_together(aws: LocalAws) -> None:
+    """Several wrong settings make one error that names each."""
+    stack = aws.deploy(
+        BUILT_TEMPLATE,
+        name="mistaken-canary",
+        parameters={"ScheduleState": "DISABLED", "AuthMode": "custom-signed", "TimeoutSeconds": "0", "Targets": "[]"},
+    )
+    invocation = aws.invoke(stack.only("AWS::Lambda::Function"), {})
+    assert invocation.failed
+    assert "CANARY_TARGETS" in invocation.payload["errorMessage"]
+    messages = aws.log_messages(aws.log_group(stack.only("AWS::Lambda::Function")))
+    assert any(json.loads(m).get("level") == "ERROR" for m in messages if m.startswith("{"))
+
+
+def test_custom_mode_gives_the_role_no_connect(aws: LocalAws, plain: Stack) -> None:
+    """Only the mode that uses the role lets the role connect."""
+    iam = aws.client("iam")
+    stack = aws.deploy(
+        BUILT_TEMPLATE,
+        name="unsigned-canary",
+        parameters={"ScheduleState": "DISABLED", "AuthMode": "custom-unsigned", "AuthorizerName": "nobody"},
+    )
+
+    def actions(of: Stack) -> str:
+        role = of.outputs["RoleName"]
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+        return json.dumps(documents)
+
+    assert "iot:Connect" in actions(plain)
+    assert "iot:Connect" not in actions(stack)
+    outcome = aws.invoke(stack.only("AWS::Lambda::Function"), {}).payload["targets"][0]
+    assert outcome["failure"] == "NotAuthorized"

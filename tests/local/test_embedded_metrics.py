@@ -1,0 +1,49 @@
+"""Log lines to metric data, as CloudWatch reads the Embedded Metric Format."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from infra.local.embedded_metrics import metric_data
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """Return an EMF document with two metrics under two sets of dimensions."""
+    directive = {
+        "Namespace": "N",
+        "Dimensions": [["Canary", "Target"], ["Canary"]],
+        "Metrics": [{"Name": "Success", "Unit": "Count"}, {"Name": "Days"}],
+    }
+    metadata = {"Timestamp": 1_500, "CloudWatchMetrics": [directive]}
+    return {"_aws": metadata, "Canary": "c", "Target": "t", "Success": 1, "Days": [1, 2], **changes}
+
+
+def test_every_metric_under_every_set_of_dimensions() -> None:
+    """Two metrics under two sets of dimensions are four series."""
+    data = metric_data(json.dumps(document()))
+    assert [(d.name, d.dimensions, d.values, d.unit) for d in data] == [
+        ("Success", {"Canary": "c", "Target": "t"}, (1.0,), "Count"),
+        ("Success", {"Canary": "c"}, (1.0,), "Count"),
+        ("Days", {"Canary": "c", "Target": "t"}, (1.0, 2.0), "None"),
+        ("Days", {"Canary": "c"}, (1.0, 2.0), "None"),
+    ]
+    assert {d.timestamp for d in data} == {1.5}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "START RequestId: 1 Version: $LATEST",
+        '{"level": "INFO", "message": "no metrics"}',
+        '{"_aws": 1}',
+        '{"_aws": {"Timestamp": 0, "CloudWatchMetrics": [{}]}}',
+        '{"_aws": {',
+        json.dumps(document(Success="many")),
+    ],
+)
+def test_line_without_usable_metrics(line: str) -> None:
+    """What is no EMF document, or a broken one, has no metrics and breaks nothing."""
+    assert metric_data(line) == []

@@ -1,0 +1,210 @@
+"""The local AWS itself: who is let in, what it answers, and what is left of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local import process, seams
+from infra.local.aws import Credentials, LocalAws
+from infra.local.process import LocalAwsError, interpreter
+from infra.local.showcase import SigningKey
+
+BODY_OF_CONNECT = bytes.fromhex("00044d51545405c2003c00000674657374" + "2d31000175000170")
+CONNECT = bytes([0x10, len(BODY_OF_CONNECT)]) + BODY_OF_CONNECT
+
+
+def upgrade(aws: LocalAws, target: str = "/mqtt", *, protocol: str = "mqtt") -> ssl.SSLSocket:
+    """Ask for a WebSocket without any signature and return the connection."""
+    host, _, port = aws.iot_endpoint.partition(":")
+    context = ssl.create_default_context(cafile=aws.authority)
+    raw = socket.create_connection((host, int(port)), timeout=10)
+    connection = context.wrap_socket(raw, server_hostname=host)
+    key = base64.b64encode(os.urandom(16)).decode()
+    request = (
+        f"GET {target} HTTP/1.1\r\nHost: {aws.iot_endpoint}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
+    )
+    connection.sendall(request.encode())
+    return connection
+
+
+def status(connection: ssl.SSLSocket) -> int:
+    """Return the HTTP status of the answer."""
+    return int(connection.recv(4096).split(b" ")[1])
+
+
+def frame(payload: bytes) -> bytes:
+    """Return a masked binary WebSocket frame."""
+    return bytes([0x82, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def test_unsigned_client_is_refused(aws: LocalAws) -> None:
+    """A client with neither signature nor authorizer gets CONNACK 135, never a connection."""
+    with upgrade(aws) as connection:
+        assert status(connection) == 101
+        connection.sendall(frame(CONNECT))
+        assert connection.recv(4096)[2:] == bytes.fromhex("2003008700")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "X-Amz-Credential=test/20260101/eu-west-1/iotdevicegateway/aws4_request",
+        "X-Amz-Credential=123456789012/20260101/eu-west-1/iotdevicegateway/aws4_request&X-Amz-Signature=0",
+        "X-Amz-Signature=0",
+        "x-amz-signature=0",
+    ],
+)
+def test_half_a_signature_is_refused(aws: LocalAws, query: str) -> None:
+    """What claims a signature and has none that holds is forbidden at the upgrade."""
+    with upgrade(aws, f"/mqtt?{query}") as connection:
+        assert status(connection) == 403
+
+
+@pytest.mark.parametrize(("target", "protocol", "expected"), [("/", "mqtt", 404), ("/mqtt", "chat", 400)])
+def test_no_mqtt_upgrade_is_refused(aws: LocalAws, target: str, protocol: str, expected: int) -> None:
+    """Another path or another protocol than MQTT's is a wrong question."""
+    with upgrade(aws, target, protocol=protocol) as connection:
+        assert status(connection) == expected
+
+
+def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
+    """DescribeEndpoint answers localhost with the TLS port."""
+    answer = aws.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
+    assert answer["endpointAddress"] == aws.iot_endpoint
+    assert aws.iot_endpoint.startswith("localhost:")
+
+
+def test_authorizer_api(aws: LocalAws) -> None:
+    """Authorizers are created, described, listed, changed and deleted as on AWS."""
+    iot, name = aws.client("iot"), "api-authorizer"
+    function = "arn:aws:lambda:eu-west-1:123456789012:function:none"
+    key = SigningKey.new().public
+    wanted = {"authorizerName": name, "authorizerFunctionArn": function, "tokenKeyName": "T"}
+    iot.create_authorizer(**wanted, tokenSigningPublicKeys={"k": key}, status="ACTIVE")
+    assert name in [a["authorizerName"] for a in iot.list_authorizers()["authorizers"]]
+    with pytest.raises(ClientError, match="already exists"):
+        iot.create_authorizer(**wanted, tokenSigningPublicKeys={"k": key})
+    iot.update_authorizer(authorizerName=name, status="INACTIVE")
+    described = iot.describe_authorizer(authorizerName=name)["authorizerDescription"]
+    assert (described["status"], described["signingDisabled"]) == ("INACTIVE", False)
+    iot.set_default_authorizer(authorizerName=name)
+    with pytest.raises(ClientError, match="default"):
+        iot.delete_authorizer(authorizerName=name)
+    iot.clear_default_authorizer()
+    iot.delete_authorizer(authorizerName=name)
+    with pytest.raises(ClientError, match="does not exist"):
+        iot.describe_authorizer(authorizerName=name)
+
+
+@pytest.mark.parametrize("request_", [{"authorizerFunctionArn": "none"}, {"tokenKeyName": ""}, {"status": "SLEEPING"}])
+def test_authorizer_with_one_field_wrong(aws: LocalAws, request_: dict[str, str]) -> None:
+    """An authorizer that could never work is refused."""
+    right = {
+        "authorizerName": "mistaken",
+        "authorizerFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:none",
+        "tokenKeyName": "T",
+        "tokenSigningPublicKeys": {"k": "a key"},
+    }
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        aws.client("iot").create_authorizer(**right | request_)
+
+
+def test_api_refuses_unknown_credentials(aws: LocalAws) -> None:
+    """The API verifies signatures: a made-up key gets no answer."""
+    stranger = Credentials(access_key_id="AKIASTRANGER00000000", secret_access_key="s" * 40)
+    with pytest.raises(ClientError):
+        aws.client("iot", stranger).list_authorizers()
+
+
+COMPOSITE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: [AWS::LanguageExtensions]
+Resources:
+  Fn::ForEach::Each:
+    - Letter
+    - [A, B]
+    - Alarm${Letter}:
+        Type: AWS::CloudWatch::Alarm
+        Properties:
+          Namespace: Composite
+          MetricName: Value
+          Dimensions: [{Name: Letter, Value: !Ref Letter}]
+          Statistic: Maximum
+          Period: 60
+          EvaluationPeriods: 1
+          Threshold: 0
+          ComparisonOperator: GreaterThanThreshold
+          TreatMissingData: notBreaching
+  Both:
+    Type: AWS::CloudWatch::CompositeAlarm
+    Properties:
+      AlarmName: both-letters
+      AlarmRule: !Sub 'ALARM("${AlarmA}") AND NOT OK("${AlarmB}")'
+"""
+
+
+def test_composite_alarm_follows_its_rule(aws: LocalAws, tmp_path: Path) -> None:
+    """A composite alarm deploys, beside alarms of Fn::ForEach, and evaluates its rule."""
+    template = tmp_path / "template.yaml"
+    template.write_text(COMPOSITE)
+    stack = aws.deploy(template, name="composite")
+    cloudwatch, a, b = aws.client("cloudwatch"), stack.resources["AlarmA"], stack.resources["AlarmB"]
+    for name in (a, b):
+        cloudwatch.disable_alarm_actions(AlarmNames=[name])
+    cloudwatch.set_alarm_state(AlarmName=b, StateValue="ALARM", StateReason="test")
+    cloudwatch.set_alarm_state(AlarmName=a, StateValue="ALARM", StateReason="test")
+    assert aws.alarm_states("both-letters") == {"both-letters": "ALARM"}
+    aws.client("cloudformation").delete_stack(StackName="composite")
+
+
+def test_nothing_is_left(tmp_path: Path) -> None:
+    """After the context the process is gone and so is its directory."""
+    with LocalAws.start() as running:
+        state, endpoint = running.server.state, running.iot_endpoint
+        assert (state / "server.log").exists()
+    assert not state.exists()
+    host, _, port = endpoint.partition(":")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_environment_of_its_own_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without MiniStack's environment a sentence says how to get it."""
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", str(tmp_path / "python"))
+    with pytest.raises(LocalAwsError, match="Run it through make"):
+        interpreter()
+
+
+def test_environment_without_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without MiniStack is named as the reason, and nothing is left."""
+    monkeypatch.setenv("LOCAL_AWS_PYTHON", sys.executable)
+    with pytest.raises(LocalAwsError, match=r"MiniStack 1\.5\.33 is not in"), process.running_server():
+        pass
+
+
+def test_every_seam_is_there() -> None:
+    """Every name of MiniStack in the table exists in the pinned release, and a missing one is named."""
+    script = (
+        "from infra.local import seams; seams.require_all(); "
+        "seams.GONE = seams.Seam(module='ministack.app', name='gone', purpose='a test');\n"
+        "try: seams.require_all()\n"
+        "except seams.SeamMissingError as error: print(error)"
+    )
+    ran = subprocess.run(
+        [interpreter(), "-c", script], cwd=process.REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert "lacks ministack.app.gone (a test)." in ran.stdout
+    assert json.dumps(seams.MINISTACK_VERSION).strip('"') in ran.stdout
