@@ -1,0 +1,1 @@
+"""The templates: clean by their own tools, and bound to the code."""

@@ -1,0 +1,112 @@
+"""The function, its schedule and its events: what runs, when, and for how long."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connect_canary import handler
+from connect_canary.plan import make_plan
+from connect_canary.settings import BY_KEY
+from tests.template.cloudformation import ROOT, canary, read
+
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+ENVIRONMENT = {"AWS_REGION": "eu-west-1", "CANARY_ENDPOINT": "host.example"}
+
+
+def _function(**given: str) -> dict[str, Any]:
+    (function,) = canary(**given).of_type("AWS::Serverless::Function").values()
+    assert isinstance(function, dict)
+    return function
+
+
+def _schedule(**given: str) -> dict[str, Any]:
+    (event,) = _function(**given)["Events"].values()
+    assert event["Type"] == "ScheduleV2"
+    return dict(event["Properties"])
+
+
+def test_handler_exists() -> None:
+    """The template names the code's handler, and SAM builds it with the function's Makefile."""
+    function = _function()
+    module, _, name = function["Handler"].rpartition(".")
+    assert (module, function["CodeUri"]) == (handler.__name__, "function/")
+    assert callable(getattr(handler, name))
+    assert read("template.yaml")["Resources"]["CanaryFunction"]["Metadata"] == {"BuildMethod": "makefile"}
+    assert "build-CanaryFunction:" in (ROOT / "function" / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_architecture(architecture: str) -> None:
+    """The architecture is a parameter, arm64 unless given."""
+    assert _function(Architecture=architecture)["Architectures"] == [architecture]
+    assert _function()["Architectures"] == ["arm64"]
+    assert _function()["Runtime"] == "python3.13"
+
+
+def test_timeouts_nested() -> None:
+    """A target's deadline ends before the function's, and the function's before the next run."""
+    target = float(canary().parameter("TimeoutSeconds"))
+    assert str(target).removesuffix(".0") == BY_KEY["timeout_seconds"].default
+    assert target < float(_function()["Timeout"]) < float(canary().parameter("SchedulePeriodSeconds"))
+
+
+def test_schedule_once_a_run() -> None:
+    """A run that failed is not repeated: the next one comes anyway, and a late one would measure nothing."""
+    schedule = _schedule()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert _function()["EventInvokeConfig"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+
+
+def test_schedule_by_parameters() -> None:
+    """Expression, state and input are parameters; the default input runs every target."""
+    given = {"Schedule": "rate(1 hour)", "ScheduleState": "DISABLED", "ScheduleInput": '{"only": ["prod"]}'}
+    schedule = _schedule(**given)
+    assert [schedule[key] for key in ("ScheduleExpression", "State", "Input")] == list(given.values())
+    assert json.loads(_schedule()["Input"]) == json.loads((ROOT / "events" / "every.json").read_text())
+
+
+def test_two_stacks_side_by_side() -> None:
+    """Nothing has a name that a second stack in the account would take as well."""
+    named = re.compile(r"(\w*Name)$")
+    for logical_id, resource in canary().resources.items():
+        for key, value in resource["Properties"].items():
+            if named.search(key) and isinstance(value, str) and key != "MetricName":
+                assert "stack-name" in value, (logical_id, key)
+    assert _schedule()["OmitName"] is True
+
+
+def test_log_group_is_the_functions() -> None:
+    """The function writes to the stack's log group, as text, because Powertools writes JSON already."""
+    assert _function()["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "<CanaryLogGroup>"}
+    (group,) = canary(LogRetentionDays="30").of_type("AWS::Logs::LogGroup").values()
+    assert group["RetentionInDays"] == "30"
+
+
+def test_outputs_resolve() -> None:
+    """Every output has a value in the default stack and when everything optional is left out."""
+    bare = canary(AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:mine", DashboardEnabled="false")
+    for stack in (canary(), bare):
+        for name, output in read("template.yaml")["Outputs"].items():
+            if "Condition" not in output or stack.condition(output["Condition"]):
+                assert stack.resolve(output["Value"]), name
+
+
+@pytest.mark.parametrize("event", [path for path in EVENTS if path.stem != "env"], ids=lambda path: path.stem)
+def test_event_is_the_handlers(event: Path) -> None:
+    """An event for `sam local invoke` makes a plan."""
+    plan = make_plan(json.loads(event.read_text()), ENVIRONMENT)
+    assert [planned.target.name for planned in plan.planned] == ["default"]
+    assert plan.dry_run is (event.stem == "dry-run")
+
+
+def test_environment_example() -> None:
+    """The example for --env-vars sets variables that the template declares; sam drops others without a word."""
+    example = json.loads((ROOT / "events" / "env.json").read_text())
+    assert example.keys() == {"CanaryFunction"}
+    assert example["CanaryFunction"].keys() <= _function()["Environment"]["Variables"].keys()
+    assert make_plan({}, {"AWS_REGION": "eu-west-1", **example["CanaryFunction"]}).planned

@@ -1,0 +1,141 @@
+"""The template's parameters and the code's settings are the same thing, one to one."""
+
+import re
+from typing import Any
+
+import pytest
+
+from connect_canary.settings import BY_KEY, SETTINGS, Setting
+from tests.template.cloudformation import canary, read
+
+TEMPLATE = read("template.yaml")
+PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
+VARIABLES: dict[str, Any] = TEMPLATE["Resources"]["CanaryFunction"]["Properties"]["Environment"]["Variables"]
+REFERENCES = ("ssm:/iot-connect-canary/c/value", "secretsmanager:iot-connect-canary/c/secret#key")
+# What a permission or an alarm is made from must be known when the stack is deployed.
+KNOWN_AT_DEPLOYMENT = {"Name", "SigningRegion", "ClientIdPrefix", "ClientId"}
+CONSTRAINTS = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue", "MinLength", "MaxLength"}
+
+
+def _parameter_of(setting: Setting) -> str:
+    return "".join(word.capitalize() for word in setting.key.split("_"))
+
+
+OF_SETTINGS = {_parameter_of(setting): setting for setting in SETTINGS}
+
+
+def test_variables_are_the_settings() -> None:
+    """The function's variables are the settings, none more, none fewer."""
+    assert VARIABLES.keys() == {setting.variable for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+def test_parameter_reaches_its_variable(name: str) -> None:
+    """A parameter's value becomes the value of the variable of the same name, as it is."""
+    value = {"Endpoint": "host.example", "ClientId": "one"}.get(name, str(PARAMETERS[name]["Default"]) or "value")
+    function = canary(**{name: value}).resources["CanaryFunction"]
+    assert function["Properties"]["Environment"]["Variables"][OF_SETTINGS[name].variable] == value
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+def test_parameter_default_is_the_settings(name: str) -> None:
+    """A parameter's default is the code's."""
+    assert PARAMETERS[name]["Default"] == OF_SETTINGS[name].default
+
+
+def test_name_unset() -> None:
+    """Without a name the canary is called as its stack."""
+    function = canary().resources["CanaryFunction"]
+    assert function["Properties"]["Environment"]["Variables"][BY_KEY["name"].variable] == "stack-name"
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+def test_parameter_choices_are_the_settings(name: str) -> None:
+    """A parameter offers the setting's choices, in their order."""
+    assert tuple(PARAMETERS[name].get("AllowedValues", ())) == OF_SETTINGS[name].choices
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameter_hidden_when_secret(name: str) -> None:
+    """Secrets, and nothing else, are hidden in the console."""
+    secret = name in OF_SETTINGS and OF_SETTINGS[name].secret
+    assert PARAMETERS[name].get("NoEcho", False) is secret
+
+
+@pytest.mark.parametrize("name", OF_SETTINGS)
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_parameter_as_reference(name: str, reference: str) -> None:
+    """Any setting may be a reference, but for choices and for what permissions and alarms are made from."""
+    refused = canary(**{name: reference}).refusals()
+    assert bool(refused) is (name in KNOWN_AT_DEPLOYMENT or bool(OF_SETTINGS[name].choices))
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "infra/target-alarms.yaml"])
+def test_parameters_explained(template: str) -> None:
+    """Every parameter has a default, a sentence that describes it, and one for its constraint."""
+    for name, definition in read(template)["Parameters"].items():
+        assert "Default" in definition, name
+        assert re.fullmatch(r"[A-Z].+\.", definition["Description"], re.DOTALL), name
+        assert ("ConstraintDescription" in definition) is bool(CONSTRAINTS & definition.keys()), name
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "infra/target-alarms.yaml"])
+def test_parameters_grouped(template: str) -> None:
+    """Every parameter stands in one group."""
+    document = read(template)
+    groups = document["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(document["Parameters"])
+
+
+def test_sections_in_order() -> None:
+    """The template's sections come in the order that readers know."""
+    known = ["AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Conditions"]
+    assert list(TEMPLATE) == [*known, "Resources", "Outputs"]
+
+
+def test_defaults_deploy() -> None:
+    """A deployment without a single parameter is allowed."""
+    assert canary().refusals() == []
+
+
+SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "AuthorizerTokenValue": "token"}
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({"AuthMode": "sigv4-static"}, 2),
+        ({"AuthMode": "sigv4-static", "AccessKeyId": "a", "SecretAccessKey": "s"}, 0),
+        ({"AuthMode": "sigv4-static", "Targets": "ssm:/targets"}, 0),
+        ({"AuthMode": "custom-signed"}, 3),
+        (SIGNED, 1),
+        ({**SIGNED, "AuthorizerTokenSignature": "sig"}, 0),
+        ({**SIGNED, "AuthorizerSigningKey": "secretsmanager:key"}, 0),
+        ({**SIGNED, "AuthorizerTokenSignature": "sig", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
+        ({"AuthMode": "custom-unsigned"}, 0),
+        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t", "AlarmEmail": "a@example.com"}, 1),
+        ({"AlarmEmail": "a@example.com"}, 0),
+        ({"Schedule": "rate(5 minutes)"}, 1),
+        ({"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": "300"}, 0),
+        ({"Schedule": "cron(0/15 * * * ? *)", "SchedulePeriodSeconds": "900"}, 0),
+        ({"Endpoint": "https://host.example"}, 1),
+        ({"Endpoint": "host.example/mqtt"}, 1),
+        ({"Endpoint": "host.example:8443"}, 0),
+        ({"ClientIdPrefix": ""}, 1),
+        ({"ClientIdPrefix": "*"}, 1),
+        ({"ClientId": "test-?"}, 1),
+        ({"Name": "a b"}, 1),
+        ({"MaxConcurrentConnects": "0"}, 1),
+        ({"MaxConcurrentConnects": "1000"}, 0),
+        ({"TimeoutSeconds": "2.5"}, 0),
+        ({"TimeoutSeconds": "soon"}, 1),
+        ({"ScheduleInput": "[]"}, 1),
+        ({"AlarmDatapointsToAlarm": "1"}, 1),
+    ],
+)
+def test_rules(given: dict[str, str], problems: int) -> None:
+    """Parameters that do not fit are refused before anything is made, each problem with a sentence."""
+    refusals = canary(**given).refusals()
+    assert len(refusals) == problems, refusals
+    assert all(sentence.endswith(".") for sentence in refusals)

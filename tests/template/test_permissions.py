@@ -1,0 +1,123 @@
+"""What the function's role and the clients' policy allow, for each way to set the canary up."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.template.cloudformation import STACK, canary, read
+
+SSM = "arn:aws:ssm:eu-west-1:123456789012:parameter"
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"  # noqa: S105 - the beginning of a name
+CLIENT = "arn:aws:iot:eu-west-1:123456789012:client"
+OWN_PLACE = {
+    "logs:CreateLogStream": ["<CanaryLogGroup.Arn>"],
+    "logs:PutLogEvents": ["<CanaryLogGroup.Arn>"],
+    "ssm:GetParameter": [f"{SSM}/iot-connect-canary/{STACK}/*"],
+    "ssm:GetParametersByPath": [f"{SSM}/iot-connect-canary/{STACK}/*"],
+    "secretsmanager:GetSecretValue": [f"{SECRET}:iot-connect-canary/{STACK}/*"],
+}
+
+
+def _list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def allowed(**given: str) -> dict[str, list[str]]:
+    """Return the resources that the role may use, by action."""
+    found: dict[str, list[str]] = {}
+    for policy in canary(**given).resources["CanaryRole"]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            for action in _list(statement["Action"]):
+                found.setdefault(action, []).extend(_list(statement["Resource"]))
+    return found
+
+
+def test_role_by_default() -> None:
+    """The role may connect under the prefix, ask for the endpoint, write its log and read its own place."""
+    assert allowed() == {**OWN_PLACE, "iot:Connect": [f"{CLIENT}/test-*"], "iot:DescribeEndpoint": ["*"]}
+
+
+def test_role_with_endpoint() -> None:
+    """A canary that knows its endpoint may not ask for it."""
+    assert allowed(Endpoint="host.example") == {**OWN_PLACE, "iot:Connect": [f"{CLIENT}/test-*"]}
+
+
+@pytest.mark.parametrize("mode", ["sigv4-static", "custom-unsigned", "custom-signed"])
+def test_role_not_used_to_connect(mode: str) -> None:
+    """A mode that has its own credentials leaves the role without any IoT permission."""
+    assert allowed(AuthMode=mode, Endpoint="host.example") == OWN_PLACE
+
+
+def test_role_with_targets() -> None:
+    """With a document of targets some may use the role, in any region, whatever the default mode is."""
+    found = allowed(AuthMode="custom-signed", Endpoint="host.example", Targets="ssm:/iot-connect-canary/c/targets")
+    assert found["iot:Connect"] == ["arn:aws:iot:*:123456789012:client/test-*"]
+
+
+def test_role_with_client_id() -> None:
+    """A fixed client id is the only one that may connect."""
+    assert allowed(ClientId="test-one")["iot:Connect"] == [f"{CLIENT}/test-one"]
+
+
+def test_role_with_client_id_and_targets() -> None:
+    """With a document of targets the fixed client id is a default, so both may connect."""
+    found = allowed(ClientId="one", Targets="ssm:/iot-connect-canary/c/targets")["iot:Connect"]
+    assert found == [f"arn:aws:iot:*:123456789012:client/{name}" for name in ("test-*", "one")]
+
+
+def test_role_with_signing_region() -> None:
+    """The permission is for the region that is signed for."""
+    found = allowed(SigningRegion="us-east-1")["iot:Connect"]
+    assert found == ["arn:aws:iot:us-east-1:123456789012:client/test-*"]
+
+
+def test_role_with_named_references() -> None:
+    """Parameters, secrets and a key that are named may be read, and no others."""
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    names = [f"{SSM}/shared/a", f"{SSM}/shared/b"]
+    found = allowed(ReadableParameters=",".join(names), ReadableSecrets=f"{SECRET}:shared-AbCdEf", KmsKeyArn=key)
+    assert found["ssm:GetParameter"] == [*OWN_PLACE["ssm:GetParameter"], *names]
+    assert found["secretsmanager:GetSecretValue"] == [
+        *OWN_PLACE["secretsmanager:GetSecretValue"],
+        f"{SECRET}:shared-AbCdEf",
+    ]
+    assert found["kms:Decrypt"] == [key]
+
+
+def test_own_place_with_name() -> None:
+    """The own place is the one of the canary's name."""
+    assert allowed(Name="fleet")["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
+
+
+def _statements(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _statements(each)
+    elif isinstance(value, dict):
+        if "Effect" in value:
+            yield value
+        for each in value.values():
+            yield from _statements(each)
+
+
+def test_no_resource_is_everything() -> None:
+    """Only where AWS has no narrower resource does a statement name all of them."""
+    statements = list(_statements(read("template.yaml")["Resources"]))
+    everything = [s["Action"] for s in statements if "*" in (s.get("Resource"), *_items(s.get("Resource")))]
+    assert len(statements) > len(everything)
+    assert everything == ["iot:DescribeEndpoint"]
+    assert not [s for s in statements if "*" in str(s["Action"])]
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("prefix", ["test-", "fleet-canary-"])
+def test_client_policy(prefix: str) -> None:
+    """The IoT policy lets clients connect under the prefix and do nothing else."""
+    (policy,) = canary(ClientIdPrefix=prefix).of_type("AWS::IoT::Policy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{CLIENT}/{prefix}*"}

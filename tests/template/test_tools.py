@@ -1,0 +1,76 @@
+"""The templates and samconfig.toml in the eyes of the tools that use them."""
+
+import json
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template.cloudformation import ROOT
+
+TEMPLATES = ("template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml")
+# Where samcli keeps the commands that samconfig.toml has sections for.
+COMMANDS = {
+    "validate": "samcli.commands.validate.validate",
+    "deploy": "samcli.commands.deploy.command",
+    "local_invoke": "samcli.commands.local.invoke.cli",
+}
+_PRINT_OPTIONS = """
+import importlib, json, sys
+command = importlib.import_module(sys.argv[1]).cli
+print(json.dumps([option.name for option in command.params]))
+"""
+
+
+def _tool(name: str) -> Path:
+    tool = ROOT / ".venv-sam" / "bin" / name
+    assert tool.is_file(), f"{tool} is missing: `make test` and `make check` set it up."
+    return tool
+
+
+def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # A machine without AWS settings must do.
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTHON"))}
+    environ = {**own, "SAM_CLI_TELEMETRY": "0", "AWS_EC2_METADATA_DISABLED": "true"}
+    return subprocess.run(
+        [_tool(name), *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def _config() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+
+def test_cfn_lint_templates() -> None:
+    """cfn-lint has nothing to say, not even a hint."""
+    done = _run("cfn-lint", *TEMPLATES)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_sam_validate_template(template: str) -> None:
+    """`sam validate --lint` accepts the template."""
+    done = _run("sam", "validate", "--lint", "--region", "us-east-1", "--template", template)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_samconfig_sections_known() -> None:
+    """samconfig.toml has sections only for commands whose options the next test knows."""
+    config = _config()
+    assert config["version"] == 0.1
+    assert config["default"].keys() == {"global", *COMMANDS}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_samconfig_keys_known(command: str) -> None:
+    """Every key is an option of its command; sam ignores others without a word."""
+    done = _run("python", "-c", _PRINT_OPTIONS, COMMANDS[command])
+    config = _config()["default"]
+    keys = config[command]["parameters"].keys() | (
+        config["global"]["parameters"].keys() if command == "deploy" else set()
+    )
+    assert done.returncode == 0, done.stderr
+    assert keys <= set(json.loads(done.stdout))
