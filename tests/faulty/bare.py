@@ -62,7 +62,9 @@ class _Case:
 
     def _start_5(self) -> None:
         def failed(data: mqtt5.LifecycleConnectFailureData) -> None:
-            code = f" ({int(data.connack_packet.reason_code)})" if data.connack_packet else ""
+            packet = data.connack_packet
+            # A code that the SDK does not know is None.
+            code = f" ({packet.reason_code})" if packet is not None else ""
             self._settle(f"{getattr(data.exception, 'name', data.exception)}{code}")
             self._client.stop()
 

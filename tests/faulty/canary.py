@@ -1,4 +1,4 @@
-"""The canary in front of the faulty endpoint: cases of situation, MQTT version and auth mode, run by the real handler."""
+"""The canary in front of the faulty endpoint: situation, MQTT version and auth mode, run by the real handler."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,8 +69,14 @@ class Case:
 
     def target(self, port: int, ca_file: str, **others: object) -> dict[str, object]:
         """Return the entry of a targets document."""
-        where = {"name": self.name, "endpoint": f"{BY_ID[self.situation].host}:{port}", "ca_file": ca_file}
-        return where | {"mqtt_version": self.version} | _MODES[self.mode] | others
+        return {
+            "name": self.name,
+            "endpoint": f"{BY_ID[self.situation].host}:{port}",
+            "ca_file": ca_file,
+            "mqtt_version": self.version,
+            **_MODES[self.mode],
+            **others,
+        }
 
 
 def observe(
@@ -95,5 +101,10 @@ def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurr
 
 
 def cases_of(ids: Iterable[str], modes: Sequence[str] = ("sigv4-static",)) -> list[Case]:
-    """Return the cases of `ids` in both MQTT versions and each of `modes`."""
-    return [Case(situation=id_, version=version, mode=mode) for id_ in ids for version in MqttVersion for mode in modes]
+    """Return the cases of `ids` in each MQTT version that they are about and each of `modes`."""
+    return [
+        Case(situation=id_, version=version, mode=mode)
+        for id_ in ids
+        for version in BY_ID[id_].versions
+        for mode in modes
+    ]

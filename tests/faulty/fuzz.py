@@ -1,122 +1,115 @@
-"""Random bytes at each layer, reproducible: the n-th connection of a listener always gets the same ones."""
+"""The canary against random bytes: always an outcome, no crash, no hang past the deadline.
 
-from collections.abc import Callable, Mapping
-from random import Random
+`python -m tests.faulty.fuzz [--cases N] [--seed S]` runs many cases and ends with exit code 1 if one of them breaks
+that promise.
+"""
 
-from tests.faulty import steps, wire
-from tests.faulty.steps import Behaviour
-from tests.faulty.visit import Visit
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import SystemRandom
+from typing import Any
 
-_PREFIX = "fuzz-"
-_LONGEST = 400
+from connect_canary.failures import Failure
+from connect_canary.settings import MqttVersion
+from tests.faulty.canary import ENVIRON, Case, watching
+from tests.faulty.noise import LAYERS
+from tests.faulty.process import FaultyServer, Handler
 
-
-def is_fuzz(id_: str) -> bool:
-    """Tell whether `id_` is `fuzz-<layer>:<seed>`."""
-    return id_.startswith(_PREFIX)
-
-
-def fuzz_behaviour(id_: str) -> Behaviour:
-    """Return the behaviour of `fuzz-<layer>:<seed>`; raise KeyError for an unknown layer."""
-    layer, _, seed = id_.removeprefix(_PREFIX).partition(":")
-    return _LAYERS[layer](seed)
-
-
-def _random(seed: str, visit: Visit) -> Random:
-    return Random(f"{seed}/{visit.number}")  # noqa: S311 - reproducible, not secret
-
-
-async def _end(visit: Visit, random: Random) -> bool:
-    """End the visit in one of the ways that connections end."""
-    return await random.choice((steps.silence, steps.close, steps.close_tls, steps.reset))(visit)
+NIGHTLY_CASES = 10_000
+DEADLINE_S = 0.7
+LATE_S = 1.5
+_LANES = 3
+_SECONDS_A_RUN = 20
+_NEVER = {Failure.UNCLASSIFIED, Failure.DEADLINE_EXCEEDED}
 
 
-def _mutated(whole: bytes, random: Random) -> bytes:
-    """Return `whole` with some bytes changed, left out, doubled or put in; or wholly random bytes."""
-    if random.random() < 1 / 4:
-        return random.randbytes(random.randrange(_LONGEST))
-    data = bytearray(whole)
-    for _ in range(random.randint(1, 6)):
-        at = random.randrange(len(data) + 1)
-        match random.randrange(4):
-            case 0 if at < len(data):
-                data[at] = random.randrange(256)
-            case 1:
-                del data[at : at + random.randint(1, 8)]
-            case 2:
-                data[at:at] = data[at : at + random.randint(1, 32)]
-            case _:
-                data[at:at] = random.randbytes(random.randint(1, 16))
-    return bytes(data)
+@dataclass(slots=True)
+class Fuzzed:
+    """What so many cases came to: outcomes by name, and a sentence for each broken promise."""
+
+    cases: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
 
 
-def _upgrade(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        random = _random(seed, visit)
-        request = await visit.read_request()
-        accept = wire.accept_key(request.headers.get("sec-websocket-key", ""))
-        status = random.choice(("101 Switching Protocols", "403 Forbidden", "200 OK", "503 Service Unavailable"))
-        head = (
-            f"HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
-            "Sec-WebSocket-Protocol: mqtt\r\nContent-Length: 2\r\n\r\nno"
-        )
-        await visit.send(_mutated(head.encode(), random))
-        return await _end(visit, random)
-
-    return Behaviour(upgrade=answer)
-
-
-def _frames(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        random = _random(seed, visit)
-        connect = await visit.read_connect()
-        whole = wire.connack(connect.level, random.choice((0, 0, 5, 135)))
-        frames = wire.frame(
-            whole,
-            opcode=random.choice((wire.BINARY, wire.BINARY, random.randrange(16))),
-            fin=random.random() < 2 / 3,
-            reserved=random.choice((0, 0, random.randrange(8))),
-        ) + wire.frame(
-            random.randbytes(random.randrange(130)), opcode=random.choice((wire.PING, wire.CLOSE, wire.PONG))
-        )
-        await visit.send(_mutated(frames, random))
-        return await _end(visit, random)
-
-    return Behaviour(connack=answer)
-
-
-def _mqtt(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        random = _random(seed, visit)
-        connect = await visit.read_connect()
-        whole = wire.connack(connect.level, random.choice((0, 5, 135)), properties=_properties(random))
-        data = _mutated(whole, random)
-        cut = random.randrange(len(data) + 1)
-        await visit.send(wire.frame(data[:cut]) + wire.frame(data[cut:]))
-        return await _end(visit, random)
-
-    return Behaviour(connack=answer)
-
-
-def _properties(random: Random) -> bytes:
-    listed = [
-        bytes([wire.REASON_STRING]) + wire.text("no"),
-        bytes([wire.USER_PROPERTY]) + wire.text("a") + wire.text("b"),
-        random.randbytes(random.randrange(6)),
+def fuzz(cases: int, *, seed: int) -> Fuzzed:
+    """Run at least so many cases, both MQTT versions and every layer in each run of one warm handler."""
+    fuzzed = Fuzzed()
+    listeners = [
+        (f"fuzz-{layer}:{seed}-{version}-{lane}", version)
+        for layer in LAYERS
+        for version in MqttVersion
+        for lane in range(_LANES)
     ]
-    return b"".join(random.sample(listed, random.randrange(len(listed) + 1)))
+    ids = [id_ for id_, _ in listeners]
+    with FaultyServer("healthy", *ids) as server, Handler(**ENVIRON) as handler:
+        entries = [
+            Case(situation="healthy", version=version).target(server.port(id_), server.ca_file, name=_name(id_))
+            for id_, version in listeners
+        ]
+        while fuzzed.cases < cases:
+            said, printed = handler.invoke(watching(entries, DEADLINE_S), seconds=_SECONDS_A_RUN)
+            fuzzed.cases += len(entries)
+            fuzzed.broken += _broken(said, printed, [_name(id_) for id_ in ids], fuzzed.cases)
+            fuzzed.names.update(_named(target) for target in said.get("answer", {}).get("targets", []))
+        fuzzed.broken += _unwell(handler, server)
+    return fuzzed
 
 
-def _tls(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        random = _random(seed, visit)
-        hello = bytes.fromhex("16030300280200002403036e6f") + random.randbytes(30)
-        await steps.hear(visit)
-        await visit.send(_mutated(hello, random))
-        return await _end(visit, random)
-
-    return Behaviour(accept=answer)
+def _name(id_: str) -> str:
+    return id_.replace(":", "_")
 
 
-_LAYERS: Mapping[str, Callable[[str], Behaviour]] = {"tls": _tls, "upgrade": _upgrade, "frames": _frames, "mqtt": _mqtt}
-LAYERS = tuple(_LAYERS)
+def _named(outcome: Mapping[str, Any]) -> str:
+    return outcome["failure"] or "healthy"
+
+
+def _broken(said: Mapping[str, Any], printed: str, names: list[str], number: int) -> Iterator[str]:
+    """Yield a sentence for each promise that a run breaks."""
+    if "answer" not in said:
+        yield f"case {number}: the handler raised {said.get('raised')}"
+        return
+    if "Traceback" in printed:
+        yield f"case {number}: a traceback was printed: {printed[printed.index('Traceback') :][:500]}"
+    outcomes = said["answer"]["targets"]
+    if [outcome["target"] for outcome in outcomes] != names:
+        yield f"case {number}: outcomes are missing"
+    for outcome in outcomes:
+        where = f"case {number}, {outcome['target']}"
+        if outcome["failure"] in _NEVER:
+            yield f"{where}: {outcome['failure']} in phase {outcome['phase']}, {outcome['error_name']}"
+        if outcome["elapsed_ms"] > (DEADLINE_S + LATE_S) * 1000:
+            yield f"{where}: {outcome['elapsed_ms']:.0f} ms"
+        if not outcome["healthy"] and not (outcome["reason"] and outcome["reason"].isprintable()):
+            yield f"{where}: reason {outcome['reason']!r}"
+
+
+def _unwell(handler: Handler, server: FaultyServer) -> Iterator[str]:
+    """Yield a sentence if the process that has seen it all cannot connect to a healthy endpoint any more."""
+    entry = Case(situation="healthy", version=MqttVersion.V5).target(server.port("healthy"), server.ca_file)
+    said, _ = handler.invoke(watching([entry], _SECONDS_A_RUN / 2), seconds=_SECONDS_A_RUN)
+    if not said["answer"]["healthy"]:
+        yield f"the run after all others is not healthy: {said['answer']['targets'][0]['reason']}"
+
+
+def main() -> None:
+    """Fuzz, and say what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faulty.fuzz", description=__doc__)
+    parser.add_argument("--cases", type=int, default=NIGHTLY_CASES, help="at least so many (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="the same bytes as another time (default: new ones)")
+    arguments = parser.parse_args()
+    seed = SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
+    print(f"Fuzzing with seed {seed}")
+    fuzzed = fuzz(arguments.cases, seed=seed)
+    names = ", ".join(f"{name} {count}" for name, count in fuzzed.names.most_common())
+    print(f"{fuzzed.cases} cases: {names}")
+    for sentence in fuzzed.broken:
+        print(sentence)
+    sys.exit(1 if fuzzed.broken else 0)
+
+
+if __name__ == "__main__":
+    main()

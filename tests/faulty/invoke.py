@@ -27,7 +27,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     # Only a process that has its variables may import the handler, whose logger reads some of them.
     from connect_canary.handler import lambda_handler
 
-    answer: dict[str, Any] = {}
+    answer: Any = None
     failures: list[list[str | None]] = []
     for _ in range(question.get("runs", 1)):
         try:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NAMES = ("localhost", "*.iot.eu-west-1.localhost")
+NAMES = ("localhost", "endpoint.test")
 _ADDRESSES = ("127.0.0.1", "::1")
 _LEAVES = (
     "good",

@@ -13,6 +13,7 @@ from tests.faulty.invoke import ANSWER
 
 ROOT = Path(__file__).parents[2]
 _ENDS_WITHIN_S = 10
+_SHOWN_CHARACTERS = 2000
 _KEPT = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -49,7 +50,7 @@ class _Process:
                 return line.removeprefix(begins), printed
             printed += line
         self.stop()
-        raise RuntimeError(f"the process ended:\n{printed}")
+        raise RuntimeError(f"the process ended with {self._process.returncode}:\n{printed[-_SHOWN_CHARACTERS:]}")
 
     def stop(self) -> None:
         """End the process with its standard input."""

@@ -1,8 +1,8 @@
 """The faulty endpoint as a process of its own: `python -m tests.faulty.server [--host H] ID ...`.
 
-It prints `PORTS` and a JSON object with the CA file and a port for each id, answers each line `report` on standard input
-with `REPORT` and what its listeners have seen, and ends with its standard input. Ids are those of the situations, of the egress proxies and
-`fuzz-<layer>:<seed>`; `all` stands for every situation. The same id may be given more than once for more listeners.
+It prints `PORTS` and a JSON object with the CA file and a port for each id, answers each line `report` on standard
+input with `REPORT` and what its listeners have seen, and ends with its standard input. Ids are those of the situations,
+of the egress proxies, and `fuzz-<layer>:<seed>`; `all` stands for every situation. An id given twice has two listeners.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.faulty.egress import EGRESS
-from tests.faulty.fuzz import fuzz_behaviour, is_fuzz
+from tests.faulty.noise import fuzz_behaviour, is_fuzz
 from tests.faulty.pki import Pki
 from tests.faulty.situations import BY_ID, SITUATIONS, Listener
 from tests.faulty.steps import Behaviour
@@ -77,7 +77,9 @@ class Endpoint:
 
     def _bound(self) -> socket.socket:
         """Return a socket with a port of its own, on which nobody listens yet."""
-        bound = self._stack.enter_context(contextlib.closing(socket.socket()))
+        # Without the protocol asyncio does not recognize TCP, and leaves Nagle's algorithm on.
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        bound = self._stack.enter_context(contextlib.closing(tcp))
         bound.bind((self._host, 0))
         return bound
 

@@ -28,12 +28,13 @@ class Listener(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the canary must say; a healthy outcome has no failure. `reason` is a part of the reason's text."""
+    """What the canary must say; a healthy outcome has no failure. `reason` and `said` are parts of its reason."""
 
     phase: Phase | None = None
     failure: Failure | None = None
     when: When = When.AT_ONCE
     reason: str = ""
+    said: str = ""
     http_status: int | None = None
     connack_code: int | None = None
     request_id: str | None = None
@@ -51,6 +52,7 @@ class Situation:
     title: str
     expected: Expected
     expected_311: Expected | None = None
+    versions: tuple[MqttVersion, ...] = tuple(MqttVersion)
     behaviour: Behaviour = field(default_factory=Behaviour)
     listener: Listener = Listener.SERVING
     host: str = "localhost"
@@ -210,7 +212,7 @@ def _refused_upgrades() -> list[Situation]:
             id=f"http-{status}",
             title=f"answers the upgrade with HTTP {status}",
             behaviour=Behaviour(upgrade=steps.refuse(line, headers=location if status == 302 else None, body=_MESSAGE)),
-            expected=_refused_status(status),
+            expected=replace(_refused_status(status), said=f"{steps.ERROR_TYPE}: the faulty endpoint says no"),
         )
         for status, line in _STATUSES.items()
     ]
@@ -323,10 +325,10 @@ def _codes() -> list[Situation]:
         *(
             Situation(
                 id=f"connack-{code}",
-                title=f"refuses CONNECT with code 5 (3.1.1) or {code} (5), with a reason string",
-                behaviour=Behaviour(connack=steps.answer_connect(5, code, said="the faulty endpoint says no")),
-                expected=_refused_connect(code),
-                expected_311=_refused_connect(5),
+                title=f"refuses CONNECT with code {code} and a reason string",
+                behaviour=Behaviour(connack=steps.answer_connect(code_5=code, said="the faulty endpoint says no")),
+                expected=replace(_refused_connect(code), said="the faulty endpoint says no"),
+                versions=(MqttVersion.V5,),
             )
             for code in others
         ),

@@ -73,6 +73,7 @@ class Visit:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._frames, self._packets = wire.Frames(), wire.Packets()
+        self._closed = False
         self._received: deque[tuple[int, bytes]] = deque()
 
     # -- bytes -----------------------------------------------------------------------------------------------------
@@ -199,14 +200,18 @@ class Visit:
         """Return type and body of the client's next MQTT packet; raise GoneError."""
         try:
             while not self._received:
-                for opcode, payload in self._frames.feed(await self.receive()):
-                    if opcode == wire.CLOSE:
-                        raise GoneError
-                    if opcode == wire.BINARY:
-                        self._received.extend(self._packets.feed(payload))
+                if self._closed:
+                    raise GoneError
+                self._take(await self.receive())
         except wire.MalformedError as error:
             raise GoneError from error
         return self._received.popleft()
+
+    def _take(self, data: bytes) -> None:
+        for opcode, payload in self._frames.feed(data):
+            self._closed = self._closed or opcode == wire.CLOSE
+            if opcode == wire.BINARY:
+                self._received.extend(self._packets.feed(payload))
 
     async def read_connect(self) -> wire.Connect:
         """Return the client's CONNECT and write it down; raise GoneError."""

@@ -1,10 +1,11 @@
-"""Every situation of the faulty endpoint, in both MQTT versions: the right name, phase and evidence, in time, no secret."""
+"""Every situation of the faulty endpoint, in both MQTT versions: name, phase and evidence, in time, no secret."""
 
 import json
 import os
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from connect_canary.failures import Failure
 from connect_canary.settings import MqttVersion
 from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
+from tests.faulty.endurance import Endured, endure
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.situations import BY_ID, SITUATIONS, When
 
@@ -75,6 +77,7 @@ def test_outcome_of_situation(observed: Observed, case: Case) -> None:
         wanted = getattr(expected, key)
         assert wanted is None or outcome[key] == wanted, key
     assert expected.reason in (outcome["reason"] or "")
+    assert expected.said in (outcome["reason"] or "")
     at_most = AT_ONCE_MS if expected.when is When.AT_ONCE else DEADLINE_S * 1000 + LATE_MS
     assert outcome["elapsed_ms"] < at_most
 
@@ -118,7 +121,7 @@ def test_situations_provoke_every_failure() -> None:
         Failure.UNEXPECTED_ACCEPT,
         Failure.DEADLINE_EXCEEDED,
     }
-    provoked = {situation.expects(version).failure for situation in SITUATIONS for version in MqttVersion}
+    provoked = {situation.expects(version).failure for situation in SITUATIONS for version in situation.versions}
     assert (provoked | below) - {None} == set(Failure) - {Failure.UNCLASSIFIED}
 
 
@@ -161,6 +164,22 @@ def test_custom_authorizer_fields_travel_where_they_should(observed: Observed) -
     assert [len(in_username), len(in_headers), len(in_query)] == [len(MqttVersion)] * 3
     password = SECRETS["authorizer_password"].encode().hex()
     assert [client["password"] for client in seen["clients"]].count(password) == len(MqttVersion)
+
+
+# -- endurance -----------------------------------------------------------------------------------------------------
+
+_MEBIBYTE = 1 << 20
+RESIDENT_GROWTH = 24 * _MEBIBYTE
+
+
+@pytest.fixture(scope="module", autouse=True)
+def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
+    """Two processes with many runs each; they take their time beside the other tests."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=500, deadline_s=0.06),
+            "certificate-untrusted": pool.submit(endure, "certificate-untrusted", runs=100, deadline_s=5),
+        }
 
 
 # -- egress proxies ------------------------------------------------------------------------------------------------
@@ -303,3 +322,23 @@ def test_hundred_targets_of_which_thirty_fail(handler: Handler, server: FaultySe
     assert {(blob["Target"], blob["ConnectSuccess"][0]) for blob in measured} == {
         (outcome["target"], float(outcome["healthy"])) for outcome in outcomes
     }
+
+
+@pytest.mark.parametrize("situation", ["upgrade-silent", "certificate-untrusted"])
+def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[Endured]], situation: str) -> None:
+    """After 500 runs without an answer, or 100 with a bad certificate, a process holds what it held when warm."""
+    endured = enduring[situation].result()
+    assert endured.held["threads"] <= endured.warm["threads"]
+    assert endured.held["descriptors"] <= endured.warm["descriptors"]
+    assert endured.held["resident_bytes"] - endured.warm["resident_bytes"] < RESIDENT_GROWTH
+    assert endured.healthy_afterwards
+
+
+def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[Endured]]) -> None:
+    """Not one of the runs in a row, frozen in between, is called anything but what it is."""
+    assert enduring["certificate-untrusted"].result().failures == {"CertificateUntrusted": 200}
+    silent = enduring["upgrade-silent"].result().failures
+    # So short a deadline may strike in the TLS handshake on a busy machine.
+    assert sum(silent.values()) == 1000
+    assert set(silent) <= {"UpgradeTimedOut", "TlsTimedOut"}
+    assert silent["UpgradeTimedOut"] > 500

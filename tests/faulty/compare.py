@@ -1,0 +1,157 @@
+"""Bare SDK and canary side by side in every situation, measured: `python -m tests.faulty.compare [--write FILE]`.
+
+Each side gets the same endpoint, the same credentials and the same CA. The bare SDK has its builders' defaults and
+some time to answer; the canary has a deadline. Prints a Markdown table.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.faulty.canary import Case, cases_of, observe
+from tests.faulty.process import ROOT, FaultyServer
+from tests.faulty.situations import BY_ID, SITUATIONS, When
+
+BARE_S = 35.0
+DEADLINE_S = 5.0
+_ENDS_WITHIN_S = 60
+_UNKNOWN_MS = float("inf")
+
+Said = tuple[str, float | None]
+
+
+def bare(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Case, Said]:
+    """Return what the bare SDK says of each case and after how many milliseconds; None is nothing at all."""
+    question = {
+        "seconds": seconds,
+        "cases": [
+            {
+                "id": case.situation,
+                "version": case.version,
+                "host": BY_ID[case.situation].host,
+                "port": server.port(case.situation),
+                "ca_file": server.ca_file,
+            }
+            for case in cases
+        ],
+    }
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.faulty.bare"],
+        cwd=ROOT,
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        timeout=seconds + _ENDS_WITHIN_S,
+        check=True,
+    )
+    results = [json.loads(line) for line in run.stdout.splitlines()]
+    return {case: (_bare_words(result), result["after_ms"]) for case, result in zip(cases, results, strict=True)}
+
+
+def _bare_words(result: Mapping[str, Any]) -> str:
+    if result["said"] == "connected":
+        return "connected"
+    return f"`{result['said']}`" if result["said"] else "nothing"
+
+
+def canary(server: FaultyServer, cases: Sequence[Case]) -> dict[Case, Said]:
+    """Return what the canary says of each case and after how many milliseconds."""
+    hasty = [case for case in cases if case.expected.when is When.AT_ONCE]
+    patient = [case for case in cases if case.expected.when is When.DEADLINE]
+    outcomes, _ = observe(server, hasty, deadline_s=DEADLINE_S, concurrent=1)
+    late, _ = observe(server, patient, deadline_s=DEADLINE_S)
+    return {case: _canary_words(outcome) for case, outcome in (outcomes | late).items()}
+
+
+def _canary_words(outcome: Mapping[str, Any]) -> Said:
+    if outcome["healthy"]:
+        return "healthy", outcome["connect_ms"]
+    return f"**{outcome['failure']}**: {outcome['reason']}", outcome["elapsed_ms"]
+
+
+def table(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
+    """Return the table, one row a situation, and two where the MQTT versions are told different things."""
+    lines = [
+        "| The endpoint … | MQTT | the bare SDK says | after | the canary says | after |",
+        "|---|---|---|--:|---|--:|",
+    ]
+    for situation in SITUATIONS:
+        cases = cases_of([situation.id])
+        said = {(by_bare[case][0], _words(by_canary[case])) for case in cases}
+        if len(cases) > 1 and len(said) == 1:
+            slower = [max((side[case] for case in cases), key=_after) for side in (by_bare, by_canary)]
+            lines.append(_row(situation.title, "both", *slower))
+        else:
+            lines += [_row(situation.title, case.version, by_bare[case], by_canary[case]) for case in cases]
+    return "\n".join(lines)
+
+
+def _words(said: Said) -> str:
+    return said[0].partition(":")[0]
+
+
+def _after(said: Said) -> float:
+    return _UNKNOWN_MS if said[1] is None else said[1]
+
+
+def _row(title: str, version: str, sdk: Said, ours: Said) -> str:
+    cells = (title, version, sdk[0], _time(sdk), ours[0].replace("|", "\\|"), _time(ours))
+    return f"| {' | '.join(cells)} |"
+
+
+def _time(said: Said) -> str:
+    after = said[1]
+    if after is None:
+        return f"> {BARE_S:.0f} s"
+    return f"{after / 1000:.1f} s" if after >= 1000 else f"{after:.0f} ms"
+
+
+def summary(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
+    """Return one paragraph on the whole."""
+    silent = sum(after is None for _, after in by_bare.values())
+    slow = sum(after is not None and after > 1000 for words, after in by_bare.values() if words != "connected")
+    ours = [after or 0.0 for words, after in by_canary.values() if words != "healthy"]
+    quick = sum(after < 1000 for after in ours)
+    return (
+        f"{len(SITUATIONS)} situations, {len(by_bare)} cases with both MQTT versions. The bare SDK says nothing within "
+        f"{BARE_S:.0f} s in {silent} of them and takes more than a second to fail in {slow}. The canary names each of "
+        f"its {len(ours)} failures, {quick} within a second, and the others at its deadline, here {DEADLINE_S:.0f} s."
+    )
+
+
+def main() -> None:
+    """Measure both sides and print, or write, the document."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faulty.compare", description=__doc__)
+    parser.add_argument("--write", metavar="FILE", type=Path, help="Markdown file to write instead of printing")
+    parser.add_argument("--seconds", type=float, default=BARE_S, help="time for the bare SDK (default: %(default)s)")
+    arguments = parser.parse_args()
+    cases = cases_of(BY_ID)
+    # The SDK's last answers come long after its first, so the canary goes second, on endpoints of its own.
+    with ThreadPoolExecutor(1) as pool, FaultyServer(*BY_ID) as one, FaultyServer(*BY_ID) as other:
+        waiting = pool.submit(bare, one, cases, arguments.seconds)
+        time.sleep(_SETTLED_S)
+        by_canary = canary(other, cases)
+        by_bare = waiting.result()
+    document = f"{_HEAD}\n\n{summary(by_bare, by_canary)}\n\n{table(by_bare, by_canary)}\n"
+    if arguments.write:
+        arguments.write.write_text(document)
+    else:
+        sys.stdout.write(document)
+
+
+_SETTLED_S = 12.0
+_HEAD = """# Faults: what the bare SDK says, and what the canary says
+
+Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TLS, WebSocket and MQTT on loopback. The
+situations are those of `tests/faulty/situations.py`, which the tests hold the canary against. Where both MQTT versions
+are told the same, the row shows the slower one."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Many runs in a row in one warm process, frozen now and then as Lambda freezes it: what it holds before and after."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.faulty.canary import ENVIRON, cases_of, watching
+from tests.faulty.process import FaultyServer, Handler
+
+_WARM_UP_RUNS = 5
+_STAGES = 5
+_FROZEN_S = 0.3
+# s2n keeps a client whose handshake failed for 10 to 30 s.
+_SETTLES_WITHIN_S = 40
+_SECONDS_A_RUN, _WELL_WITHIN_S = 30, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endured:
+    """What a process came to: its failures, what it held warm and in the end, and whether it could still connect."""
+
+    failures: Mapping[str | None, int]
+    warm: Mapping[str, int]
+    held: Mapping[str, int]
+    healthy_afterwards: bool
+
+
+def endure(situation: str, *, runs: int, deadline_s: float) -> Endured:
+    """Run the canary so often against one situation, in both MQTT versions at a time, then against a healthy one."""
+    failures: Counter[str | None] = Counter()
+    with FaultyServer(situation, "healthy") as server, Handler(**ENVIRON) as handler:
+        watched = watching(_entries(server, situation), deadline_s)
+        well = watching(_entries(server, "healthy"), _WELL_WITHIN_S)
+        handler.invoke(well, seconds=_SECONDS_A_RUN, runs=_WARM_UP_RUNS)
+        warm = handler.held()
+        for _ in range(_STAGES):
+            said, _ = handler.invoke(watched, seconds=_SECONDS_A_RUN, runs=runs // _STAGES)
+            failures.update(failure for run in said["failures"] for failure in run)
+            freeze(handler)
+        held = _settled(handler, warm)
+        said, _ = handler.invoke(well, seconds=_SECONDS_A_RUN)
+    return Endured(failures=failures, warm=warm, held=held, healthy_afterwards=said["answer"]["healthy"])
+
+
+def freeze(handler: Handler) -> None:
+    """Stop the process for a moment between two runs, and let it go on."""
+    os.kill(handler.pid, signal.SIGSTOP)
+    time.sleep(_FROZEN_S)
+    os.kill(handler.pid, signal.SIGCONT)
+
+
+def _entries(server: FaultyServer, situation: str) -> list[dict[str, object]]:
+    return [case.target(server.port(situation), server.ca_file) for case in cases_of([situation])]
+
+
+def _settled(handler: Handler, warm: Mapping[str, int]) -> dict[str, int]:
+    """Return what the process holds once the SDK has let go of its last clients."""
+    until = time.monotonic() + _SETTLES_WITHIN_S
+    while (held := handler.held())["descriptors"] > warm["descriptors"] and time.monotonic() < until:
+        time.sleep(1)
+    return held

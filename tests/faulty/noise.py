@@ -1,0 +1,122 @@
+"""Random bytes at each layer, reproducible: the n-th client of a listener always gets the same ones."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+
+from tests.faulty import steps, wire
+from tests.faulty.steps import Behaviour
+from tests.faulty.visit import Visit
+
+_PREFIX = "fuzz-"
+_LONGEST = 400
+
+
+def is_fuzz(id_: str) -> bool:
+    """Tell whether `id_` is `fuzz-<layer>:<seed>`."""
+    return id_.startswith(_PREFIX)
+
+
+def fuzz_behaviour(id_: str) -> Behaviour:
+    """Return the behaviour of `fuzz-<layer>:<seed>`; raise KeyError for an unknown layer."""
+    layer, _, seed = id_.removeprefix(_PREFIX).partition(":")
+    return _LAYERS[layer](seed)
+
+
+def _random(seed: str, number: int) -> Random:
+    return Random(f"{seed}/{number}")  # noqa: S311 - reproducible, not secret
+
+
+async def _end(visit: Visit, random: Random) -> bool:
+    """End the visit in one of the ways that connections end."""
+    return await random.choice((steps.silence, steps.close, steps.close_tls, steps.reset))(visit)
+
+
+def _mutated(whole: bytes, random: Random) -> bytes:
+    """Return `whole` with some bytes changed, left out, doubled or put in; or wholly random bytes."""
+    if random.random() < 1 / 4:
+        return random.randbytes(random.randrange(_LONGEST))
+    data = bytearray(whole)
+    for _ in range(random.randint(1, 6)):
+        at = random.randrange(len(data) + 1)
+        match random.randrange(4):
+            case 0 if at < len(data):
+                data[at] = random.randrange(256)
+            case 1:
+                del data[at : at + random.randint(1, 8)]
+            case 2:
+                data[at:at] = data[at : at + random.randint(1, 32)]
+            case _:
+                data[at:at] = random.randbytes(random.randint(1, 16))
+    return bytes(data)
+
+
+def _upgrade(seed: str) -> Behaviour:
+    async def answer(visit: Visit) -> bool:
+        request = await visit.read_request()
+        random = _random(seed, visit.ledger.upgrades)
+        accept = wire.accept_key(request.headers.get("sec-websocket-key", ""))
+        status = random.choice(("101 Switching Protocols", "403 Forbidden", "200 OK", "503 Service Unavailable"))
+        head = (
+            f"HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
+            "Sec-WebSocket-Protocol: mqtt\r\nContent-Length: 2\r\n\r\nno"
+        )
+        await visit.send(_mutated(head.encode(), random))
+        return await _end(visit, random)
+
+    return Behaviour(upgrade=answer)
+
+
+def _frames(seed: str) -> Behaviour:
+    async def answer(visit: Visit) -> bool:
+        connect = await visit.read_connect()
+        random = _random(seed, visit.ledger.connects)
+        whole = wire.connack(connect.level, random.choice((0, 0, 5, 135)))
+        frames = wire.frame(
+            whole,
+            opcode=random.choice((wire.BINARY, wire.BINARY, random.randrange(16))),
+            fin=random.random() < 2 / 3,
+            reserved=random.choice((0, 0, random.randrange(8))),
+        ) + wire.frame(
+            random.randbytes(random.randrange(130)), opcode=random.choice((wire.PING, wire.CLOSE, wire.PONG))
+        )
+        await visit.send(_mutated(frames, random))
+        return await _end(visit, random)
+
+    return Behaviour(connack=answer)
+
+
+def _mqtt(seed: str) -> Behaviour:
+    async def answer(visit: Visit) -> bool:
+        connect = await visit.read_connect()
+        random = _random(seed, visit.ledger.connects)
+        whole = wire.connack(connect.level, random.choice((0, 5, 135)), properties=_properties(random))
+        data = _mutated(whole, random)
+        cut = random.randrange(len(data) + 1)
+        await visit.send(wire.frame(data[:cut]) + wire.frame(data[cut:]))
+        return await _end(visit, random)
+
+    return Behaviour(connack=answer)
+
+
+def _properties(random: Random) -> bytes:
+    listed = [
+        bytes([wire.REASON_STRING]) + wire.text("no"),
+        bytes([wire.USER_PROPERTY]) + wire.text("a") + wire.text("b"),
+        random.randbytes(random.randrange(6)),
+    ]
+    return b"".join(random.sample(listed, random.randrange(len(listed) + 1)))
+
+
+def _tls(seed: str) -> Behaviour:
+    async def answer(visit: Visit) -> bool:
+        random = _random(seed, visit.number)
+        hello = bytes.fromhex("16030300280200002403036e6f") + random.randbytes(30)
+        await steps.hear(visit)
+        await visit.send(_mutated(hello, random))
+        return await _end(visit, random)
+
+    return Behaviour(accept=answer)
+
+
+_LAYERS: Mapping[str, Callable[[str], Behaviour]] = {"tls": _tls, "upgrade": _upgrade, "frames": _frames, "mqtt": _mqtt}
+LAYERS = tuple(_LAYERS)
