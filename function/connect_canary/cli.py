@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOBODY_READS
     except OSError as error:
         _write_nowhere()
-        print(f"connect-canary: the system cannot go on: {error.strerror}", file=sys.stderr)
+        print(f"connect-canary: the system cannot go on: {error.strerror or error}", file=sys.stderr)
         return BUG
     except Exception:  # noqa: BLE001 - its code must not be that of an unhealthy target
         traceback.print_exc()
