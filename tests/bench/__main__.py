@@ -1,0 +1,51 @@
+"""`python -m tests.bench [NAME ...]`: measures, prints Markdown, and writes docs/measurements.md."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.bench import certificate, connect, memory, targets
+from tests.bench.network import REPOSITORY
+from tests.bench.report import Section, machine, render, write
+
+_DOCUMENT = REPOSITORY / "docs" / "measurements.md"
+_BENCHES: Mapping[str, tuple[Callable[..., Section], int]] = {
+    "connect": (connect.bench, 40),
+    "certificate": (certificate.bench, 40),
+    "memory": (memory.bench, 9),
+    "targets": (targets.bench, 5),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benches that were asked for; exit code 1 when a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_BENCHES)} (default: all)")
+    parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 40, 9 or 5 by bench)")
+    parser.add_argument("--json", action="store_true", help="print every single value as JSON; write no document")
+    asked = parser.parse_args(arguments)
+    for name in asked.names:
+        if name not in _BENCHES:
+            parser.error(f"{name} is no bench; known: {', '.join(_BENCHES)}")
+    if asked.rounds is not None and asked.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    sections: list[Section] = []
+    for name in asked.names or _BENCHES:
+        print(f"measuring {name}", file=sys.stderr, flush=True)
+        bench, rounds = _BENCHES[name]
+        sections.append(bench(rounds=asked.rounds or rounds))
+        if not asked.json:
+            print(f"{render(sections[-1])}\n", flush=True)
+            write(_DOCUMENT, sections, _BENCHES)
+    if asked.json:
+        found = {section.name: section.results for section in sections}
+        print(json.dumps({"machine": machine(), "benches": found}))
+    missed = [f"{section.name}: {what}" for section in sections for what in section.failed]
+    for what in missed:
+        print(f"missed its limit: {what}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

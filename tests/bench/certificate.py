@@ -1,0 +1,60 @@
+"""Bench `certificate`: a healthy attempt with the certificate check and without."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tests.bench.network import UnavailableError, ask, healthy_endpoint, network
+from tests.bench.report import Section, skipped, spread, table, verdict
+
+_VERSIONS = ("5", "3.1.1")
+_ROUND_TRIPS_MS = (0.0, 20.0, 50.0)
+_RATIO_AT_MOST = 1.1
+_HEAD = (
+    "network, MQTT",
+    "start to CONNACK, with",
+    "without",
+    "ratio",
+    "whole attempt, with",
+    "without",
+    "ratio",
+)
+
+
+def bench(*, rounds: int) -> Section:
+    """Measure every network with both MQTT versions."""
+    rows: list[Sequence[str]] = []
+    notes: list[str] = []
+    results: dict[str, Any] = {}
+    for round_trip_ms in _ROUND_TRIPS_MS:
+        place = f"{round_trip_ms:g} ms round trip" if round_trip_ms else "loopback"
+        try:
+            for version, took in _measured(round_trip_ms, rounds).items():
+                rows.append(_row(f"{place}, {version}", took))
+                results[f"{round_trip_ms:g} ms, {version}"] = took
+        except UnavailableError as error:
+            notes.append(skipped(place, error))
+    words = f"Milliseconds, {rounds} rounds a row. The check is a TLS handshake of its own, so the endpoint sees two."
+    return Section(
+        name="certificate",
+        title="The certificate check is beside the attempt, not before it",
+        body="\n\n".join([words, table(_HEAD, rows), *notes]),
+        results=results,
+        failed=[row[0] for row in rows if any("missed" in cell for cell in row)],
+    )
+
+
+def _measured(round_trip_ms: float, rounds: int) -> dict[str, Any]:
+    with network(round_trip_ms) as place, healthy_endpoint(place) as endpoint:
+        question = {"what": "certificate", "endpoint": asdict(endpoint), "rounds": rounds}
+        return {version: ask(place, "tests.bench.measuring", question | {"version": version}) for version in _VERSIONS}
+
+
+def _row(place: str, took: Mapping[str, Any]) -> Sequence[str]:
+    cells: list[str] = [place]
+    for what in ("connect_ms", "wall_ms"):
+        checked, plain = ([one[what] for one in took[which]] for which in ("with", "without"))
+        ratio = statistics.median(checked) / statistics.median(plain)
+        cells += [spread(checked), spread(plain), verdict(ratio, _RATIO_AT_MOST)]
+    return cells
