@@ -110,7 +110,7 @@ exit codes:
 _SETTINGS_HELP = """\
 Every setting is a flag; one that is not given is taken from the variable of
 its name (--auth_mode, CANARY_AUTH_MODE). Any value may be a reference that is
-read at run time: ssm:/path/name, secretsmanager:name or secretsmanager:name#key."""
+read at run time: ssm:/path/name, secretsmanager:name, secretsmanager:name#key."""
 
 _SECRETS_HELP = """\
 secrets:

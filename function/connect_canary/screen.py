@@ -149,7 +149,7 @@ class Screen:
     def _waterfall(self, outcome: Outcome) -> Table:
         """Return a row for each phase, its bar beginning where the one before it ended."""
         grid = _grid()
-        grid.add_column(width=_TIME, no_wrap=True, justify="right")
+        grid.add_column(width=_GAP + _TIME, no_wrap=True, justify="right")
         grid.add_column(ratio=1)
         phases = dict(outcome.phases_ms)
         if outcome.disconnect_ms is not None:

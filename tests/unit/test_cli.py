@@ -1,0 +1,404 @@
+"""The command line without a network: what its flags mean, what is wrong with them, and what people see."""
+
+import io
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from connect_canary import flags
+from connect_canary.failures import Failure, Phase
+from connect_canary.flags import Asked, Command
+from connect_canary.outcome import Outcome
+from connect_canary.screen import COLUMNS, Screen, percentile
+from connect_canary.settings import SETTINGS, Setting, SettingsError
+from tests.unit.fresh import imported
+from tests.unit.given import outcome_of, plan_of
+
+HIDDEN = "hidden-mark"
+SECRET_KEYS = [setting.key for setting in SETTINGS if setting.secret]
+
+
+def _read(*arguments: str) -> Asked:
+    asked = flags.read(arguments)
+    assert asked is not None
+    return asked
+
+
+def _problems(*arguments: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as raised:
+        flags.read(arguments)
+    return raised.value.problems
+
+
+def _input(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+# -- flags ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", Command)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_every_setting_is_a_flag(command: Command, setting: Setting) -> None:
+    """In lower snake case, with hyphens too, for both commands."""
+    hyphens = f"--{setting.key.replace('_', '-')}=ssm:/value"
+    for written in ([f"--{setting.key}", "ssm:/value"], [hyphens]):
+        value = _read(command, *written).values[setting.key]
+        assert (value.text, value.origin) == ("ssm:/value", f"--{setting.key}")
+
+
+def test_flags_beside_the_settings() -> None:
+    """Names add up, and times are numbers."""
+    asked = _read("connect", "--only", "a", "b", "--only", "c", "--json", "--repeat", "3", "--interval", "0.5")
+    assert asked.event == {"only": ["a", "b", "c"]}
+    assert (asked.as_json, asked.repeat, asked.interval_s) == (True, 3, 0.5)
+
+
+def test_nothing_beside_the_command() -> None:
+    """One run of every target."""
+    asked = _read("connect")
+    assert (asked.values, asked.event, asked.repeat, asked.as_json) == ({}, {}, None, False)
+
+
+def test_hyphens_in_a_value_stay() -> None:
+    """A value that looks like a setting's name is a value."""
+    assert _read("connect", "--client_id=--ca-file").values["client_id"].text == "--ca-file"
+
+
+def test_pem_text_as_ca_file_stays() -> None:
+    """What begins with hyphens and holds spaces is no flag."""
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB=\n-----END CERTIFICATE-----"
+    assert _read("connect", "--ca_file", pem).values["ca_file"].text == pem
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["foo"], "'foo' is not a command; allowed: connect or check"),
+        (["--endpoint", "h"], "say what to do first: connect or check, for example: connect --endpoint HOST"),
+        (["connect", "--endpont", "h"], "--endpont is not a flag of connect; did you mean --endpoint?"),
+        (["connect", "-x"], "-x is not a flag of connect; connect --help lists them"),
+        (["check", "--repeat", "3"], "--repeat is not a flag of check; it is one of connect"),
+        (["connect", "h"], "a value belongs to no flag; each follows its own (--endpoint HOST)"),
+        (["connect", "--endpoint"], "--endpoint needs a value"),
+        (["connect", "--client_id", "-x"], "--client_id needs a value; one that begins with a hyphen is written"),
+        (["connect", "--only"], "--only needs a value"),
+        (["connect", "--repeat", "0"], "--repeat is '0'; allowed: a whole number from 1 to 1000000"),
+        (["connect", "--repeat", "2.5"], "--repeat is '2.5'; allowed: a whole number"),
+        (["connect", "--repeat", "2", "--interval", "nan"], "--interval is 'nan'; allowed: seconds from 0 to 86400"),
+        (["connect", "--interval", "1"], "--interval is the time between runs; it needs --repeat"),
+        (["connect", "--endpoint", "a\udcffb"], "--endpoint is 'a\\udcffb'; allowed: text in UTF-8"),
+    ],
+)
+def test_wrong_input_gets_a_sentence(arguments: Sequence[str], sentence: str) -> None:
+    """Each names what was written and what is allowed."""
+    (problem,) = _problems(*arguments)
+    assert problem.startswith(sentence)
+
+
+def test_problems_of_flags_come_together() -> None:
+    """Nobody mends one mistake to be told of the next."""
+    assert len(_problems("connect", "--nope", "--repeat", "x", "--session_token", "t")) == 3
+
+
+# -- secrets -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [*SECRET_KEYS, "targets"])
+def test_bare_secret_is_refused_and_not_shown(key: str) -> None:
+    """Every process on a machine can read the arguments of the others."""
+    (problem,) = _problems("connect", f"--{key}", HIDDEN)
+    assert HIDDEN not in problem
+    assert f"CANARY_{key.upper()}" in problem
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"--secret_acces_key={HIDDEN}"],
+        ["--secret_acces_key", HIDDEN],
+        ["--authorizer_password", HIDDEN, HIDDEN],
+        ["--authorizer_password", "@/nowhere/at/all", HIDDEN],
+    ],
+)
+def test_secret_in_the_wrong_place_is_not_shown(arguments: Sequence[str]) -> None:
+    """Behind a misspelt flag, or a part of it after a space that nobody quoted."""
+    assert HIDDEN not in " ".join(_problems("connect", *arguments))
+
+
+@pytest.mark.parametrize("key", [*SECRET_KEYS, "targets"])
+def test_secret_from_a_file(tmp_path: Path, key: str) -> None:
+    """Without the line end that editors write."""
+    path = tmp_path / "secret"
+    path.write_bytes(f" {HIDDEN} \r\n".encode())
+    value = _read("connect", f"--{key}", f"@{path}").values[key]
+    assert value.text.strip() == HIDDEN
+    assert value.origin == f"--{key} (@{path})"
+
+
+def test_secret_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is piped."""
+    _input(monkeypatch, f"{HIDDEN}\n".encode())
+    assert _read("connect", "--authorizer_password", "-").values["authorizer_password"].text == HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "which holds nothing"),
+        (b" \n", "which holds nothing"),
+        (b"\xff\xfe", "which holds no text in UTF-8"),
+        (bytes(4_000_001), "which holds too much"),
+    ],
+    ids=["empty", "blank", "binary", "huge"],
+)
+def test_file_without_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, sentence: str) -> None:
+    """A file and standard input have the same rules."""
+    path = tmp_path / "secret"
+    path.write_bytes(data)
+    _input(monkeypatch, data)
+    for where in (f"@{path}", "-"):
+        (problem,) = _problems("connect", "--session_token", where)
+        assert sentence in problem
+
+
+def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """The sentence says why."""
+    (missing,) = _problems("connect", "--session_token", f"@{tmp_path / 'missing'}")
+    (directory,) = _problems("connect", "--session_token", f"@{tmp_path}")
+    assert "No such file or directory" in missing
+    assert "Is a directory" in directory
+
+
+def test_standard_input_holds_one_secret() -> None:
+    """Two could not be told apart."""
+    (problem,) = _problems("connect", "--session_token", "-", "--authorizer_password", "-")
+    assert "cannot both be read from standard input" in problem
+
+
+def test_unset_setting_has_a_name_that_can_be_written() -> None:
+    """A flag, or for a secret its variable."""
+    assert flags.spell("endpoint") == "--endpoint"
+    assert flags.spell("only") == "--only"
+    assert flags.spell("session_token") == "CANARY_SESSION_TOKEN"
+
+
+# -- help ----------------------------------------------------------------------------------------------------------
+
+
+def _help(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        flags.read(arguments)
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["connect", "-h"], ["check", "--help"]])
+def test_help_fits_into_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
+) -> None:
+    """Also the parts that nobody wraps."""
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    assert max(len(line) for line in _help(capsys, *arguments).splitlines()) <= COLUMNS
+
+
+def test_help_says_what_a_newcomer_asks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands, examples, exit codes; then every flag and how to give a secret."""
+    overview, connect = _help(capsys, "--help"), _help(capsys, "connect", "--help")
+    assert all(word in overview for word in ("connect", "check", "examples:", "exit codes:", "connect --help"))
+    assert all(f"--{setting.key}" in connect for setting in SETTINGS)
+    assert "@FILE" in connect
+
+
+def test_no_argument_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """As an answer to a question that was not asked."""
+    assert flags.read([]) is None
+    assert "examples:" in capsys.readouterr().err
+
+
+# -- what a start loads --------------------------------------------------------------------------------------------
+
+
+def test_command_line_and_handler_do_not_know_each_other() -> None:
+    """Neither loads the other, and the Lambda loads nothing that only people need."""
+    assert not imported("import connect_canary.handler") & {
+        f"connect_canary.{name}" for name in ("cli", "flags", "screen")
+    }
+    modules = imported("import connect_canary.cli")
+    assert not modules & {"connect_canary.handler", "awscrt", "rich"}
+
+
+def test_screen_is_the_only_one_that_needs_rich() -> None:
+    """With --json nothing else is needed."""
+    modules = imported("import connect_canary.canary, connect_canary.plan, connect_canary.flags")
+    assert "rich" not in modules
+
+
+# -- what people see -----------------------------------------------------------------------------------------------
+
+
+class _Stream(io.TextIOWrapper):
+    """A stream with an encoding that keeps what is written."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        self.kept = io.BytesIO()
+        super().__init__(self.kept, encoding=encoding, newline="")
+
+    @property
+    def shown(self) -> str:
+        self.flush()
+        return self.kept.getvalue().decode(self.encoding)
+
+
+def _shown(*outcomes: Outcome, encoding: str = "utf-8") -> str:
+    stream = _Stream(encoding)
+    screen = Screen(stream, runs=None)
+    plan = plan_of()
+    screen.starts(1, plan)
+    screen.ran(plan, outcomes)
+    screen.closes()
+    return stream.shown
+
+
+REFUSED = outcome_of(
+    healthy=False,
+    connect_ms=None,
+    disconnect_ms=None,
+    phase=Phase.CONNACK,
+    failure=Failure.NOT_AUTHORIZED,
+    reason="CONNACK 135 Not authorized",
+    hint="IAM team: iot:Connect is denied",
+    error_name="AWS_ERROR_X",
+    request_id="5b1d7f0a",
+)
+CERTIFICATE = {"subject": "*.iot", "issuer": "An issuer", "tls_version": "TLSv1.3"}
+
+
+def test_bars_are_to_scale_and_begin_where_the_last_one_ended() -> None:
+    """The longest phase has the longest bar, in 80 columns."""
+    lines = _shown(outcome_of(), encoding="ascii").splitlines()
+    rows = {line.split()[0]: line for line in lines if line.endswith("#")}
+    assert list(rows) == ["dns", "tcp", "tls", "upgrade", "connack", "disconnect"]
+    ends = [(row.index("#"), row.rindex("#") + 1) for row in rows.values()]
+    assert all(abs(later[0] - earlier[1]) <= 1 for earlier, later in itertools.pairwise(ends))
+    width, whole = COLUMNS - ends[0][0], sum([*outcome_of().phases_ms.values(), 1.5])
+    for phase, took in outcome_of().phases_ms.items():
+        assert abs(rows[phase].count("#") - took / whole * width) <= 1
+    assert max(len(line) for line in lines) <= COLUMNS
+
+
+def test_failure_shows_phase_reason_and_hint() -> None:
+    """And what AWS's support would ask for."""
+    shown = _shown(REFUSED)
+    assert "NotAuthorized in phase connack" in shown
+    assert all(text in shown for text in (REFUSED.reason or "", REFUSED.hint or "", "AWS_ERROR_X", "5b1d7f0a"))
+
+
+def test_failure_without_a_phase_that_was_timed() -> None:
+    """Credentials come before the clock, and a disconnect may have no end."""
+    early = outcome_of(healthy=False, failure=Failure.CREDENTIALS_UNAVAILABLE, phase=Phase.CREDENTIALS, phases_ms={})
+    late = outcome_of(healthy=False, failure=Failure.DISCONNECT_FAILED, phase=Phase.DISCONNECT, disconnect_ms=None)
+    assert "CredentialsUnavailable in phase credentials" in _shown(early)
+    assert any(line.split() == ["disconnect", "failed"] for line in _shown(late).splitlines())
+
+
+def test_failure_without_any_phase() -> None:
+    """A target that was never started has only its failure."""
+    shown = _shown(outcome_of(healthy=False, failure=Failure.DEADLINE_EXCEEDED, phase=None, client_id="", phases_ms={}))
+    assert "unhealthy    DeadlineExceeded\n" in shown
+    assert "client id" not in shown
+
+
+@pytest.mark.parametrize(("days", "said"), [(213.4, "213 days left"), (-2.0, "expired 2 days ago")])
+def test_certificate_is_a_line(days: float, said: str) -> None:
+    """Days, whom it is for, and who vouches for it."""
+    shown = _shown(outcome_of(certificate=CERTIFICATE, certificate_days_left=days))
+    assert f"certificate  {said}; for *.iot, issued by An issuer; TLSv1.3" in shown
+
+
+def test_expected_refusal_is_healthy() -> None:
+    """It has no connect time, and says what it was refused with."""
+    shown = _shown(outcome_of(expect="refuse", connect_ms=None, disconnect_ms=None, reason="CONNACK 135"))
+    assert "refused, as expected" in shown
+    assert "CONNACK 135" in shown
+
+
+def test_many_targets_show_the_ill_ones_in_full() -> None:
+    """A line for each healthy one, and a count."""
+    shown = _shown(outcome_of(target="a"), REFUSED, outcome_of(target="b"))
+    assert [line.split()[:2] for line in shown.splitlines()[:2]] == [["healthy", "a"], ["healthy", "b"]]
+    assert shown.count("unhealthy") == 1
+    assert shown.endswith("2 of 3 targets healthy\n")
+
+
+def test_nothing_but_text_where_there_is_no_terminal() -> None:
+    """No colour, no live line, no spaces at the ends of lines."""
+    shown = _shown(REFUSED, outcome_of())
+    assert not {"\x1b", "\r"} & set(shown)
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
+def test_stream_that_cannot_show_a_name() -> None:
+    """What its encoding lacks is written as an escape."""
+    shown = _shown(outcome_of(client_id="tëst-1"), encoding="ascii")
+    assert "t\\xebst-1" in shown
+
+
+def test_words_of_an_endpoint_are_no_markup() -> None:
+    """Brackets and colons are shown as they are."""
+    assert "[bold]x[/bold] :warning:" in _shown(
+        outcome_of(healthy=False, failure="X", reason="[bold]x[/bold] :warning:")
+    )
+
+
+def test_checked_targets_are_listed_masked() -> None:
+    """Every setting that is set, a secret as asterisks, a bundle on one line."""
+    stream = _Stream()
+    plan = plan_of(auth_mode="sigv4-static", access_key_id=HIDDEN, secret_access_key=HIDDEN, client_id="c" * 128)
+    Screen(stream, runs=None).checked(plan)
+    assert HIDDEN not in stream.shown
+    assert "secret_access_key     ***\n" in stream.shown
+    assert stream.shown.endswith("1 target can be used; nothing was connected to\n")
+
+
+def test_summary_of_many_runs() -> None:
+    """Figures of the healthy ones, failures by name with the last one's reason, the most frequent first."""
+    stream = _Stream()
+    screen, plan = Screen(stream, runs=40), plan_of()
+    slow = outcome_of(connect_ms=500.0)
+    silent = outcome_of(healthy=False, failure=Failure.TCP_TIMED_OUT, phase=Phase.TCP, reason="no answer " * 20)
+    for run, outcome in enumerate(
+        [*[outcome_of(connect_ms=float(ms)) for ms in range(1, 20)], slow, REFUSED, silent, silent]
+    ):
+        screen.starts(run + 1, plan)
+        screen.ended(outcome)
+        screen.ran(plan, [outcome])
+    screen.closes()
+    lines = stream.shown.splitlines()
+    assert [line.split()[:4] for line in lines[:3]] == [
+        ["run", "21", "prod", "NotAuthorized"],
+        ["run", "22", "prod", "TcpTimedOut"],
+        ["run", "23", "prod", "TcpTimedOut"],
+    ]
+    assert lines[1].endswith("...")
+    row = next(line for line in lines if line.startswith("prod"))
+    assert row.split() == ["prod", "20", "of", "23", "1.0", "ms", "10.5", "ms", "19.0", "ms"]
+    assert [line for line in lines if " x " in line] == ["TcpTimedOut x 2  prod", "NotAuthorized x 1  prod"]
+    assert max(len(line) for line in lines) <= COLUMNS
+
+
+def test_summary_of_no_run_is_nothing() -> None:
+    """Ctrl-C in the first run leaves nothing to sum up."""
+    stream = _Stream()
+    screen = Screen(stream, runs=5)
+    screen.starts(1, plan_of())
+    screen.closes()
+    assert stream.shown == ""
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (19, 19), (20, 19), (100, 95)])
+def test_percentile_is_a_value_that_was_measured(count: int, expected: float) -> None:
+    """The nearest rank: the smallest value that 95 % are not above."""
+    assert percentile(map(float, range(1, count + 1)), 0.95) == expected
