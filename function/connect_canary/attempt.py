@@ -23,6 +23,8 @@ from connect_canary.tunnel import LOOPBACK, Proxy, Trace, Tunnel
 _ENDING_S = 0.1
 # How long a proof against the certificate waits for the SDK to go on all the same, in milliseconds or never.
 _DOUBT_S = 0.25
+# The SDK's handshake goes first: where round trips are long that is free, where there are none the two would compete.
+_HEAD_START_S = 0.005
 # How long a finished attempt waits for what only explains it.
 _LOOK_S, _ASK_S = 1.0, 3.0
 _LEAST_S = 0.05
@@ -62,6 +64,7 @@ class _Run:
     error: Exception | None = None
     look: Look = field(default_factory=Look)
     answer: Answer = field(default_factory=Answer)
+    judged: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def phase(self) -> Phase | None:
@@ -113,17 +116,21 @@ def new_client_id(target: Target) -> str:
 
 
 async def _connect_and_disconnect(run: _Run, how: Handshake, tunnel: Tunnel, looking: "asyncio.Task[Look]") -> None:
-    milliseconds = int(run.seconds * 1000)
-    connection = open_connection(run.target, run.client_id, how, (LOOPBACK, tunnel.open()), milliseconds)
-    run.started = time.perf_counter()
+    connection: Connection | None = None
     try:
+        way = (LOOPBACK, tunnel.open())
+        run.started = time.perf_counter()
+        connection = open_connection(run.target, run.client_id, how, way, int(run.seconds * 1000))
+        run.started = time.perf_counter()
         run.connected = await _verdict(run, connection, looking)
+        run.judged.set()
         run.trace.phase = Phase.DISCONNECT
         await _disconnect(connection, tunnel)
         run.disconnected = time.perf_counter()
     finally:
+        run.judged.set()
         tunnel.cut()
-        if run.disconnected is None:
+        if connection is not None and run.disconnected is None:
             await _wait(asyncio.create_task(_stopped(connection)), _ENDING_S)
 
 
@@ -172,6 +179,8 @@ async def _look(run: _Run, tunnel: Tunnel, looks: Looks) -> Look:
     """Look at the certificate as soon as the tunnel leads somewhere, beside the attempt."""
     if not await tunnel.carrying():
         return Look()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(run.judged.wait(), _HEAD_START_S)
     shared = looks.start(
         tunnel.dial_again,
         host=run.target.host,

@@ -57,7 +57,7 @@ async def handshake(target: Target) -> Handshake:
         )
     fields = _authorizer_fields(target)
     password = password_bytes(target.authorizer_password)
-    username = quote(_once(target.authorizer_username), safe=_SAFE_IN_USERNAME)
+    username = target.authorizer_username
     match target.authorizer_placement:
         case Placement.HEADERS:
             sign = _with_headers({_HEADER_NAMES.get(name, name): value for name, value in fields.items()})
@@ -65,7 +65,7 @@ async def handshake(target: Target) -> Handshake:
             sign = _with_query(_query(fields))
         case Placement.USERNAME:
             sign = _unchanged
-            username = f"{username}?{_query(fields)}" if fields else username
+            username = _username(username, fields)
     return Handshake(
         sign=sign,
         username=username or None,
@@ -164,6 +164,11 @@ def _once(value: str) -> str:
     """Return `value` before encoding, whether or not the user has percent-encoded it already."""
     plain = unquote(value)
     return plain if quote(plain, safe="").lower() == value.lower() else value
+
+
+def _username(name: str, fields: Mapping[str, str]) -> str:
+    """Return the user name with the fields behind it, where only then the name must be encoded too."""
+    return f"{quote(_once(name), safe=_SAFE_IN_USERNAME)}?{_query(fields)}" if fields else name
 
 
 def _query(fields: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 PREFIX = "CANARY_"
-_REFERENCE = re.compile(r"(ssm|secretsmanager):\S")
+REFERENCE_PATTERN = re.compile(r"(ssm|secretsmanager):\S")
 _SHOWN_CHARACTERS = 80
 _SHOWN_NAMES = 30
 
@@ -147,7 +147,7 @@ class Value:
 
 def is_reference(text: str) -> bool:
     """Tell whether `text` names a parameter or a secret instead of being the value."""
-    return _REFERENCE.match(text) is not None
+    return REFERENCE_PATTERN.match(text) is not None
 
 
 def is_pem(text: str) -> bool:

@@ -32,17 +32,18 @@ from connect_canary.settings import (
 DEFAULT_TARGET = "default"
 DEFAULT_PORT = 443
 MAX_PORT = 65535
+MAX_HOST_CHARACTERS = 253  # RFC 1035, section 2.3.4, without the root's dot
 MAX_CLIENT_ID_BYTES = 128
 MAX_TIMEOUT_SECONDS = 300.0
 SUFFIX_CHARACTERS = 8
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+HOST_PATTERN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _LEGACY = re.compile(r"[a-z0-9]+\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"[a-z0-9]+\.credentials\.iot\.", re.IGNORECASE)
 _REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+REGION_PATTERN = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -213,7 +214,7 @@ def _mistake(key: str, written: object, where: str) -> str | None:
         return f"{where} is a JSON {_json_type(written)}; allowed: a string or a number"
     if not is_text(str(written)):
         return problem(BY_KEY[key], Value(text=str(written), origin=where), "allowed: valid Unicode text")
-    if key == "name" and not _NAME.fullmatch(str(written)):
+    if key == "name" and not NAME_PATTERN.fullmatch(str(written)):
         return f"{where} is {quoted(written)}; {_NAME_ALLOWED}"
     return None
 
@@ -353,7 +354,7 @@ class _Reader:
     def _region(self, host: str) -> str:
         of_endpoint = _REGION_OF.search(host)
         region = self._text("signing_region") or (of_endpoint.group(1) if of_endpoint else "")
-        if not _REGION.fullmatch(region):
+        if not REGION_PATTERN.fullmatch(region):
             self._refuse("signing_region", "allowed: a region such as eu-west-1 (default: AWS_REGION)")
         return region
 
@@ -419,7 +420,8 @@ def _endpoint_rules(text: str, host: str) -> Iterator[tuple[bool, str]]:
     yield not text, "allowed: host or host:port, or leave it unset to ask iot:DescribeEndpoint"
     yield "://" in text, "allowed: host or host:port without a scheme (no https://, no wss://)"
     yield "/" in text or "?" in text, "allowed: host or host:port without a path; the path is always /mqtt"
-    yield _HOST.fullmatch(host) is None, "allowed: host or host:port"
+    yield HOST_PATTERN.fullmatch(host) is None, "allowed: host or host:port"
+    yield len(host) > MAX_HOST_CHARACTERS, f"allowed: a host of at most {MAX_HOST_CHARACTERS} characters"
     yield _LEGACY.fullmatch(host) is not None, _LEGACY_REFUSED
     yield _CREDENTIALS.match(host) is not None, "this is the credentials provider; allowed: the iot:Data-ATS endpoint"
 
