@@ -110,6 +110,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "query": ({"endpoint": "iot.example.com?a=b"}, f"CANARY_ENDPOINT is 'iot.example.com?a=b'; {NO_PATH}"),
     "host": ({"endpoint": "iot example.com"}, "CANARY_ENDPOINT is 'iot example.com'; allowed: host or host:port"),
     "host-empty": ({"endpoint": ":443"}, "CANARY_ENDPOINT is ':443'; allowed: host or host:port"),
+    "host-long": (
+        {"endpoint": ".".join(["a" * 63] * 4)},
+        f"CANARY_ENDPOINT is '{'a' * 63}.{'a' * 15}...; allowed: a host of at most 253 characters",
+    ),
     "port-none": ({"endpoint": "iot.example.com:0"}, f"CANARY_ENDPOINT is 'iot.example.com:0'; {PORT}"),
     "port-high": ({"endpoint": "iot.example.com:65536"}, f"CANARY_ENDPOINT is 'iot.example.com:65536'; {PORT}"),
     "port-word": ({"endpoint": "iot.example.com:mqtt"}, f"CANARY_ENDPOINT is 'iot.example.com:mqtt'; {PORT}"),
