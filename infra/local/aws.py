@@ -126,6 +126,10 @@ class LocalAws:
             parameters=parameters or {},
         )
 
+    def delete(self, name: str) -> None:
+        """Delete a stack and wait until it is gone."""
+        stacks.delete(self.client("cloudformation"), name)
+
     def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
         """Invoke a function and wait for what it returns."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())

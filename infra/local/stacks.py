@@ -118,6 +118,17 @@ def _wait(cloudformation: Client, name: str) -> None:
         raise LocalAwsError(f"Stack {name} ended as {status}. {' / '.join(reasons)}")
 
 
+def delete(cloudformation: Client, name: str) -> None:
+    """Delete a stack and wait until it is gone, or raise `LocalAwsError` when it stays."""
+    cloudformation.delete_stack(StackName=name)
+    deadline = time.monotonic() + _DEPLOY_SECONDS
+    while _status(cloudformation, name) == "DELETE_IN_PROGRESS" and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    status = _status(cloudformation, name)
+    if status not in {"", "DELETE_COMPLETE"}:
+        raise LocalAwsError(f"Stack {name} was not deleted; it is {status}.")
+
+
 def describe(cloudformation: Client, name: str) -> Stack:
     """Return a deployed stack's outputs and resources."""
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]

@@ -24,7 +24,7 @@ def aws() -> Iterator[LocalAws]:
 @pytest.fixture(scope="session")
 def marked() -> Credentials:
     """Credentials that can be told from any other text."""
-    return Credentials(password=b"\x00\xffMARKED-password", token="MARKED-token+/=&%")  # noqa: S106 - made up
+    return Credentials(password=b"\x00\xffMARKED-password", token="MARKED-token+/=&%")
 
 
 @pytest.fixture(scope="session")

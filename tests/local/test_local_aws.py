@@ -166,7 +166,8 @@ def test_composite_alarm_follows_its_rule(aws: LocalAws, tmp_path: Path) -> None
     cloudwatch.set_alarm_state(AlarmName=b, StateValue="ALARM", StateReason="test")
     cloudwatch.set_alarm_state(AlarmName=a, StateValue="ALARM", StateReason="test")
     assert aws.alarm_states("both-letters") == {"both-letters": "ALARM"}
-    aws.client("cloudformation").delete_stack(StackName="composite")
+    aws.delete("composite")
+    assert aws.alarm_states("both-letters") == {}
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:

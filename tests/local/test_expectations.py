@@ -1,0 +1,94 @@
+"""Many targets, one of which must be turned away: a permission that grows too wide is an alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from infra.local.aws import LocalAws
+from infra.local.process import BUILT_TEMPLATE, REPOSITORY
+from infra.local.showcase import store_targets
+from tests.local.deployed import Canary, Mailbox, eventually
+from tests.local.targets import role, signed, unsigned
+
+NAME = "fleet"
+TARGETS = ("role", "unsigned", "signed", "outside")
+ANY_CLIENT = [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}]
+
+
+@pytest.fixture(scope="module")
+def fleet(aws: LocalAws, canary: Canary) -> Iterator[Canary]:
+    """A canary with three targets that connect and one, outside the prefix, that must not."""
+    makers = (role(), unsigned(canary), signed(canary), role() | {"client_id_prefix": "other-", "expect": "refuse"})
+    reference = f"ssm:/iot-connect-canary/{NAME}/targets"
+    store_targets(aws, reference, tuple({"name": n, **t} for n, t in zip(TARGETS, makers, strict=True)))
+    stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"Targets": reference})
+    yield replace(canary, name=NAME, stack=stack)
+    aws.delete(NAME)
+
+
+@pytest.fixture(scope="module")
+def alarms(aws: LocalAws, fleet: Canary) -> dict[str, str]:
+    """The alarm of each target, from the template of its own."""
+    stack = aws.deploy(
+        REPOSITORY / "infra" / "target-alarms.yaml",
+        name="fleet-target-alarms",
+        parameters={
+            "Canary": NAME,
+            "AlarmTargets": ",".join(TARGETS),
+            "AlarmTopicArn": fleet.stack.outputs["AlarmTopicArn"],
+        },
+    )
+    return {target: stack.resources[f"FailedConnects{target}Alarm"] for target in TARGETS}
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_refusal_is_healthy_where_it_is_expected(canary: Canary, version: str) -> None:
+    """A client id outside test-*, a stale token and no token at all are turned away, and that is healthy."""
+    refused = {
+        "outside": role() | {"client_id_prefix": "other-"},
+        "stale-token": signed(canary) | {"authorizer_token_value": "of yesterday"},
+        "no-token": {"auth_mode": "custom-unsigned", "authorizer_name": "sample-authorizer-signed"},
+        "let-in": role(),
+    }
+    outcomes = canary.connect(
+        *({"name": name, "mqtt_version": version, "expect": "refuse", **target} for name, target in refused.items())
+    )
+    assert {name: outcome["healthy"] for name, outcome in outcomes.items()} == {
+        "outside": True,
+        "stale-token": True,
+        "no-token": True,
+        "let-in": False,
+    }
+    assert outcomes["let-in"]["failure"] == "UnexpectedAccept"
+
+
+def test_widened_permission_rings_one_targets_alarm(aws: LocalAws, fleet: Canary, alarms: dict[str, str]) -> None:
+    """When the role may suddenly connect as anybody, the alarm of the target outside rings, and only that."""
+    mailbox = Mailbox.subscribed_to(aws, fleet.stack.outputs["AlarmTopicArn"], "fleet-mailbox")
+    for alarm in alarms.values():
+        assert fleet.reaches(alarm, "OK")
+    fleet.put_policy("widened", ANY_CLIENT)
+    try:
+        message = mailbox.receives(alarms["outside"], "ALARM")
+        assert {"name": "Target", "value": "outside"} in _lowered(message["Trigger"]["Dimensions"])
+        assert fleet.samples("ConnectFailures", Target="outside", Failure="UnexpectedAccept")
+        states = aws.alarm_states()
+        assert [states[alarms[target]] for target in TARGETS[:3]] == ["OK"] * 3
+        assert eventually(lambda: aws.alarm_states()[fleet.alarm("FailedConnectsAlarm")] == "ALARM")
+    finally:
+        aws.client("iam").delete_role_policy(RoleName=fleet.role, PolicyName="widened")
+    assert mailbox.receives(alarms["outside"], "OK")["OldStateValue"] == "ALARM"
+
+
+def _lowered(dimensions: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [{key.lower(): value for key, value in each.items()} for each in dimensions]
+
+
+def test_sharded_schedule_runs_what_its_input_names(fleet: Canary) -> None:
+    """A schedule's input chooses its targets by name."""
+    returned = fleet.invoke({"only": ["role", "outside"]})
+    assert [outcome["target"] for outcome in returned["targets"]] == ["role", "outside"]
+    assert returned["healthy"]

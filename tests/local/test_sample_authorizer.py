@@ -1,0 +1,98 @@
+"""The sample authorizer's answers, right and wrong, as AWS IoT Core would ask it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.local.showcase import AUTHORIZER_TEMPLATE
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+ARN = "arn:aws:iot:eu-west-1:123456789012:client/test-*"
+
+
+def sha256(text: bytes) -> str:
+    """Return the digest that the function's environment holds."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def with_password(username: object = "canary", password: object = None) -> dict[str, Any]:
+    """Return the event of a client with a user name and a password."""
+    sent = base64.b64encode(b"\x00\xff").decode() if password is None else password
+    mqtt = {"username": username, "password": sent, "clientId": "test-1"}
+    return {"signatureVerified": False, "protocolData": {"mqtt": mqtt}}
+
+
+def with_token(token: object, *, verified: bool = True) -> dict[str, Any]:
+    """Return the event of a client with a token."""
+    return {"token": token, "signatureVerified": verified, "protocolData": {"mqtt": {}}}
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """The function, loaded from its file as Lambda would, with a password and a token."""
+    environment = {
+        "USERNAME": "canary",
+        "PASSWORD_SHA256": sha256(b"\x00\xff").upper(),
+        "TOKEN_SHA256": sha256(b"token"),
+        "CLIENT_ARN": ARN,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    path = AUTHORIZER_TEMPLATE.parent / "function" / "sample_authorizer.py"
+    spec = importlib.util.spec_from_file_location("sample_authorizer", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda event: dict(module.lambda_handler(event, None))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [with_password(), with_password("canary?x-amz-customauthorizer-name=a"), with_token("token")],
+)
+def test_known_client_may_connect_and_nothing_else(answer: Answer, event: dict[str, Any]) -> None:
+    """A known client gets one policy, and it allows one action under one prefix."""
+    answered = answer(event)
+    assert answered["isAuthenticated"] is True
+    (document,) = map(json.loads, answered["policyDocuments"])
+    assert document["Statement"] == [{"Effect": "Allow", "Action": "iot:Connect", "Resource": ARN}]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        with_password("nobody"),
+        with_password("CANARY"),
+        with_password("canary\u00e9"),
+        with_password(password="AAAA"),
+        with_password(password=""),
+        with_password(password="not base64!"),
+        with_token("another"),
+        with_token(""),
+        with_token("token", verified=False),
+    ],
+)
+def test_unknown_client_is_not_authenticated(answer: Answer, event: dict[str, Any]) -> None:
+    """Anything else is turned away without a reason and without an error."""
+    assert answer(event) == {"isAuthenticated": False}
+
+
+@pytest.mark.parametrize(
+    ("variable", "event"),
+    [("PASSWORD_SHA256", with_password(password="")), ("TOKEN_SHA256", with_token(""))],
+)
+def test_way_in_without_a_digest_is_closed(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch, variable: str, event: dict[str, Any]
+) -> None:
+    """A way in that was not set up lets nobody in, with an empty credential neither."""
+    monkeypatch.setenv(variable, "")
+    assert answer(event) == {"isAuthenticated": False}
