@@ -1,0 +1,219 @@
+"""What a canary costs a month: `python -m infra.cost --targets 100 --every 60`.
+
+Free tiers are not taken off. Prices are list prices in US East (N. Virginia); other regions differ by up to a quarter.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+PRICES_OF: Final = "2026-11"
+MINUTES_A_MONTH: Final = 730 * 60
+SHORTEST_PERIOD_S: Final = 60
+ARCHITECTURES: Final = ("arm64", "x86_64")
+
+# What the canary prints for a healthy target in a run, with CloudWatch's 26 bytes for each of its three lines, and what
+# Lambda prints for a run. A test compares the first with the lines that the code really prints.
+LOG_BYTES_A_TARGET: Final = 2_050
+LOG_BYTES_A_RUN: Final = 500
+# ConnectSuccess, ConnectLatency and CertificateDaysLeft of each target; ConnectSuccess of the canary.
+METRICS_A_TARGET: Final = 3
+METRICS_A_CANARY: Final = 1
+# Failed connects, silent canary, canary's errors; the certificate of the only target.
+ALARMS_A_CANARY: Final = 3
+ALARMS_OF_ONE_TARGET: Final = 1
+# A secret is kept for 300 s.
+SECRET_CALLS_A_MONTH: Final = MINUTES_A_MONTH // 5
+
+# A run's time: the slowest target's round trips, and each target's share of a processor. `make bench` measures both.
+_NETWORK_S: Final = 0.3
+_CPU_S_A_TARGET: Final = 0.005
+# Lambda gives one processor for this much memory (developer guide, configuration-memory).
+_MB_A_PROCESSOR: Final = 1769
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Dollars for one unit of `per`, and the page that says so."""
+
+    dollars: float
+    per: str
+    source: str
+
+
+_LAMBDA: Final = "https://aws.amazon.com/lambda/pricing/"
+_CLOUDWATCH: Final = "https://aws.amazon.com/cloudwatch/pricing/"
+_IOT: Final = "https://aws.amazon.com/iot-core/pricing/"
+
+PRICES: Final = {
+    "schedule": Price(dollars=1.00e-6, per="invocation", source="https://aws.amazon.com/eventbridge/pricing/"),
+    "request": Price(dollars=0.20e-6, per="request", source=_LAMBDA),
+    "arm64": Price(dollars=0.0000133334, per="GB-second", source=_LAMBDA),
+    "x86_64": Price(dollars=0.0000166667, per="GB-second", source=_LAMBDA),
+    "log": Price(dollars=0.50, per="GB", source=_CLOUDWATCH),
+    "alarm": Price(dollars=0.10, per="alarm", source=_CLOUDWATCH),
+    "dashboard": Price(dollars=3.00, per="dashboard", source=_CLOUDWATCH),
+    # A connection is metered in whole minutes, a CONNECT as one message; CONNACK and DISCONNECT cost nothing.
+    "connection": Price(dollars=0.08e-6, per="minute", source=_IOT),
+    "message": Price(dollars=1.00e-6, per="message", source=f"{_IOT}additional-details/"),
+    "secret": Price(dollars=0.40, per="secret", source="https://aws.amazon.com/secrets-manager/pricing/"),
+    "secret call": Price(dollars=5.00e-6, per="call", source="https://aws.amazon.com/secrets-manager/pricing/"),
+}
+# Custom metrics get cheaper with their number: up to how many, dollars each (the same page as for alarms).
+METRIC_TIERS: Final = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (math.inf, 0.02))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """What there is to pay for; `every` in seconds, `run_seconds` the time of one invocation."""
+
+    targets: int = 1
+    every: int = 60
+    shards: int = 1
+    memory_mb: int = 512
+    architecture: str = "arm64"
+    run_seconds: float | None = None
+    target_alarms: int = 0
+    dashboards: int = 0
+    secrets: int = 0
+
+    @property
+    def runs(self) -> float:
+        """Invocations a month."""
+        return MINUTES_A_MONTH * 60 / self.every * self.shards
+
+    @property
+    def connects(self) -> float:
+        """Connects a month."""
+        return MINUTES_A_MONTH * 60 / self.every * self.targets
+
+    @property
+    def seconds_a_run(self) -> float:
+        """The time of one invocation, as given or estimated."""
+        if self.run_seconds is not None:
+            return self.run_seconds
+        processors = min(1.0, self.memory_mb / _MB_A_PROCESSOR)
+        return _NETWORK_S + math.ceil(self.targets / self.shards) * _CPU_S_A_TARGET / processors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the bill; `dollars` a month."""
+
+    subject: str
+    quantity: float
+    unit: str
+    dollars: float
+
+
+def bill(canary: Canary) -> list[Line]:
+    """Return what the canary costs a month, a line for each thing that has a price."""
+    metrics = METRICS_A_CANARY + METRICS_A_TARGET * canary.targets
+    alarms = ALARMS_A_CANARY + canary.target_alarms + (ALARMS_OF_ONE_TARGET if canary.targets == 1 else 0)
+    log_gb = (LOG_BYTES_A_RUN * canary.runs + LOG_BYTES_A_TARGET * canary.connects) / 1e9
+    gb_seconds = canary.runs * canary.seconds_a_run * canary.memory_mb / 1024
+    return [
+        _line("Scheduler", "schedule", canary.runs),
+        _line("Lambda requests", "request", canary.runs),
+        _line("Lambda duration", canary.architecture, gb_seconds),
+        _line("Logs", "log", log_gb),
+        Line(subject="Metrics", quantity=metrics, unit="metric", dollars=metrics_price(metrics)),
+        _line("Alarms", "alarm", alarms),
+        _line("IoT connections", "connection", canary.connects),
+        _line("IoT messages", "message", canary.connects),
+        _line("Dashboards", "dashboard", canary.dashboards),
+        _line("Secrets", "secret", canary.secrets),
+        _line("Secret calls", "secret call", canary.secrets * canary.shards * SECRET_CALLS_A_MONTH),
+    ]
+
+
+def total(lines: Sequence[Line]) -> float:
+    """Return the sum in dollars."""
+    return sum(line.dollars for line in lines)
+
+
+def metrics_price(metrics: int) -> float:
+    """Return what this many custom metrics cost a month, in dollars."""
+    dollars, below = 0.0, 0.0
+    for up_to, price in METRIC_TIERS:
+        dollars += max(0.0, min(metrics, up_to) - below) * price
+        below = up_to
+    return dollars
+
+
+def _line(subject: str, price: str, quantity: float) -> Line:
+    return Line(subject=subject, quantity=quantity, unit=PRICES[price].per, dollars=quantity * PRICES[price].dollars)
+
+
+def shown(canary: Canary) -> Iterator[str]:
+    """Yield the bill as lines for people, what costs nothing left out."""
+    lines = [line for line in bill(canary) if line.quantity]
+    yield (
+        f"{canary.targets} target(s) every {canary.every} s in {canary.shards} invocation(s) "
+        f"of {canary.seconds_a_run:.2f} s with {canary.memory_mb} MB, {canary.architecture}"
+    )
+    for line in lines:
+        yield f"  {line.subject:<16}{line.quantity:>16,.2f} {line.unit:<12}{line.dollars:>10.2f} USD"
+    yield f"  {'a month':<45}{total(lines):>10.2f} USD"
+    yield f"List prices of US East (N. Virginia), {PRICES_OF}, no free tier taken off."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the bill; a wrong question ends with a sentence and 2."""
+    given = _parser().parse_args(arguments)
+    canary = Canary(**vars(given))
+    if canary.seconds_a_run > canary.every:
+        _parser().error(f"one run takes {canary.seconds_a_run:.0f} s, longer than {canary.every} s; use more --shards")
+    if canary.shards > canary.targets:
+        _parser().error(f"{canary.targets} target(s) cannot be spread over {canary.shards} shards")
+    print("\n".join(shown(canary)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.cost", description=__doc__)
+    parser.add_argument("--targets", type=_count, default=1, help="how many targets (default 1)")
+    parser.add_argument("--every", type=_period, default=60, metavar="SECONDS", help="between two runs (default 60)")
+    parser.add_argument("--shards", type=_count, default=1, help="invocations that share the targets (default 1)")
+    parser.add_argument("--memory_mb", type=_count, default=512, help="the function's memory (default 512)")
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default="arm64", help="default arm64")
+    parser.add_argument("--run_seconds", type=_seconds, help="time of one invocation (default: estimated)")
+    parser.add_argument("--target_alarms", type=_none_or_more, default=0, help="alarms of single targets (default 0)")
+    parser.add_argument("--dashboards", type=_none_or_more, default=0, help="dashboards beyond the three free ones")
+    parser.add_argument("--secrets", type=_none_or_more, default=0, help="secrets in Secrets Manager (default 0)")
+    return parser
+
+
+def _none_or_more(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _period(text: str) -> int:
+    if _none_or_more(text) < SHORTEST_PERIOD_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than {SHORTEST_PERIOD_S} s, a schedule's shortest period")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 900:  # noqa: PLR2004 - Lambda's longest run
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, at most 900")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Spread many targets over many invocations: `python -m infra.shards targets.json --canary NAME > shards.json`.
+
+Writes a CloudFormation template that is deployed beside the canary's stack. Each shard is a targets document in a
+parameter of the canary's own place, and a schedule that invokes the function with a reference to it.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from connect_canary.settings import BY_KEY, is_reference
+from connect_canary.targets import Item, read_document
+
+# A standard parameter costs nothing and holds this much (general reference, ssm).
+PARAMETER_CHARACTERS: Final = 4096
+TARGETS_A_SHARD: Final = 100
+# A template has at most 500 resources: two for a shard, one role.
+MOST_SHARDS: Final = 249
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+Target = Mapping[str, Any]
+
+
+class ShardsError(ValueError):
+    """The document cannot be spread; `problems` has a sentence for each reason."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Join the sentences."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+def read_targets(text: str, origin: str) -> list[Target]:
+    """Return a document's targets as they are written; raise ShardsError with every problem."""
+    try:
+        items, problems = read_document(text, origin)
+    except ValueError as error:
+        raise ShardsError([str(error)]) from error
+    problems = [*problems, *(problem for item in items for problem in _problems(item))]
+    if problems:
+        raise ShardsError(problems)
+    targets: list[Target] = json.loads(text)["targets"]
+    return targets
+
+
+def _problems(item: Item) -> Iterator[str]:
+    yield from item.problems
+    for key, value in item.values.items():
+        if BY_KEY[key].secret and value.text and not is_reference(value.text):
+            yield (
+                f"{value.origin} is a secret in a template that many can read; "
+                "allowed: a reference (ssm:... or secretsmanager:...)"
+            )
+
+
+def spread(targets: Sequence[Target], *, most: int = TARGETS_A_SHARD) -> list[list[Target]]:
+    """Return the targets in shards of at most `most` that fit into a parameter; raise ShardsError."""
+    shards: list[list[Target]] = []
+    for index, target in enumerate(targets):
+        if len(document([target])) > PARAMETER_CHARACTERS:
+            said = f"targets[{index}] has {len(document([target]))} characters"
+            raise ShardsError([f"{said}; allowed: {PARAMETER_CHARACTERS}, what a parameter holds"])
+        last = shards[-1] if shards else []
+        if last and len(last) < most and len(document([*last, target])) <= PARAMETER_CHARACTERS:
+            last.append(target)
+        else:
+            shards.append([target])
+    if len(shards) > MOST_SHARDS:
+        raise ShardsError([f"this makes {len(shards)} shards; allowed: {MOST_SHARDS}, what a template holds"])
+    return shards
+
+
+def document(targets: Sequence[Target]) -> str:
+    """Return the targets document of a shard, as short as it can be written."""
+    return json.dumps({"targets": targets}, separators=(",", ":"))
+
+
+def reference(canary: str, number: int) -> str:
+    """Return what event and settings call the document of a shard, the first being 1."""
+    return f"ssm:/iot-connect-canary/{canary}/shard-{number:03}"
+
+
+def template(canary: str, shards: Sequence[Sequence[Target]]) -> dict[str, Any]:
+    """Return the CloudFormation template of the shards."""
+    resources: dict[str, Any] = {"ScheduleRole": _role()}
+    for number, targets in enumerate(shards, start=1):
+        resources[f"Shard{number:03}Parameter"] = _parameter(reference(canary, number), document(targets))
+        resources[f"Shard{number:03}Schedule"] = _schedule(reference(canary, number), number)
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"The targets of the IoT connect canary {canary}, spread over {len(shards)} schedules.",
+        "Parameters": _PARAMETERS,
+        "Resources": resources,
+    }
+
+
+_PARAMETERS: Final = {
+    "FunctionName": {
+        "Type": "String",
+        "Default": "iot-connect-canary",
+        "AllowedPattern": "^[A-Za-z0-9_-]{1,64}$",
+        "ConstraintDescription": "A function's name has 1 to 64 of A-Z a-z 0-9 _ -",
+        "Description": "The canary's function, output FunctionName of its stack.",
+    },
+    "Schedule": {
+        "Type": "String",
+        "Default": "rate(1 minute)",
+        "AllowedPattern": r"^(rate|cron)\(.+\)$",
+        "ConstraintDescription": "A schedule is rate(...) or cron(...), as in rate(5 minutes).",
+        "Description": "When each shard runs, as the parameter Schedule of the canary's stack.",
+    },
+}
+_FUNCTION_ARN: Final = {
+    "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}"
+}
+
+
+def _role() -> dict[str, Any]:
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "scheduler.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    }
+    invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": _FUNCTION_ARN}
+    properties = {
+        "Description": "Lets the shards' schedules invoke the IoT connect canary.",
+        "AssumeRolePolicyDocument": _policy(trust),
+        "Policies": [{"PolicyName": "invoke", "PolicyDocument": _policy(invoke)}],
+    }
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
+def _policy(statement: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _parameter(name: str, text: str) -> dict[str, Any]:
+    properties = {"Name": name.removeprefix("ssm:"), "Type": "String", "Value": text}
+    return {"Type": "AWS::SSM::Parameter", "Properties": properties}
+
+
+def _schedule(name: str, number: int) -> dict[str, Any]:
+    target = {
+        "Arn": _FUNCTION_ARN,
+        "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
+        "Input": json.dumps({"targets": name}),
+        # As in the canary's own schedule: a late or repeated run would measure nothing.
+        "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
+    }
+    properties = {
+        "Description": f"Runs shard {number} of the canary.",
+        "ScheduleExpression": {"Ref": "Schedule"},
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": target,
+    }
+    return {"Type": "AWS::Scheduler::Schedule", "DependsOn": f"Shard{number:03}Parameter", "Properties": properties}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the template, and on standard error what to deploy with it; problems end with sentences and 2."""
+    given = _parser().parse_args(arguments)
+    try:
+        text = sys.stdin.read() if given.document == "-" else Path(given.document).read_text()
+        targets = read_targets(text, given.document)
+        shards = spread(targets, most=given.targets_a_shard)
+    except (ShardsError, OSError, UnicodeDecodeError) as error:
+        print(f"infra.shards: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(template(given.canary, shards), indent=2))
+    print(
+        f"{len(targets)} target(s) in {len(shards)} shard(s). Deploy the canary with "
+        f"Name={given.canary} ScheduleState=DISABLED Targets={reference(given.canary, 1)}.",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.shards", description=__doc__)
+    parser.add_argument("document", help='a targets document, {"targets": [...]}; - reads standard input')
+    parser.add_argument("--canary", type=_name, required=True, help="the canary's name, output CanaryName of its stack")
+    parser.add_argument(
+        "--targets_a_shard",
+        type=_count,
+        default=TARGETS_A_SHARD,
+        metavar="N",
+        help=f"at most so many targets in an invocation (default {TARGETS_A_SHARD})",
+    )
+    return parser
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 128 of A-Z a-z 0-9 _ . -")
+    return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
