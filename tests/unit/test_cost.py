@@ -1,0 +1,132 @@
+"""The monthly price, line by line."""
+
+import contextlib
+import io
+
+import pytest
+
+from connect_canary import metrics
+from connect_canary.logs import log_outcome, new_logger
+from infra import cost
+from infra.cost import Canary, bill, metrics_price, total
+from tests.unit.given import outcome_of
+
+_EVENT_BYTES = 26
+
+
+def _line(canary: Canary, subject: str) -> cost.Line:
+    (line,) = [line for line in bill(canary) if line.subject == subject]
+    return line
+
+
+def test_bill_of_one_target() -> None:
+    """One target a minute costs about two dollars a month."""
+    assert 1.5 < total(bill(Canary())) < 2.0
+
+
+def test_bill_grows_with_targets() -> None:
+    """A hundred targets cost a hundred times the metrics, messages and logs, and one schedule."""
+    one, hundred = Canary(), Canary(targets=100)
+    assert _line(hundred, "Scheduler") == _line(one, "Scheduler")
+    assert _line(hundred, "IoT messages").dollars == pytest.approx(100 * _line(one, "IoT messages").dollars)
+    assert _line(one, "Metrics").quantity == 4
+    assert _line(hundred, "Metrics").quantity == 301
+
+
+def test_bill_shrinks_with_period() -> None:
+    """Every five minutes costs a fifth of the runs; metrics and alarms stay."""
+    often, seldom = Canary(), Canary(every=300)
+    for subject in ("Scheduler", "Lambda requests", "Lambda duration", "Logs", "IoT connections"):
+        assert _line(seldom, subject).dollars == pytest.approx(_line(often, subject).dollars / 5)
+    assert _line(seldom, "Metrics") == _line(often, "Metrics")
+
+
+def test_bill_with_shards() -> None:
+    """Shards are more invocations of less time each, and the same connects."""
+    whole, spread = Canary(targets=1000), Canary(targets=1000, shards=10)
+    assert _line(spread, "Scheduler").quantity == 10 * _line(whole, "Scheduler").quantity
+    assert spread.seconds_a_run < whole.seconds_a_run / 5
+    assert spread.connects == whole.connects
+
+
+def test_bill_with_alarms_dashboards_and_secrets() -> None:
+    """What is counted by the piece is added by the piece."""
+    more = Canary(targets=2, target_alarms=2, dashboards=1, secrets=3)
+    assert _line(more, "Alarms").dollars == pytest.approx(0.5)
+    assert _line(more, "Dashboards").dollars == pytest.approx(3.0)
+    assert _line(more, "Secrets").dollars == pytest.approx(1.2)
+    assert _line(Canary(), "Secrets").dollars == 0
+
+
+@pytest.mark.parametrize(
+    ("metrics", "dollars"),
+    [(0, 0.0), (4, 1.2), (10_000, 3_000.0), (10_001, 3_000.1), (250_000, 27_000.0), (250_020, 27_001.0)],
+)
+def test_metrics_price_in_tiers(metrics: int, dollars: float) -> None:
+    """The first ten thousand metrics cost most."""
+    assert metrics_price(metrics) == pytest.approx(dollars)
+
+
+def test_memory_buys_time() -> None:
+    """More memory is a larger share of a processor, up to a whole one."""
+    seconds = [Canary(targets=100, memory_mb=mb).seconds_a_run for mb in (256, 512, 1769, 3538)]
+    assert seconds[0] > seconds[1] > seconds[2] == seconds[3]
+    assert Canary(run_seconds=2.5).seconds_a_run == 2.5
+
+
+def test_log_bytes_are_what_is_printed() -> None:
+    """The log's price rests on the lines that the code really prints for a healthy target."""
+    outcome = outcome_of(
+        endpoint="a1b2c3d4e5f6g7-ats.iot.eu-west-1.amazonaws.com:443",
+        phases_ms={"dns": 1.2, "tcp": 8.0, "tls": 17.4, "upgrade": 9.1, "connack": 60.4},
+        certificate_days_left=213.5,
+        certificate={
+            "tls_version": "TLSv1.3",
+            "cipher": "TLS_AES_256_GCM_SHA384",
+            "subject": "*.iot.eu-west-1.amazonaws.com",
+            "issuer": "Amazon RSA 2048 M01",
+            "not_before": "2026-06-24T00:00:00+00:00",
+            "not_after": "2027-06-24T23:59:59+00:00",
+        },
+        request_id="d0ae3c5e-2a1b-4d1c-8f1e-0123456789ab",
+    )
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        metrics.emit("fleet", outcome, cold_start=False)
+        log_outcome(new_logger(), outcome)
+    printed = len(out.getvalue().encode()) + _EVENT_BYTES * len(out.getvalue().splitlines())
+    assert printed == pytest.approx(cost.LOG_BYTES_A_TARGET, rel=0.1)
+
+
+def test_prices_have_sources() -> None:
+    """Every price names the page that it is from."""
+    assert all(price.source.startswith("https://aws.amazon.com/") for price in cost.PRICES.values())
+
+
+def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints a line for each thing that costs something, and their sum."""
+    assert cost.main(["--targets", "100", "--every", "60"]) == 0
+    out = capsys.readouterr().out
+    assert f"{total(bill(Canary(targets=100))):.2f} USD" in out
+    assert "Metrics" in out
+    assert "Dashboards" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--targets", "many"], "'many' is not a whole number of at least 1"),
+        (["--targets", "0"], "'0' is not a whole number of at least 1"),
+        (["--every", "10"], "'10' is less than 60 s"),
+        (["--targets", "100000"], "use more --shards"),
+        (["--shards", "2"], "1 target(s) cannot be spread over 2 shards"),
+        (["--run_seconds", "soon"], "'soon' is not a number of seconds"),
+        (["--secrets", "-1"], "'-1' is not a whole number"),
+    ],
+)
+def test_command_line_wrong_question(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong question ends with a sentence and 2."""
+    with pytest.raises(SystemExit) as ended:
+        cost.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

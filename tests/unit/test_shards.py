@@ -1,0 +1,150 @@
+"""Many targets in shards: nothing is lost, everything fits, and the function can read it."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connect_canary.plan import make_plan
+from connect_canary.references import Lookup
+from infra import shards
+from infra.shards import ShardsError, document, read_targets, reference, spread, template
+from tests.unit.given import environment
+
+TARGETS = [{"name": f"t{number}", "endpoint": "host.example"} for number in range(250)]
+
+
+def _problems(*targets: object) -> tuple[str, ...]:
+    with pytest.raises(ShardsError) as refused:
+        read_targets(json.dumps({"targets": targets}), "targets.json")
+    return refused.value.problems
+
+
+def test_spread_keeps_every_target_in_order() -> None:
+    """The shards, one after the other, are the targets."""
+    assert [target for shard in spread(TARGETS, most=40) for target in shard] == TARGETS
+
+
+@given(sizes=st.lists(st.integers(0, 4000), min_size=1, max_size=60), most=st.integers(1, 20))
+def test_spread_fits(sizes: list[int], most: int) -> None:
+    """No shard has more targets, or more characters, than it may have."""
+    targets = [{"name": str(number), "client_id_prefix": "x" * size} for number, size in enumerate(sizes)]
+    made = spread(targets, most=most)
+    assert [target for shard in made for target in shard] == targets
+    assert all(shard and len(shard) <= most for shard in made)
+    assert all(len(document(shard)) <= shards.PARAMETER_CHARACTERS for shard in made)
+
+
+def test_spread_target_too_long() -> None:
+    """A target that no parameter can hold is named."""
+    with pytest.raises(ShardsError, match=r"targets\[1\] has \d+ characters; allowed: 4096"):
+        spread([TARGETS[0], {"name": "long", "ca_file": "x" * 5000}])
+
+
+def test_spread_too_many() -> None:
+    """More shards than a template has room for are refused."""
+    with pytest.raises(ShardsError, match=r"this makes 250 shards; allowed: 249"):
+        spread(TARGETS, most=1)
+
+
+def test_document_is_ascii() -> None:
+    """A parameter's size is counted in bytes, so a character is one."""
+    assert document([{"name": "a", "authorizer_username": "Zoë"}]).isascii()
+
+
+def test_read_targets_as_written() -> None:
+    """References stay references, and a document's schema is not a target's business."""
+    targets = [{"name": "a", "authorizer_password": "secretsmanager:x#y"}]
+    text = json.dumps({"$schema": "targets.schema.json", "targets": targets})
+    assert read_targets(text, "targets.json") == targets
+
+
+def test_read_targets_with_secret() -> None:
+    """A secret that is written out would stand in the template; the sentence does not show it."""
+    (problem,) = _problems({"name": "a", "authorizer_password": "marked-secret"})
+    assert problem.startswith("targets[0].authorizer_password is a secret")
+    assert "marked-secret" not in problem
+
+
+def test_read_targets_all_problems() -> None:
+    """Every mistake of every target has its sentence."""
+    assert len(_problems({"name": "a"}, {"name": "a"}, {"nme": "b"}, 3)) == 4
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"targets": []}'])
+def test_read_targets_no_document(text: str) -> None:
+    """What is no targets document is refused with a sentence."""
+    with pytest.raises(ShardsError, match=r"^targets\.json is "):
+        read_targets(text, "targets.json")
+
+
+def _of_type(kind: str, made: dict[str, Any]) -> list[dict[str, Any]]:
+    return [r["Properties"] for r in made["Resources"].values() if r["Type"] == kind]
+
+
+def test_template_schedule_for_each_shard() -> None:
+    """Each schedule sends a reference to its own shard's parameter, once."""
+    made = template("fleet", spread(TARGETS, most=100))
+    parameters, schedules = _of_type("AWS::SSM::Parameter", made), _of_type("AWS::Scheduler::Schedule", made)
+    inputs = [json.loads(schedule["Target"]["Input"]) for schedule in schedules]
+    assert inputs == [{"targets": f"ssm:{parameter['Name']}"} for parameter in parameters]
+    assert all(s["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0 for s in schedules)
+    assert all(s["FlexibleTimeWindow"] == {"Mode": "OFF"} for s in schedules)
+
+
+def test_template_role_may_invoke_only() -> None:
+    """The schedules' role may invoke the one function and nothing else."""
+    (role,) = _of_type("AWS::IAM::Role", template("fleet", spread(TARGETS)))
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Resource"]["Fn::Sub"].endswith(":function:${FunctionName}")
+
+
+def test_shards_make_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function takes each schedule's event, and together the events run every target once."""
+    made = template("fleet", spread(TARGETS, most=60))
+    stored = {f"ssm:{parameter['Name']}": parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
+    monkeypatch.setattr(Lookup, "fetch", lambda _self, name: stored[name])
+    ran: list[str] = []
+    for schedule in _of_type("AWS::Scheduler::Schedule", made):
+        plan = make_plan(json.loads(schedule["Target"]["Input"]), environment(name="fleet"))
+        ran += [planned.target.name for planned in plan.planned]
+    assert ran == [target["name"] for target in TARGETS]
+
+
+def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The template goes to standard output, what to do with it to standard error."""
+    path = tmp_path / "targets.json"
+    path.write_text(document(TARGETS))
+    assert shards.main([str(path), "--canary", "fleet", "--targets_a_shard", "50"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == template("fleet", spread(TARGETS, most=50))
+    assert f"Targets={reference('fleet', 1)}" in err
+
+
+def test_command_line_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A document may come from a pipe."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(document(TARGETS[:3])))
+    assert shards.main(["-", "--canary", "fleet"]) == 0
+    assert "3 target(s) in 1 shard(s)" in capsys.readouterr().err
+
+
+def test_command_line_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is a sentence and 2."""
+    assert shards.main([str(tmp_path / "none.json"), "--canary", "fleet"]) == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["x"], ["x", "--canary", "a b"], ["x", "--canary", "c", "--targets_a_shard", "0"]]
+)
+def test_command_line_wrong_question(arguments: list[str]) -> None:
+    """A wrong question ends with 2."""
+    with pytest.raises(SystemExit) as ended:
+        shards.main(arguments)
+    assert ended.value.code == 2
