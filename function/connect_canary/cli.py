@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error.problems)
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        return _complain([f"{package} is needed for this and not installed: pip install 'iot-connect-canary[cli]'"])
+        return _complain([f"{package} is needed for this and not installed; in the project: pip install '.[cli]'"])
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
