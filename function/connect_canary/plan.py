@@ -31,21 +31,29 @@ _CONCURRENT = re.compile(r"[1-9][0-9]{0,2}|1000")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A target that can run, and its settings before references were resolved."""
+    """A target that can run, its settings before references were resolved, and where these were written."""
 
     target: Target
     values: Mapping[str, Value]
     proxy: Proxy | None
+    document: Value
+    base: Mapping[str, Value]
     fresh: Lookup
 
     @property
     def has_references(self) -> bool:
         """Tell whether any of its settings is read from elsewhere."""
-        return any(is_reference(value.text) for value in self.values.values())
+        return any(is_reference(value.text) for value in (self.document, *self.values.values()))
 
     def refreshed(self) -> Target:
-        """Return the same target with every reference fetched anew; raise SettingsError."""
-        return _target(self.values, self.fresh)
+        """Return the same target with its document and every reference fetched anew; raise SettingsError."""
+        if not is_reference(self.document.text):
+            return _target(self.values, self.fresh)
+        problems: list[str] = []
+        for item in _items(self.document, self.fresh, problems):
+            if item.name == self.target.name and not item.problems:
+                return _target(item.over(self.base), self.fresh)
+        raise SettingsError(problems or [f"{self.document.text} has no target {self.target.name!r} any more"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +87,10 @@ def make_plan(
     known = Lookup(region)
     canary, concurrent = _canary_wide(base, known, problems)
     egress = _egress(environ, problems)
-    items = _items(_document(asked, canary, base["targets"], problems), known, problems)
+    document = _document(asked, canary, base["targets"], problems)
+    items = _items(document, known, problems)
     items = _only(asked.get("only"), items, problems, spell("only"))
+    base["targets"] = document
     planned, mistakes = _planned(items, base, known, egress)
     if problems or not planned:
         raise SettingsError([*problems, *mistakes])
@@ -189,7 +199,10 @@ def _planned(
             mistakes += error.problems
             continue
         if not item.problems:
-            planned.append(Planned(target=target, values=values, proxy=egress.proxy_to(target.host), fresh=fresh))
+            proxy, document = egress.proxy_to(target.host), base["targets"]
+            planned.append(
+                Planned(target=target, values=values, proxy=proxy, document=document, base=base, fresh=fresh)
+            )
     return _without_shared_client_ids(planned, mistakes), mistakes
 
 

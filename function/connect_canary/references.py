@@ -4,7 +4,7 @@ import functools
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
@@ -25,7 +25,7 @@ class Lookup:
         """Ask in `region`; empty: where boto3 would."""
         self._region, self._fresh = region, fresh
         self._lock = threading.Lock()
-        self._values: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
         self._refusals: dict[str, str] = {}
 
     def fetch(self, reference: str) -> str:
@@ -37,10 +37,7 @@ class Lookup:
     def below(self, reference: str) -> Mapping[str, str]:
         """Return the value of every parameter below `ssm:/path/`, by the last part of its name; raise ValueError."""
         path = reference.removeprefix("ssm:")
-        found = _ask(
-            lambda: _ssm(self._region).get_multiple(path, decrypt=True, recursive=False, max_age=MAX_AGE_SECONDS)
-        )
-        return {name.rpartition("/")[2]: str(value) for name, value in found.items()}
+        return self._once(reference, lambda: _below(path, self._region, fresh=self._fresh))
 
     def anew(self) -> "Lookup":
         """Return another one that takes only fresh values."""
@@ -50,7 +47,7 @@ class Lookup:
         """Return the account's endpoint; raise ValueError with a sentence."""
         return self._once("iot:DescribeEndpoint", lambda: describe_endpoint(self._region))
 
-    def _once(self, name: str, ask: Callable[[], str]) -> str:
+    def _once(self, name: str, ask: Callable[[], T]) -> T:
         with self._lock:
             if name not in self._values and name not in self._refusals:
                 try:
@@ -59,7 +56,7 @@ class Lookup:
                     self._refusals[name] = str(error)
         if name in self._refusals:
             raise ValueError(self._refusals[name])
-        return self._values[name]
+        return cast("T", self._values[name])
 
 
 @functools.cache
@@ -73,6 +70,15 @@ def describe_endpoint(region: str) -> str:
 
 def _parameter(name: str, region: str, *, fresh: bool) -> str:
     return str(_ask(lambda: _ssm(region).get(name, decrypt=True, max_age=MAX_AGE_SECONDS, force_fetch=fresh)))
+
+
+def _below(path: str, region: str, *, fresh: bool) -> Mapping[str, str]:
+    found = _ask(
+        lambda: _ssm(region).get_multiple(
+            path, decrypt=True, recursive=False, max_age=MAX_AGE_SECONDS, force_fetch=fresh
+        )
+    )
+    return {name.rpartition("/")[2]: str(value) for name, value in found.items()}
 
 
 def _secret(name: str, region: str, *, fresh: bool) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from connect_canary.plan import make_plan
 from connect_canary.references import Lookup
-from connect_canary.settings import Expect, SettingsError
+from connect_canary.settings import Expect, Secret, SettingsError
 from tests.unit.aws_answers import Aws
 from tests.unit.given import ENDPOINT, REGION, document, environment, plan_of, problems_of
 
@@ -266,6 +266,33 @@ def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
     assert fresh is not None
     assert fresh.reveal() == "new"
     assert planned.refreshed() != planned.target
+
+
+@pytest.mark.parametrize("where", ["ssm:/doc", "ssm:/t/", "secretsmanager:doc"])
+def test_refreshed_target_has_what_a_rotated_document_says(aws: Aws, where: str) -> None:
+    """A document may hold the secrets itself."""
+    entry = {"auth_mode": "custom-unsigned", "authorizer_password": "old"}
+
+    def write(password: str) -> None:
+        written = {**entry, "authorizer_password": password}
+        text = document({"name": "other"}, {"name": "a", **written})
+        aws.parameters = {"/doc": text, "/t/a": json.dumps(written)}
+        aws.secrets = {"doc": text}
+
+    write("old")
+    planned = plan_of({"only": ["a"]}, targets=where).planned[0]
+    assert planned.has_references
+    write("new")
+    assert planned.refreshed().authorizer_password == Secret("new")
+
+
+def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: Aws) -> None:
+    """Somebody has taken it out since."""
+    aws.parameters = {"/doc": document({"name": "a"})}
+    (planned,) = plan_of(targets="ssm:/doc").planned
+    aws.parameters = {"/doc": document({"name": "b"})}
+    with pytest.raises(SettingsError, match=r"^ssm:/doc has no target 'a' any more$"):
+        planned.refreshed()
 
 
 def test_refreshed_target_whose_secret_is_gone_raises(aws: Aws) -> None:
