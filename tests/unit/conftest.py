@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from connect_canary import references
 from tests.unit.aws_answers import Aws, serving
+
+# A busy machine makes no property false, and nothing is left lying about.
+settings.register_profile("unit", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unit")
 
 
 @pytest.fixture
