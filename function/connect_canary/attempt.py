@@ -24,7 +24,7 @@ _ENDING_S = 0.1
 # How long a proof against the certificate waits for the SDK to go on all the same, in milliseconds or never.
 _DOUBT_S = 0.25
 # The SDK's handshake goes first: where round trips are long that is free, where there are none the two would compete.
-_HEAD_START_S = 0.005
+_HEAD_START_S = 0.01
 # How long a finished attempt waits for what only explains it.
 _LOOK_S, _ASK_S = 1.0, 3.0
 _LEAST_S = 0.05
@@ -180,7 +180,8 @@ async def _look(run: _Run, tunnel: Tunnel, looks: Looks) -> Look:
     if not await tunnel.carrying():
         return Look()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(run.judged.wait(), _HEAD_START_S)
+        async with asyncio.timeout(_HEAD_START_S):
+            await run.judged.wait()
     shared = looks.start(
         tunnel.dial_again,
         host=run.target.host,

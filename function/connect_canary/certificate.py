@@ -1,7 +1,6 @@
 """The endpoint's certificate, read beside the attempt: same address, same name, same trust store as the SDK's."""
 
 import asyncio
-import contextlib
 import functools
 import socket
 import ssl
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connect_canary.failures import Failure
-from connect_canary.threads import in_thread
 from connect_canary.tunnel import TunnelError
 
 _SECONDS_A_DAY = 86400
@@ -113,24 +111,34 @@ async def look(dial: Dial, host: str, trust: bytes | None, seconds: float) -> Lo
 async def _handshake(dial: Dial, host: str, context: ssl.SSLContext, seconds: float) -> Certificate:
     dialled = await dial()
     try:
-        dialled.settimeout(seconds)
         secured = context.wrap_socket(dialled, server_hostname=host, do_handshake_on_connect=False)
     except BaseException:
         dialled.close()
         raise
+    with secured:
+        async with asyncio.timeout(seconds):
+            while not _advanced(secured):
+                await _readable(secured)
+        return _read(secured)
 
-    def shake_hands() -> Certificate:
-        with secured:
-            secured.do_handshake()
-            return _read(secured)
 
+def _advanced(secured: ssl.SSLSocket) -> bool:
+    """Take the handshake as far as it goes; return True when it is done."""
     try:
-        # OpenSSL works outside the interpreter's lock there, so the event loop goes on carrying the SDK's bytes.
-        return await in_thread(shake_hands)
-    except asyncio.CancelledError:
-        with contextlib.suppress(OSError):
-            secured.shutdown(socket.SHUT_RDWR)
-        raise
+        secured.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+async def _readable(secured: ssl.SSLSocket) -> None:
+    loop = asyncio.get_running_loop()
+    arrived = asyncio.Event()
+    loop.add_reader(secured, arrived.set)
+    try:
+        await arrived.wait()
+    finally:
+        loop.remove_reader(secured)
 
 
 def _read(secured: ssl.SSLSocket) -> Certificate:

@@ -185,6 +185,8 @@ def reason(evidence: Evidence, waited_ms: float) -> str:
     if evidence.timed_out or (evidence.error_name in _TIMEOUTS and not evidence.hung_up):
         waited = _WAITED_FOR[evidence.phase] if evidence.phase else "nothing happened"
         return f"{waited} within {waited_ms / 1000:.1f} s{said}"
+    if evidence.phase is Phase.CREDENTIALS:
+        return f"no AWS credentials were found ({evidence.error_name})"
     if evidence.detail:
         return evidence.detail
     return f"the SDK says {evidence.error_name}"
