@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from tests.bench import quiet
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 _NAME = "localhost"  # the endpoint's certificate is for this name, so the far one has it too
 SERVER_ADDRESS, CLIENT_ADDRESS = "10.111.0.2", "10.111.0.1"
@@ -92,7 +94,8 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[Endpoint]:
 
 
 def ask(place: Network, module: str, question: object) -> Any:
-    """Return what a fresh process on the client's side answers to `question`, JSON both ways."""
+    """Return what a fresh process on the client's side answers to `question`, JSON both ways, in a quiet moment."""
+    quiet.wait()
     client = _start([*place.client_side, *_module(module)])
     try:
         answer, _ = client.communicate(json.dumps(question), timeout=_ANSWERS_WITHIN_S)

@@ -53,12 +53,13 @@ def skipped(what: str, why: object) -> str:
 
 
 def machine() -> str:
-    """Return when, on what and with which versions was measured."""
+    """Return when, on what and with which versions was measured, and how much else the machine had to do."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     now = datetime.now(UTC)
     return (
         f"{now:%Y-%m-%d %H:%M} UTC · {_cpu()}, {os.cpu_count()} cores · {platform.system()} {platform.release()} "
-        f"{platform.machine()} · Python {platform.python_version()} · {packages}"
+        f"{platform.machine()} · Python {platform.python_version()} · {packages} · load average "
+        f"{', '.join(f'{load:.1f}' for load in reversed(os.getloadavg()))} (15, 5 and 1 minutes)"
     )
 
 

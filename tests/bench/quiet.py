@@ -1,0 +1,30 @@
+"""How busy the machine is with other things, and waiting until it is not."""
+
+import time
+from pathlib import Path
+
+_SAMPLE_S = 0.3
+_BUSY_AT_MOST = 0.15
+_PATIENCE_S = 15.0
+
+
+def wait() -> None:
+    """Return when the machine has little else to do, or when it stays busy for too long."""
+    until = time.monotonic() + _PATIENCE_S
+    while busy_share() > _BUSY_AT_MOST and time.monotonic() < until:
+        pass
+
+
+def busy_share() -> float:
+    """Return the share of all cores' time that was used in a moment from now."""
+    idle, total = _ticks()
+    time.sleep(_SAMPLE_S)
+    idle_later, total_later = _ticks()
+    return 1 - (idle_later - idle) / max(total_later - total, 1)
+
+
+def _ticks() -> tuple[int, int]:
+    """Return idle and all clock ticks since boot (proc(5), /proc/stat)."""
+    with Path("/proc/stat").open(encoding="ascii") as lines:
+        ticks = [int(field) for field in lines.readline().split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
