@@ -8,7 +8,7 @@ import pytest
 from tests.template.cloudformation import STACK, canary, read
 
 SSM = "arn:aws:ssm:eu-west-1:123456789012:parameter"
-SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"  # noqa: S105 - the beginning of a name
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret"
 CLIENT = "arn:aws:iot:eu-west-1:123456789012:client"
 OWN_PLACE = {
     "logs:CreateLogStream": ["<CanaryLogGroup.Arn>"],

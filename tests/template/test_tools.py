@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from infra.shards import spread, template
 from tests.template.cloudformation import ROOT
 
 TEMPLATES = ("template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml")
+CONFIGS = ("samconfig.toml", "infra/samconfig.toml")
 # Where samcli keeps the commands that samconfig.toml has sections for.
 COMMANDS = {
     "validate": "samcli.commands.validate.validate",
@@ -40,8 +42,8 @@ def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _config() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "samconfig.toml").read_text())
+def _config(path: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / path).read_text())
 
 
 def test_cfn_lint_templates() -> None:
@@ -50,27 +52,38 @@ def test_cfn_lint_templates() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_sam_validate_template(template: str) -> None:
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_sam_validate_template(path: str) -> None:
     """`sam validate --lint` accepts the template."""
-    done = _run("sam", "validate", "--lint", "--region", "us-east-1", "--template", template)
+    done = _run("sam", "validate", "--lint", "--region", "us-east-1", "--template", path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_samconfig_sections_known() -> None:
+def test_cfn_lint_shards(tmp_path: Path) -> None:
+    """A template of shards is as clean as one written by hand."""
+    shards = spread([{"name": f"target-{number}"} for number in range(7)], most=3)
+    path = tmp_path / "shards.json"
+    path.write_text(json.dumps(template("fleet", shards)))
+    done = _run("cfn-lint", str(path))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_samconfig_sections_known(config: str) -> None:
     """samconfig.toml has sections only for commands whose options the next test knows."""
-    config = _config()
-    assert config["version"] == 0.1
-    assert config["default"].keys() == {"global", *COMMANDS}
+    document = _config(config)
+    assert document["version"] == 0.1
+    assert document["default"].keys() <= {"global", *COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_samconfig_keys_known(command: str) -> None:
     """Every key is an option of its command; sam ignores others without a word."""
     done = _run("python", "-c", _PRINT_OPTIONS, COMMANDS[command])
-    config = _config()["default"]
-    keys = config[command]["parameters"].keys() | (
-        config["global"]["parameters"].keys() if command == "deploy" else set()
-    )
     assert done.returncode == 0, done.stderr
+    # What is global is meant for `deploy`; a command without such an option passes over it.
+    sections = {command, "global"} if command == "deploy" else {command}
+    written = [_config(config)["default"].get(section, {}) for config in CONFIGS for section in sections]
+    keys = {key for section in written for key in section.get("parameters", {})}
+    assert keys
     assert keys <= set(json.loads(done.stdout))

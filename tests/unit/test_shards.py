@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connect_canary.plan import make_plan
-from connect_canary.references import Lookup
 from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, spread, template
+from tests.unit.aws_answers import Aws
 from tests.unit.given import environment
 
 TARGETS = [{"name": f"t{number}", "endpoint": "host.example"} for number in range(250)]
@@ -105,11 +105,10 @@ def test_template_role_may_invoke_only() -> None:
     assert statement["Resource"]["Fn::Sub"].endswith(":function:${FunctionName}")
 
 
-def test_shards_make_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_make_plans(aws: Aws) -> None:
     """The function takes each schedule's event, and together the events run every target once."""
     made = template("fleet", spread(TARGETS, most=60))
-    stored = {f"ssm:{parameter['Name']}": parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
-    monkeypatch.setattr(Lookup, "fetch", lambda _self, name: stored[name])
+    aws.parameters |= {parameter["Name"]: parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
     ran: list[str] = []
     for schedule in _of_type("AWS::Scheduler::Schedule", made):
         plan = make_plan(json.loads(schedule["Target"]["Input"]), environment(name="fleet"))

@@ -1,0 +1,41 @@
+"""Targets spread over schedules of their own, each of which runs its shard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra import shards
+from infra.local.aws import LocalAws
+from tests.local.deployed import Canary, eventually
+
+TARGETS = [{"name": f"shard-target-{number}"} for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def sharded(aws: LocalAws, canary: Canary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
+    """The canary with a stack of shards beside it."""
+    template: Path = tmp_path_factory.mktemp("shards") / "shards.json"
+    template.write_text(json.dumps(shards.template(canary.name, shards.spread(TARGETS, most=2))))
+    aws.deploy(template, name="shards", parameters={"FunctionName": canary.function})
+    yield canary
+    aws.delete("shards")
+
+
+def test_shard_runs_by_reference(sharded: Canary) -> None:
+    """An event with a shard's reference runs the shard's targets."""
+    returned = sharded.invoke({"targets": shards.reference(sharded.name, 3)})
+    assert [outcome["target"] for outcome in returned["targets"]] == ["shard-target-4"]
+
+
+def test_every_shard_is_scheduled(sharded: Canary) -> None:
+    """The schedules run every target of every shard."""
+
+    def verdicts() -> list[float] | None:
+        samples = [sharded.samples("ConnectSuccess", Target=target["name"]) for target in TARGETS]
+        return [values[-1] for values in samples] if all(samples) else None
+
+    assert eventually(verdicts) == [1] * len(TARGETS)
