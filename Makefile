@@ -36,7 +36,7 @@ check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
 	@echo "Checking types"
 	@.venv/bin/mypy
 	@echo "Checking the templates"
-	@.venv-sam/bin/cfn-lint template.yaml infra/authorizer/template.yaml
+	@.venv-sam/bin/cfn-lint template.yaml infra/*.yaml infra/authorizer/template.yaml
 	@.venv-sam/bin/sam validate --lint --region us-east-1 > /dev/null
 
 format: .venv/.ready ## Format the code
@@ -115,3 +115,4 @@ lock: .venv/.ready ## Lock the requirements anew (needs uv)
 
 clean: ## Remove everything that the other targets made
 	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find function infra tests -name __pycache__ -prune -exec rm -rf {} +
