@@ -9,7 +9,7 @@ import pytest
 from infra.local.aws import LocalAws
 from infra.local.process import BUILT_TEMPLATE
 from infra.local.showcase import Credentials, set_up
-from tests.local.deployed import SPEED, Canary, Mailbox
+from tests.local.deployed import QUICK_ALARMS, SPEED, Canary, Mailbox
 
 NAME = "local-tests"
 
@@ -31,7 +31,7 @@ def marked() -> Credentials:
 def canary(aws: LocalAws, marked: Credentials) -> Canary:
     """The deployed canary, with four targets and its schedule running."""
     showcase = set_up(aws, NAME, marked)
-    parameters = {"Name": NAME, "Targets": showcase.reference}
+    parameters = {"Name": NAME, "Targets": showcase.reference, **QUICK_ALARMS}
     stack = aws.deploy(BUILT_TEMPLATE, name="canary-under-test", parameters=parameters)
     return Canary(aws=aws, name=NAME, stack=stack, showcase=showcase, credentials=marked)
 

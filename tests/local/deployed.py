@@ -17,6 +17,8 @@ from infra.local.stacks import Stack
 # A minute of schedules and alarms takes three seconds; connects and deadlines are real.
 SPEED = 20.0
 PATIENCE_SECONDS = 75.0
+# Two bad minutes of three ring, instead of three of five.
+QUICK_ALARMS = {"AlarmEvaluationPeriods": "3", "AlarmDatapointsToAlarm": "2"}
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import pytest
 from infra.local.aws import LocalAws
 from infra.local.process import BUILT_TEMPLATE, REPOSITORY
 from infra.local.showcase import store_targets
-from tests.local.deployed import Canary, Mailbox, eventually
+from tests.local.deployed import QUICK_ALARMS, Canary, Mailbox, eventually
 from tests.local.targets import role, signed, unsigned
 
 NAME = "fleet"
@@ -24,7 +24,7 @@ def fleet(aws: LocalAws, canary: Canary) -> Iterator[Canary]:
     makers = (role(), unsigned(canary), signed(canary), role() | {"client_id_prefix": "other-", "expect": "refuse"})
     reference = f"ssm:/iot-connect-canary/{NAME}/targets"
     store_targets(aws, reference, tuple({"name": n, **t} for n, t in zip(TARGETS, makers, strict=True)))
-    stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"Targets": reference})
+    stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"Targets": reference, **QUICK_ALARMS})
     yield replace(canary, name=NAME, stack=stack)
     aws.delete(NAME)
 
@@ -39,6 +39,7 @@ def alarms(aws: LocalAws, fleet: Canary) -> dict[str, str]:
             "Canary": NAME,
             "AlarmTargets": ",".join(TARGETS),
             "AlarmTopicArn": fleet.stack.outputs["AlarmTopicArn"],
+            **QUICK_ALARMS,
         },
     )
     return {target: stack.resources[f"FailedConnects{target}Alarm"] for target in TARGETS}
