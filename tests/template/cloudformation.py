@@ -137,6 +137,8 @@ class Stack:
         if name == "Condition":
             return self.condition(argument)
         values = [self.resolve(each) for each in argument]
+        if name == "Fn::EachMemberEquals":
+            return all(each == values[1] for each in values[0])
         if name == "Fn::Equals":
             return str(values[0]) == str(values[1])
         return {"Fn::And": all(values), "Fn::Or": any(values), "Fn::Not": not values[0]}[name]

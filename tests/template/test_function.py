@@ -70,6 +70,23 @@ def test_schedule_by_parameters() -> None:
     assert json.loads(_schedule()["Input"]) == json.loads((ROOT / "events" / "every.json").read_text())
 
 
+def test_network_by_default() -> None:
+    """Without subnets and a proxy the function connects from Lambda's own network, directly."""
+    function = _function()
+    assert "VpcConfig" not in function
+    assert not {"HTTPS_PROXY", "NO_PROXY"} & function["Environment"]["Variables"].keys()
+
+
+def test_network_given() -> None:
+    """Subnets, security groups and a proxy are passed on as they are."""
+    subnets, groups = ["subnet-01234567", "subnet-12345678"], ["sg-01234567"]
+    proxy = {"HttpsProxy": "http://proxy.example:3128", "NoProxy": ".example"}
+    function = _function(SubnetIds=",".join(subnets), SecurityGroupIds=",".join(groups), **proxy)
+    assert function["VpcConfig"] == {"SubnetIds": subnets, "SecurityGroupIds": groups}
+    variables = function["Environment"]["Variables"]
+    assert [variables["HTTPS_PROXY"], variables["NO_PROXY"]] == list(proxy.values())
+
+
 def test_two_stacks_side_by_side() -> None:
     """Nothing has a name that a second stack in the account would take as well."""
     named = re.compile(r"(\w*Name)$")

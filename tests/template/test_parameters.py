@@ -25,8 +25,8 @@ OF_SETTINGS = {_parameter_of(setting): setting for setting in SETTINGS}
 
 
 def test_variables_are_the_settings() -> None:
-    """The function's variables are the settings, none more, none fewer."""
-    assert VARIABLES.keys() == {setting.variable for setting in SETTINGS}
+    """The function's variables are the settings and the proxy's, none more, none fewer."""
+    assert VARIABLES.keys() == {setting.variable for setting in SETTINGS} | {"HTTPS_PROXY", "NO_PROXY"}
 
 
 @pytest.mark.parametrize("name", OF_SETTINGS)
@@ -57,8 +57,8 @@ def test_parameter_choices_are_the_settings(name: str) -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_hidden_when_secret(name: str) -> None:
-    """Secrets, and nothing else, are hidden in the console."""
-    secret = name in OF_SETTINGS and OF_SETTINGS[name].secret
+    """Secrets, and nothing else, are hidden in the console; a proxy's address may hold a password."""
+    secret = name == "HttpsProxy" or (name in OF_SETTINGS and OF_SETTINGS[name].secret)
     assert PARAMETERS[name].get("NoEcho", False) is secret
 
 
@@ -132,6 +132,10 @@ SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "Authori
         ({"TimeoutSeconds": "soon"}, 1),
         ({"ScheduleInput": "[]"}, 1),
         ({"AlarmDatapointsToAlarm": "1"}, 1),
+        ({"SubnetIds": "subnet-0123456789abcdef0"}, 1),
+        ({"SecurityGroupIds": "sg-0123456789abcdef0"}, 1),
+        ({"SubnetIds": "subnet-01234567,subnet-12345678", "SecurityGroupIds": "sg-0123456789abcdef0"}, 0),
+        ({"HttpsProxy": "https://proxy.example"}, 1),
     ],
 )
 def test_rules(given: dict[str, str], problems: int) -> None:

@@ -17,6 +17,14 @@ OWN_PLACE = {
     "ssm:GetParametersByPath": [f"{SSM}/iot-connect-canary/{STACK}/*"],
     "secretsmanager:GetSecretValue": [f"{SECRET}:iot-connect-canary/{STACK}/*"],
 }
+INTERFACES = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+]
 
 
 def _list(value: str | list[str]) -> list[str]:
@@ -86,6 +94,12 @@ def test_role_with_named_references() -> None:
     assert found["kms:Decrypt"] == [key]
 
 
+def test_role_in_subnets() -> None:
+    """Only a function in subnets may make network interfaces there."""
+    found = allowed(SubnetIds="subnet-0123456789abcdef0", SecurityGroupIds="sg-0123456789abcdef0")
+    assert found.keys() - allowed().keys() == set(INTERFACES)
+
+
 def test_own_place_with_name() -> None:
     """The own place is the one of the canary's name."""
     assert allowed(Name="fleet")["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
@@ -107,7 +121,8 @@ def test_no_resource_is_everything() -> None:
     statements = list(_statements(read("template.yaml")["Resources"]))
     everything = [s["Action"] for s in statements if "*" in (s.get("Resource"), *_items(s.get("Resource")))]
     assert len(statements) > len(everything)
-    assert everything == ["iot:DescribeEndpoint"]
+    # The second is Lambda's own need in a VPC, whose interfaces have no names beforehand.
+    assert everything == ["iot:DescribeEndpoint", INTERFACES]
     assert not [s for s in statements if "*" in str(s["Action"])]
 
 

@@ -1,0 +1,27 @@
+"""Parameters that do not fit are refused by CloudFormation itself, before anything is made."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.local.aws import LocalAws, LocalAwsError
+from infra.local.process import BUILT_TEMPLATE
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"AuthMode": "sigv4-static"}, "AuthMode sigv4-static needs AccessKeyId."),
+        ({"AuthMode": "custom-signed"}, "AuthMode custom-signed needs AuthorizerTokenKeyName."),
+        ({"Schedule": "rate(5 minutes)"}, "Schedule rate(5 minutes) needs SchedulePeriodSeconds 300."),
+        ({"SubnetIds": "subnet-01234567"}, "SubnetIds and SecurityGroupIds belong together."),
+        ({"Endpoint": "https://host.example"}, "An endpoint is host or host:port without a scheme or a path"),
+        ({"ClientIdPrefix": "ssm:/prefix"}, "is no reference, because permissions are made from it."),
+        ({"AuthMode": "sigv5"}, "sigv4"),
+    ],
+)
+def test_stack_refused(aws: LocalAws, parameters: dict[str, str], sentence: str) -> None:
+    """The sentence of the template reaches the one who deploys."""
+    with pytest.raises(LocalAwsError) as refused:
+        aws.deploy(BUILT_TEMPLATE, name="refused", parameters=parameters)
+    assert sentence in str(refused.value)
