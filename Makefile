@@ -109,8 +109,8 @@ endef
 
 lock: .venv/.ready ## Lock the requirements anew (needs uv)
 	@for name in function/requirements requirements/dev requirements/sam requirements/local; do \
-		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-			--no-emit-find-links --custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove everything that the other targets made
