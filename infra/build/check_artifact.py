@@ -4,6 +4,7 @@ import argparse
 import platform
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 # e_machine of the ELF header (System V ABI, "Machine").
@@ -19,6 +20,17 @@ sys.path.insert(0, sys.argv[1])
 import connect_canary.handler
 assert "boto3" not in sys.modules and "botocore.session" not in sys.modules, "boto3 was imported"
 import connect_canary.diagnosis, connect_canary.certificate, connect_canary.proxies
+"""
+# What a reference needs, with the boto3 of this interpreter in the place of the runtime's.
+_IMPORT_LATE = """
+import sys
+sys.dont_write_bytecode = True
+sys.path[:0] = sys.argv[1:2]
+sys.path.append(sys.argv[2])
+import connect_canary.references
+from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+import aws_lambda_powertools
+assert aws_lambda_powertools.__file__.startswith(sys.argv[1]), "Powertools came from elsewhere"
 """
 
 
@@ -45,10 +57,14 @@ def size_mb(artifact: Path) -> float:
 
 
 def _import_problems(artifact: Path) -> list[str]:
-    command = [sys.executable, "-I", "-S", "-c", _IMPORT, str(artifact)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    last = done.stderr.strip().splitlines()[-1:]
-    return [] if done.returncode == 0 else [f"the handler does not import from the artifact alone: {' '.join(last)}"]
+    found: list[str] = []
+    for what, code in {"the handler": _IMPORT, "what references need": _IMPORT_LATE}.items():
+        command = [sys.executable, "-I", "-S", "-c", code, str(artifact.resolve()), sysconfig.get_path("purelib")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = " ".join(done.stderr.strip().splitlines()[-1:])
+            found.append(f"{what} cannot be imported from the artifact alone: {last}")
+    return found
 
 
 def main() -> int:
