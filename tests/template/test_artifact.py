@@ -17,7 +17,14 @@ MOST_MB = 16
 def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return an artifact made by the build method itself, and the architecture that it was asked for."""
     made = tmp_path_factory.mktemp(request.param)
-    command = ["make", "--silent", "--directory", ROOT / "function", "build-CanaryFunction", f"ARTIFACTS_DIR={made}"]
+    command = [
+        "make",
+        "--silent",
+        "--directory",
+        str(ROOT / "function"),
+        "build-CanaryFunction",
+        f"ARTIFACTS_DIR={made}",
+    ]
     python = ROOT / ".venv-sam" / "bin" / "python"
     subprocess.run([*command, f"ARCHITECTURE={request.param}", f"BUILD_PYTHON={python}"], check=True)
     return made, request.param
