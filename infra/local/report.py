@@ -10,31 +10,36 @@ from infra.local.runs import Run
 
 WIDTH: Final = 80
 
+_TELLING_SHARE: Final = 0.1
 
-def outcome_line(outcome: Mapping[str, Any]) -> str:
-    """Return one target's outcome, with the phase times or the failure that explain it."""
-    verdict = "healthy" if outcome["healthy"] else "UNHEALTHY"
-    detail = _times(outcome) if outcome["healthy"] else _failure(outcome)
-    return shortened(f"  {outcome['target']:<9} {outcome['auth_mode']:<15} {verdict}: {detail}")
+
+def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:
+    """Return one target's outcome with its phase times, or with all that is known of its failure."""
+    head = f"  {outcome['target']:<8} {outcome['auth_mode']:<15} "
+    if outcome["healthy"]:
+        return [shortened(f"{head}healthy: {_times(outcome)}")]
+    known = ". ".join(str(outcome[key]) for key in ("reason", "hint") if outcome.get(key))
+    return [
+        shortened(f"{head}UNHEALTHY: {outcome['failure']} in {outcome['phase']}"),
+        *textwrap.wrap(known, WIDTH, initial_indent="    ", subsequent_indent="    "),
+    ]
 
 
 def _times(outcome: Mapping[str, Any]) -> str:
     if outcome["connect_ms"] is None:
         return f"refused, as expected ({outcome['failure'] or outcome['reason']})"
-    phases = (f"{name} {ms:.0f}" for name, ms in outcome["phases_ms"].items() if ms >= 1)
-    return f"{outcome['connect_ms']:.0f} ms ({', '.join(phases)})"
-
-
-def _failure(outcome: Mapping[str, Any]) -> str:
-    return f"{outcome['failure']} in {outcome['phase']}: {outcome['reason']}"
+    took = outcome["connect_ms"]
+    telling = {name: ms for name, ms in outcome["phases_ms"].items() if ms >= _TELLING_SHARE * took}
+    phases = ", ".join(f"{name} {ms:.0f}" for name, ms in telling.items())
+    return f"{took:.0f} ms ({phases})"
 
 
 def run_lines(number: int, run: Run) -> list[str]:
-    """Return one scheduled run as a line, and a line more for everything that went wrong."""
+    """Return one scheduled run as a line, and lines more for everything that went wrong."""
     verdict = "healthy" if run.healthy else "UNHEALTHY"
     targets = ", ".join(sorted(_short(outcome) for outcome in run.outcomes))
     lines = [shortened(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}")]
-    lines += [outcome_line(outcome) for outcome in run.outcomes if not outcome["healthy"]]
+    lines += [line for outcome in run.outcomes if not outcome["healthy"] for line in outcome_lines(outcome)]
     return lines + [line for error in run.errors for line in sentence(f"the canary: {error}")]
 
 

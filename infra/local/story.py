@@ -87,7 +87,8 @@ class Story:
                 continue
             outcome = _first_outcome(invocation.payload)
             self.verdicts.append(bool(outcome["healthy"]))
-            _say(report.outcome_line(outcome))
+            for line in report.outcome_lines(outcome):
+                _say(line)
 
     def _follow_schedule(self, aws: LocalAws, stack: Stack, log: RunLog) -> None:
         until = f"{self.runs} scheduled run(s)" if self.runs else "Ctrl-C"
