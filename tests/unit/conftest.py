@@ -13,6 +13,15 @@ settings.register_profile("unit", deadline=None, database=None, suppress_health_
 settings.load_profile("unit")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nowhere() -> Iterator[None]:
+    """Keep every test that asks AWS by mistake on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty AWS account on loopback, and a process that has asked it for nothing yet."""

@@ -138,6 +138,13 @@ def test_schema_and_code_agree_on_any_entry(entry: dict[str, Any]) -> None:
         assert sentences
 
 
+def test_schema_accepts_an_empty_value_that_takes_an_inherited_one_away() -> None:
+    """As the code does, but where one of a list is needed."""
+    closed = {setting.key for setting in TARGET_SETTINGS if setting.choices} | {"timeout_seconds"}
+    for key in TARGET_KEYS:
+        assert VALIDATOR.is_valid({"targets": [{"name": "a", key: ""}]}) is (key not in closed)
+
+
 def test_schema_accepts_references_everywhere() -> None:
     """Any value may be one."""
     entry = {"name": "a", **dict.fromkeys(TARGET_KEYS, "ssm:/a")}
