@@ -12,12 +12,14 @@ from connect_canary.authentication import Handshake, handshake
 from connect_canary.certificate import Look, Looks
 from connect_canary.connections import Connection, Refused, open_connection
 from connect_canary.diagnosis import Answer, ask, clean
+from connect_canary.dialling import Proxy
 from connect_canary.failures import AUTHENTICATION_FAILURES, Evidence, Failure, Phase, classify, hint, reason
+from connect_canary.flights import Trace
 from connect_canary.outcome import Outcome
 from connect_canary.settings import Expect, MqttVersion
 from connect_canary.targets import SUFFIX_CHARACTERS, Target
 from connect_canary.trust import trust_store
-from connect_canary.tunnel import LOOPBACK, Proxy, Trace, Tunnel
+from connect_canary.tunnel import LOOPBACK, Tunnel
 
 # A client whose tunnel is cut ends in about a millisecond; one in s2n's blinding delay takes 10 to 30 s and is left.
 _ENDING_S = 0.1

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from connect_canary.dialling import DialError
 from connect_canary.failures import Failure
-from connect_canary.tunnel import TunnelError
 
 _SECONDS_A_DAY = 86400
 
@@ -99,11 +99,11 @@ async def look(dial: Dial, host: str, trust: bytes | None, seconds: float) -> Lo
         return Look(
             failure=Failure.TLS_FAILED, reason=f"TLS: {(error.reason or 'handshake failed').lower().replace('_', ' ')}"
         )
-    except (TunnelError, OSError, ValueError):
+    except (DialError, OSError, ValueError):
         return Look()
     try:
         shown = await _handshake(dial, host, _trusting_anyone(), seconds)
-    except (TunnelError, OSError, ValueError):
+    except (DialError, OSError, ValueError):
         return Look(failure=failure, reason=said)
     return Look(certificate=shown, failure=failure, reason=_reason(failure, host, shown, said))
 

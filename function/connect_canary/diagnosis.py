@@ -17,10 +17,11 @@ from awscrt import websocket
 from awscrt.http import HttpProxyOptions, HttpRequest
 
 from connect_canary.authentication import Handshake
+from connect_canary.dialling import Proxy
 from connect_canary.settings import MqttVersion
 from connect_canary.targets import Target
 from connect_canary.trust import tls_context
-from connect_canary.tunnel import LOOPBACK, Proxy, Tunnel
+from connect_canary.tunnel import LOOPBACK, Tunnel
 
 _BODY_CHARACTERS = 160
 _LEAST_SECRET_CHARACTERS = 4

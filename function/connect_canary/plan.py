@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from connect_canary import authentication, trust
+from connect_canary.dialling import Proxy
 from connect_canary.proxies import Egress
 from connect_canary.references import Lookup
 from connect_canary.settings import (
@@ -21,7 +22,6 @@ from connect_canary.settings import (
     with_defaults,
 )
 from connect_canary.targets import Item, Target, build, is_path, read_document, read_path, resolve
-from connect_canary.tunnel import Proxy
 
 DEFAULT_NAME = "iot-connect-canary"
 MAX_CONCURRENT_CONNECTS = 1000

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from connect_canary.dialling import Proxy
 from connect_canary.settings import SettingsError
-from connect_canary.tunnel import Proxy
 
 _DEFAULT_PORT = 80
 

@@ -11,9 +11,10 @@ PACKAGE = Path(__file__).parents[2] / "function" / "connect_canary"
 # From the ground up: a module imports only modules of the lines before its own.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"settings", "failures", "threads"}),
-    frozenset({"outcome", "targets", "tunnel", "references"}),
-    frozenset({"authentication", "trust", "certificate", "proxies", "metrics", "logs"}),
-    frozenset({"connections", "diagnosis", "plan"}),
+    frozenset({"outcome", "targets", "dialling", "references"}),
+    frozenset({"authentication", "trust", "certificate", "flights", "proxies", "metrics", "logs"}),
+    frozenset({"connections", "tunnel", "plan"}),
+    frozenset({"diagnosis"}),
     frozenset({"attempt"}),
     frozenset({"canary"}),
     frozenset({"handler", "flags", "screen"}),
