@@ -25,6 +25,8 @@ METRICS_A_CANARY: Final = 1
 # Failed connects, silent canary, canary's errors; the certificate of the only target.
 ALARMS_A_CANARY: Final = 3
 ALARMS_OF_ONE_TARGET: Final = 1
+# Adjustable, and smaller in some regions (general reference, iot-core).
+CONNECTS_A_SECOND: Final = 500
 # A secret is kept for 300 s.
 SECRET_CALLS_A_MONTH: Final = MINUTES_A_MONTH // 5
 
@@ -98,6 +100,12 @@ class Canary:
         processors = min(1.0, self.memory_mb / _MB_A_PROCESSOR)
         return _NETWORK_S + math.ceil(self.targets / self.shards) * _CPU_S_A_TARGET / processors
 
+    @property
+    def connects_a_second(self) -> float:
+        """Connects a second in the busiest minute: shards take turns by the minute, and then start together."""
+        turns = min(self.shards, max(1, self.every // SHORTEST_PERIOD_S))
+        return self.targets / turns / max(1.0, self.seconds_a_run)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -158,6 +166,10 @@ def shown(canary: Canary) -> Iterator[str]:
     for line in lines:
         yield f"  {line.subject:<16}{line.quantity:>16,.2f} {line.unit:<12}{line.dollars:>10.2f} USD"
     yield f"  {'a month':<45}{total(lines):>10.2f} USD"
+    yield (
+        f"In its busiest seconds {canary.connects_a_second:,.0f} connect(s) a second; "
+        f"AWS IoT allows an account {CONNECTS_A_SECOND}, its devices included, unless raised."
+    )
     yield f"List prices of US East (N. Virginia), {PRICES_OF}, no free tier taken off."
 
 

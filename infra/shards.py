@@ -18,6 +18,8 @@ from connect_canary.targets import Item, read_document
 # A standard parameter costs nothing and holds this much (general reference, ssm).
 PARAMETER_CHARACTERS: Final = 4096
 TARGETS_A_SHARD: Final = 100
+# Minutes between two runs of a shard: what divides an hour, and is a period of the alarms too.
+PERIODS: Final = (1, 2, 3, 4, 5, 10, 15, 30)
 # A template has at most 500 resources: two for a shard, one role.
 MOST_SHARDS: Final = 249
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -84,12 +86,17 @@ def reference(canary: str, number: int) -> str:
     return f"ssm:/iot-connect-canary/{canary}/shard-{number:03}"
 
 
-def template(canary: str, shards: Sequence[Sequence[Target]]) -> dict[str, Any]:
-    """Return the CloudFormation template of the shards."""
+def expression(number: int, every: int) -> str:
+    """Return when a shard runs: every `every` minutes, each shard a minute after the one before it."""
+    return "rate(1 minute)" if every == 1 else f"cron({(number - 1) % every}/{every} * * * ? *)"
+
+
+def template(canary: str, shards: Sequence[Sequence[Target]], *, every: int = 1) -> dict[str, Any]:
+    """Return the CloudFormation template of the shards, each of which runs every `every` minutes."""
     resources: dict[str, Any] = {"ScheduleRole": _role()}
     for number, targets in enumerate(shards, start=1):
         resources[f"Shard{number:03}Parameter"] = _parameter(reference(canary, number), document(targets))
-        resources[f"Shard{number:03}Schedule"] = _schedule(reference(canary, number), number)
+        resources[f"Shard{number:03}Schedule"] = _schedule(reference(canary, number), number, every)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"The targets of the IoT connect canary {canary}, spread over {len(shards)} schedules.",
@@ -105,13 +112,6 @@ _PARAMETERS: Final = {
         "AllowedPattern": "^[A-Za-z0-9_-]{1,64}$",
         "ConstraintDescription": "A function's name has 1 to 64 of A-Z a-z 0-9 _ -",
         "Description": "The canary's function, output FunctionName of its stack.",
-    },
-    "Schedule": {
-        "Type": "String",
-        "Default": "rate(1 minute)",
-        "AllowedPattern": r"^(rate|cron)\(.+\)$",
-        "ConstraintDescription": "A schedule is rate(...) or cron(...), as in rate(5 minutes).",
-        "Description": "When each shard runs, as the parameter Schedule of the canary's stack.",
     },
 }
 _FUNCTION_ARN: Final = {
@@ -144,7 +144,7 @@ def _parameter(name: str, text: str) -> dict[str, Any]:
     return {"Type": "AWS::SSM::Parameter", "Properties": properties}
 
 
-def _schedule(name: str, number: int) -> dict[str, Any]:
+def _schedule(name: str, number: int, every: int) -> dict[str, Any]:
     target = {
         "Arn": _FUNCTION_ARN,
         "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
@@ -154,7 +154,7 @@ def _schedule(name: str, number: int) -> dict[str, Any]:
     }
     properties = {
         "Description": f"Runs shard {number} of the canary.",
-        "ScheduleExpression": {"Ref": "Schedule"},
+        "ScheduleExpression": expression(number, every),
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": target,
     }
@@ -171,10 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ShardsError, OSError, UnicodeDecodeError) as error:
         print(f"infra.shards: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(template(given.canary, shards), indent=2))
+    print(json.dumps(template(given.canary, shards, every=given.every), indent=2))
     print(
         f"{len(targets)} target(s) in {len(shards)} shard(s). Deploy the canary with "
-        f"Name={given.canary} ScheduleState=DISABLED Targets={reference(given.canary, 1)}.",
+        f"Name={given.canary} ScheduleState=DISABLED SchedulePeriodSeconds={given.every * 60} "
+        f"Targets={reference(given.canary, 1)}.",
         file=sys.stderr,
     )
     return 0
@@ -184,6 +185,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.shards", description=__doc__)
     parser.add_argument("document", help='a targets document, {"targets": [...]}; - reads standard input')
     parser.add_argument("--canary", type=_name, required=True, help="the canary's name, output CanaryName of its stack")
+    parser.add_argument(
+        "--every",
+        type=_minutes,
+        default=1,
+        metavar="MINUTES",
+        help="minutes between two runs of a target (default 1); the shards then take turns, minute by minute",
+    )
     parser.add_argument(
         "--targets_a_shard",
         type=_count,
@@ -198,6 +206,12 @@ def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 128 of A-Z a-z 0-9 _ . -")
     return text
+
+
+def _minutes(text: str) -> int:
+    if text not in map(str, PERIODS):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(map(str, PERIODS))}")
+    return int(text)
 
 
 def _count(text: str) -> int:

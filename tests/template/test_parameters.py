@@ -118,6 +118,8 @@ SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "Authori
         ({"AlarmEmail": "a@example.com"}, 0),
         ({"Schedule": "rate(5 minutes)"}, 1),
         ({"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": "300"}, 0),
+        ({"SchedulePeriodSeconds": "300"}, 1),
+        ({"SchedulePeriodSeconds": "300", "ScheduleState": "DISABLED"}, 0),
         ({"Schedule": "cron(0/15 * * * ? *)", "SchedulePeriodSeconds": "900"}, 0),
         ({"Endpoint": "https://host.example"}, 1),
         ({"Endpoint": "host.example/mqtt"}, 1),

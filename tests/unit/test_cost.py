@@ -2,8 +2,11 @@
 
 import contextlib
 import io
+import re
+from pathlib import Path
 
 import pytest
+from aws_lambda_powertools import Logger
 
 from connect_canary import metrics
 from connect_canary.logs import log_outcome, new_logger
@@ -47,6 +50,26 @@ def test_bill_with_shards() -> None:
     assert _line(spread, "Scheduler").quantity == 10 * _line(whole, "Scheduler").quantity
     assert spread.seconds_a_run < whole.seconds_a_run / 5
     assert spread.connects == whole.connects
+
+
+def test_connects_a_second() -> None:
+    """Shards start together, unless a longer period lets them take turns by the minute."""
+    together, in_turns = (Canary(targets=1000, shards=10, every=every, run_seconds=2.0) for every in (60, 300))
+    assert together.connects_a_second == 500
+    assert in_turns.connects_a_second == 100
+    assert Canary(run_seconds=0.3).connects_a_second == 1
+
+
+def test_scale_document_is_current() -> None:
+    """The table in docs/scale.md is what the command computes."""
+    text = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
+    rows = [re.findall(r"[0-9][0-9,.]*", line) for line in text.splitlines() if re.match(r"\| [0-9]", line)]
+    assert len(rows) > 3
+    for targets, every, shards, seconds, connects, dollars in [[cell.replace(",", "") for cell in row] for row in rows]:
+        canary = Canary(targets=int(targets), every=int(every), shards=int(shards))
+        assert float(seconds) == pytest.approx(canary.seconds_a_run, abs=0.06)
+        assert float(connects) == pytest.approx(canary.connects_a_second, abs=0.6)
+        assert float(dollars) == pytest.approx(total(bill(canary)), abs=0.01)
 
 
 def test_bill_with_alarms_dashboards_and_secrets() -> None:
@@ -93,7 +116,9 @@ def test_log_bytes_are_what_is_printed() -> None:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         metrics.emit("fleet", outcome, cold_start=False)
-        log_outcome(new_logger(), outcome)
+        # Loggers are kept by name, with their stream, so this one needs a name of its own.
+        formatter = new_logger().registered_formatter
+        log_outcome(Logger(service="iot-cost-canary", stream=out, logger_formatter=formatter), outcome)
     printed = len(out.getvalue().encode()) + _EVENT_BYTES * len(out.getvalue().splitlines())
     assert printed == pytest.approx(cost.LOG_BYTES_A_TARGET, rel=0.1)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connect_canary.plan import make_plan
 from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, spread, template
+from tests.template.cloudformation import read
 from tests.unit.aws_answers import Aws
 from tests.unit.given import environment
 
@@ -96,6 +97,27 @@ def test_template_schedule_for_each_shard() -> None:
     assert all(s["FlexibleTimeWindow"] == {"Mode": "OFF"} for s in schedules)
 
 
+def test_shards_every_minute() -> None:
+    """Shards that run every minute run at the same time."""
+    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", spread(TARGETS, most=100)))
+    assert {schedule["ScheduleExpression"] for schedule in schedules} == {"rate(1 minute)"}
+
+
+@pytest.mark.parametrize("every", [period for period in shards.PERIODS if period > 1])
+def test_shards_take_turns(every: int) -> None:
+    """Shards that run seldom take turns by the minute, so that their connects do not come at once."""
+    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", spread(TARGETS, most=5), every=every))
+    expressions = [schedule["ScheduleExpression"] for schedule in schedules]
+    assert set(expressions) == {f"cron({minute}/{every} * * * ? *)" for minute in range(every)}
+    assert expressions[0] == expressions[every] != expressions[1]
+
+
+def test_periods_are_the_alarms() -> None:
+    """Every period of a shard is one that the canary's alarms can have."""
+    periods = read("template.yaml")["Parameters"]["SchedulePeriodSeconds"]["AllowedValues"]
+    assert {every * 60 for every in shards.PERIODS} <= set(periods)
+
+
 def test_template_role_may_invoke_only() -> None:
     """The schedules' role may invoke the one function and nothing else."""
     (role,) = _of_type("AWS::IAM::Role", template("fleet", spread(TARGETS)))
@@ -123,7 +145,7 @@ def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shards.main([str(path), "--canary", "fleet", "--targets_a_shard", "50"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == template("fleet", spread(TARGETS, most=50))
-    assert f"Targets={reference('fleet', 1)}" in err
+    assert f"SchedulePeriodSeconds=60 Targets={reference('fleet', 1)}." in err
 
 
 def test_command_line_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,7 +162,13 @@ def test_command_line_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["x"], ["x", "--canary", "a b"], ["x", "--canary", "c", "--targets_a_shard", "0"]]
+    "arguments",
+    [
+        ["x"],
+        ["x", "--canary", "a b"],
+        ["x", "--canary", "c", "--targets_a_shard", "0"],
+        ["x", "--canary", "c", "--every", "7"],
+    ],
 )
 def test_command_line_wrong_question(arguments: list[str]) -> None:
     """A wrong question ends with 2."""
