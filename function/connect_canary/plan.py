@@ -188,11 +188,17 @@ def _planned(
     planned: list[Planned] = []
     mistakes: list[str] = []
     fresh = known.anew()
-    for item in items:
+    layered = [(item, item.over(base)) for item in items]
+    known.prefetch(
+        value.text
+        for item, values in layered
+        for value in values.values()
+        if not item.unreadable and is_reference(value.text)
+    )
+    for item, values in layered:
         mistakes += item.problems
         if item.unreadable:
             continue
-        values = item.over(base)
         try:
             target = _target(values, known)
         except SettingsError as error:

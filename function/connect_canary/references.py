@@ -1,9 +1,11 @@
 """Values that live elsewhere: SSM parameters, secrets, the account's endpoint. Alone imports Parameters and boto3."""
 
+import contextlib
 import functools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 MAX_AGE_SECONDS = 300  # a rotated secret is noticed by the failed attempt that follows from it, not by its age
+_AT_THE_SAME_TIME = 10  # botocore keeps as many connections
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _TRIES = 2, 5, 2
 T = TypeVar("T")
 
@@ -25,8 +28,22 @@ class Lookup:
         """Ask in `region`; empty: where boto3 would."""
         self._region, self._fresh = region, fresh
         self._lock = threading.Lock()
-        self._values: dict[str, Any] = {}
-        self._refusals: dict[str, str] = {}
+        self._answers: dict[str, Future[Any]] = {}
+
+    def prefetch(self, references: Iterable[str]) -> None:
+        """Ask for many references at the same time; what is refused is heard when it is fetched."""
+        waiting = sorted(set(references))
+        # boto3 makes clients one at a time: the first of each service is asked alone.
+        first = {reference.partition(":")[0]: reference for reference in reversed(waiting)}
+        self._fetched(*first.values())
+        if len(waiting) > len(first):
+            with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
+                list(pool.map(self._fetched, waiting))
+
+    def _fetched(self, *references: str) -> None:
+        for reference in references:
+            with contextlib.suppress(ValueError):
+                self.fetch(reference)
 
     def fetch(self, reference: str) -> str:
         """Return the value that `reference` names; raise ValueError with a sentence."""
@@ -49,14 +66,14 @@ class Lookup:
 
     def _once(self, name: str, ask: Callable[[], T]) -> T:
         with self._lock:
-            if name not in self._values and name not in self._refusals:
-                try:
-                    self._values[name] = ask()
-                except ValueError as error:
-                    self._refusals[name] = str(error)
-        if name in self._refusals:
-            raise ValueError(self._refusals[name])
-        return cast("T", self._values[name])
+            mine = name not in self._answers
+            answer = self._answers.setdefault(name, Future())
+        if mine:
+            try:
+                answer.set_result(ask())
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the answer must hear of it
+                answer.set_exception(error)
+        return cast("T", answer.result())
 
 
 @functools.cache
