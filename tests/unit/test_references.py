@@ -142,6 +142,19 @@ def test_threads_that_ask_for_the_same_share_one_answer(aws: Aws) -> None:
     assert aws.asked == ["GetSecretValue a"]
 
 
+def test_many_references_are_asked_for_ahead_each_once(aws: Aws) -> None:
+    """A thousand targets with a secret each do not wait for one answer after the other; a refusal is heard later."""
+    names = [f"/ahead/{number}" for number in range(40)]
+    aws.parameters = {name: f"value of {name}" for name in names[1:]}
+    aws.secrets = {"ahead": "secret"}
+    lookup = Lookup(REGION)
+    lookup.prefetch(["secretsmanager:ahead", *(f"ssm:{name}" for name in names)])
+    assert sorted(aws.asked) == sorted(["GetSecretValue ahead", *(f"GetParameter {name}" for name in names)])
+    assert [lookup.fetch(f"ssm:{name}") for name in names[1:]] == [f"value of {name}" for name in names[1:]]
+    assert _refused(lookup, f"ssm:{names[0]}").startswith("ParameterNotFound")
+    assert len(aws.asked) == len(names) + 1
+
+
 def test_endpoint_is_asked_for_once_a_process(aws: Aws) -> None:
     """Every target and every run without an endpoint of its own."""
     aws.endpoint = ENDPOINT
