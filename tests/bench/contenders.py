@@ -106,11 +106,11 @@ class _Bare5:
 
     def connect(self) -> None:
         self._client.start()
-        self._connected.result()
+        self._connected.result(DEADLINE_MS / 1000)
 
     def disconnect(self) -> None:
         self._client.stop(mqtt5.DisconnectPacket())
-        self._stopped.wait()
+        self._stopped.wait(DEADLINE_MS / 1000)
 
 
 class _Bare311:
@@ -120,10 +120,10 @@ class _Bare311:
         )
 
     def connect(self) -> None:
-        self._connection.connect().result()
+        self._connection.connect().result(DEADLINE_MS / 1000)
 
     def disconnect(self) -> None:
-        self._connection.disconnect().result()
+        self._connection.disconnect().result(DEADLINE_MS / 1000)
 
 
 _CLIENTS: Mapping[str, "type[_Bare5 | _Bare311]"] = {"5": _Bare5, "3.1.1": _Bare311}

@@ -87,6 +87,8 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[Endpoint]:
     server = _start([*place.server_side, *command])
     try:
         hello = cast("IO[str]", server.stdout).readline()
+        if not hello.startswith("PORTS "):
+            raise RuntimeError("the healthy endpoint did not start; what it said is above")
         listening = json.loads(hello.removeprefix("PORTS "))
         yield Endpoint(host=place.host, ports=[port for _, port in listening["ports"]], ca_file=listening["ca_file"])
     finally:
@@ -120,6 +122,8 @@ def _start(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Process:
         stdout=subprocess.PIPE,
         text=True,
         pass_fds=pass_fds,
+        # An interrupt from the keyboard reaches the bench alone, which then ends them in order.
+        start_new_session=True,
     )
 
 
