@@ -22,6 +22,12 @@ BARE_S = 35.0
 DEADLINE_S = 5.0
 _ENDS_WITHIN_S = 60
 _UNKNOWN_MS = float("inf")
+_SETTLED_S = 12.0
+_HEAD = """# Faults: what the bare SDK says, and what the canary says
+
+Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TLS, WebSocket and MQTT on loopback. The
+situations are those of `tests/faulty/situations.py`, which the tests hold the canary against. Where both MQTT versions
+are told the same, the row shows the slower one."""
 
 Said = tuple[str, float | None]
 
@@ -78,7 +84,7 @@ def _canary_words(outcome: Mapping[str, Any]) -> Said:
 def table(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
     """Return the table, one row a situation, and two where the MQTT versions are told different things."""
     lines = [
-        "| The endpoint … | MQTT | the bare SDK says | after | the canary says | after |",
+        "| The endpoint ... | MQTT | the bare SDK says | after | the canary says | after |",
         "|---|---|---|--:|---|--:|",
     ]
     for situation in SITUATIONS:
@@ -143,14 +149,6 @@ def main() -> None:
         arguments.write.write_text(document)
     else:
         sys.stdout.write(document)
-
-
-_SETTLED_S = 12.0
-_HEAD = """# Faults: what the bare SDK says, and what the canary says
-
-Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TLS, WebSocket and MQTT on loopback. The
-situations are those of `tests/faulty/situations.py`, which the tests hold the canary against. Where both MQTT versions
-are told the same, the row shows the slower one."""
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from tests.faulty.invoke import ANSWER
 ROOT = Path(__file__).parents[2]
 _ENDS_WITHIN_S = 10
 _SHOWN_CHARACTERS = 2000
-_KEPT = ("PATH", "PYTHONPATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+_KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+_PACKAGES = os.pathsep.join((str(ROOT), str(ROOT / "function")))
 
 
 class _Process:
@@ -25,7 +26,7 @@ class _Process:
         self._process = subprocess.Popen(
             [*before, sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=kept | {"PYTHONWARNINGS": "error"} | dict(environ),
+            env=kept | {"PYTHONPATH": _PACKAGES, "PYTHONWARNINGS": "error"} | dict(environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -66,20 +66,20 @@ def _tcp_and_dns() -> list[Situation]:
     return [
         Situation(
             id="name-unknown",
-            title="the name does not resolve",
+            title="has a name that does not resolve",
             host="endpoint.invalid",
             listener=Listener.CLOSED,
             expected=Expected(phase=Phase.DNS, failure=Failure.DNS_FAILED, reason="does not resolve"),
         ),
         Situation(
             id="port-closed",
-            title="nothing listens on the port",
+            title="does not listen on its port",
             listener=Listener.CLOSED,
             expected=Expected(phase=Phase.TCP, failure=Failure.TCP_REFUSED, reason="refused"),
         ),
         Situation(
             id="tcp-silent",
-            title="TCP never answers",
+            title="never answers TCP",
             listener=Listener.FULL,
             expected=Expected(phase=Phase.TCP, failure=Failure.TCP_TIMED_OUT, when=When.DEADLINE),
         ),
@@ -156,14 +156,14 @@ def _tls() -> list[Situation]:
 
 def _certificates() -> list[Situation]:
     kinds: Mapping[str, tuple[str, Failure, str]] = {
-        "expired": ("an expired certificate", Failure.CERTIFICATE_EXPIRED, "expired"),
-        "not-yet-valid": ("a certificate that is not valid yet", Failure.CERTIFICATE_EXPIRED, "not"),
-        "untrusted": ("a certificate from an unknown authority", Failure.CERTIFICATE_UNTRUSTED, ""),
-        "self-signed": ("a self-signed certificate", Failure.CERTIFICATE_UNTRUSTED, ""),
-        "no-intermediate": ("a chain without its intermediate", Failure.CERTIFICATE_UNTRUSTED, ""),
-        "wrong-purpose": ("a certificate that is for clients only", Failure.CERTIFICATE_UNTRUSTED, ""),
-        "wrong-name": ("a certificate for another name", Failure.CERTIFICATE_NAME_MISMATCH, "elsewhere.invalid"),
-        "expired-elsewhere": ("an expired certificate for another name", Failure.CERTIFICATE_NAME_MISMATCH, ""),
+        "expired": ("shows an expired certificate", Failure.CERTIFICATE_EXPIRED, "expired"),
+        "not-yet-valid": ("shows a certificate that is not valid yet", Failure.CERTIFICATE_EXPIRED, "not"),
+        "untrusted": ("shows a certificate from an unknown authority", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "self-signed": ("shows a self-signed certificate", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "no-intermediate": ("shows a chain without its intermediate", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "wrong-purpose": ("shows a certificate that is for clients only", Failure.CERTIFICATE_UNTRUSTED, ""),
+        "wrong-name": ("shows a certificate for another name", Failure.CERTIFICATE_NAME_MISMATCH, "elsewhere.invalid"),
+        "expired-elsewhere": ("shows an expired certificate for another name", Failure.CERTIFICATE_NAME_MISMATCH, ""),
     }
     return [
         Situation(
@@ -248,8 +248,8 @@ def _upgrades() -> list[Situation]:
             then(steps.hear_request, steps.say(bytes(range(1, 256)) + b"\r\n\r\n"), steps.silence),
         ),
         "upgrade-header-flood": (
-            "answers with a header that never ends, as fast as it is read",
-            steps.endless_header(0.0),
+            "answers with a header that never ends, some megabytes a second",
+            steps.endless_header(0.001, line_bytes=4000),
         ),
         "upgrade-no-subprotocol": (
             "switches protocols without naming mqtt",
@@ -563,12 +563,12 @@ def _healthy() -> list[Situation]:
 
 def _lost() -> list[Situation]:
     lost = Expected(phase=Phase.DISCONNECT, failure=Failure.DISCONNECT_FAILED)
-    ends = {"close": steps.close, "close-tls": steps.close_tls, "reset": steps.reset}
+    ends = {"close": steps.close, "close-tls": steps.close_tls}
     return [
         Situation(
             id=f"lost-{name}",
             title=f"accepts CONNECT and is gone before DISCONNECT ({name.replace('-', ' ')})",
-            behaviour=Behaviour(disconnect=end),
+            behaviour=Behaviour(connack=then(steps.hold_back, steps.answer_connect()), disconnect=end),
             expected=lost,
         )
         for name, end in ends.items()

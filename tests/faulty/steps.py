@@ -49,6 +49,12 @@ async def reset(visit: Visit) -> bool:
     return False
 
 
+async def hold_back(visit: Visit) -> bool:
+    """Let what is sent from now on leave together with the end, so that no client can be quicker than it."""
+    visit.hold_back()
+    return True
+
+
 def then(*steps: Step) -> Step:
     """Return one step that takes several, as long as they go on."""
 
@@ -179,13 +185,13 @@ def _head(status: str, headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def endless_header(every_s: float) -> Step:
-    """Return a header that never ends: as fast as it is read, or a line every so often."""
+def endless_header(every_s: float, *, line_bytes: int = 16) -> Step:
+    """Return a header that never ends: a line every so often."""
 
     async def answer(visit: Visit) -> bool:
         await visit.read_request()
         await visit.send(b"HTTP/1.1 101 Switching Protocols\r\n")
-        line = b"x-padding: " + b"a" * (16 if every_s else 4000) + b"\r\n"
+        line = b"x-padding: " + b"a" * line_bytes + b"\r\n"
         while True:
             await visit.send(line)
             await asyncio.sleep(every_s)

@@ -17,6 +17,7 @@ from tests.faulty import wire
 _CHUNK = 65536
 _HEAD_END = b"\r\n\r\n"
 _RESET = struct.pack("ii", 1, 0)
+_CORK: int | None = getattr(socket, "TCP_CORK", None)
 
 
 _COUNTS = ("connections", "handshakes", "upgrades", "connects", "disconnects")
@@ -170,6 +171,12 @@ class Visit:
             with contextlib.suppress(GoneError):
                 await self._flush()
         self.close()
+
+    def hold_back(self) -> None:
+        """Send nothing more before the end, and then everything in one segment with it (Linux)."""
+        connected: socket.socket = self._writer.get_extra_info("socket")
+        if _CORK is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
 
     def close(self) -> None:
         """End TCP without a word (FIN)."""

@@ -16,7 +16,7 @@ from connect_canary.settings import MqttVersion
 from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
 from tests.faulty.endurance import Endured, endure
-from tests.faulty.process import FaultyServer, Handler
+from tests.faulty.process import ROOT, FaultyServer, Handler
 from tests.faulty.situations import BY_ID, SITUATIONS, When
 
 DEADLINE_S = 2.5
@@ -123,6 +123,12 @@ def test_situations_provoke_every_failure() -> None:
     }
     provoked = {situation.expects(version).failure for situation in SITUATIONS for version in situation.versions}
     assert (provoked | below) - {None} == set(Failure) - {Failure.UNCLASSIFIED}
+
+
+def test_document_has_a_row_for_every_situation() -> None:
+    """The table in docs/faults.md is of these very situations."""
+    document = (ROOT / "docs" / "faults.md").read_text()
+    assert [situation.id for situation in SITUATIONS if f"| {situation.title} |" not in document] == []
 
 
 def test_no_secret_is_printed(observed: Observed) -> None:
