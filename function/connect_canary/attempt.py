@@ -71,7 +71,7 @@ class _Run:
     @property
     def phase(self) -> Phase | None:
         """Where the attempt stands."""
-        if self.started is None and self.seconds:
+        if self.how is None and self.seconds:
             return Phase.CREDENTIALS
         said = self.error.error_name if isinstance(self.error, Refused) else ""
         if self.trace.phase is Phase.UPGRADE and said.startswith(_TLS_SAYS):
@@ -121,7 +121,6 @@ async def _connect_and_disconnect(run: _Run, how: Handshake, tunnel: Tunnel, loo
     connection: Connection | None = None
     try:
         way = (LOOPBACK, tunnel.open())
-        run.started = time.perf_counter()
         connection = open_connection(run.target, run.client_id, how, way, int(run.seconds * 1000))
         run.started = time.perf_counter()
         run.connected = await _verdict(run, connection, looking)
@@ -313,7 +312,8 @@ def _detail(run: _Run) -> str | None:
         return f"the endpoint closed the WebSocket with code {answer.close_code}"
     if trace.alert is not None:
         return f"the endpoint sent TLS alert {trace.alert}"
-    return _CLOSED.get(trace.endpoint_closed or "")
+    refused = isinstance(run.error, Refused) and run.error.connack_code is not None
+    return None if refused or answer.connack_code else _CLOSED.get(trace.endpoint_closed or "")
 
 
 def _ms(start: float | None, end: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """One run of the canary: plan, attempts at the same time, a report of each as it ends, one answer."""
 
 import asyncio
+import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,6 +21,8 @@ from connect_canary.threads import in_thread
 # What must be left of Lambda's time when the last attempt ends: enough to print what became of it.
 MARGIN_S = 0.5
 _LEAST_S = 0.05
+# An attempt has a listener, both ends of the way to it, the way to the endpoint, and the look's; Lambda gives 1,024.
+_DESCRIPTORS_EACH, _DESCRIPTORS_ELSEWHERE = 5, 64
 
 Report = Callable[[Outcome], None]
 
@@ -59,7 +62,7 @@ def answer(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
 
 
 async def _connect_all(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
-    free, looks = asyncio.Semaphore(plan.max_concurrent_connects), Looks()
+    free, looks = asyncio.Semaphore(_at_the_same_time(plan)), Looks()
     bugs: list[Exception] = []
 
     async def connect_one(planned: Planned) -> Outcome | None:
@@ -80,6 +83,12 @@ async def _connect_all(plan: Plan, *, until: float, report: Report) -> list[Outc
     if bugs:
         raise ExceptionGroup("the canary itself failed", bugs)
     return [outcome for task in tasks if (outcome := task.result())]
+
+
+def _at_the_same_time(plan: Plan) -> int:
+    """Return how many attempts may run at once: as many as are wanted, and as the process has descriptors for."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(plan.max_concurrent_connects, (descriptors - _DESCRIPTORS_ELSEWHERE) // _DESCRIPTORS_EACH))
 
 
 async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:

@@ -29,7 +29,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ERROR_TYPE = re.compile(r"[A-Za-z0-9]{1,64}")
 _SIGNED = re.compile(r"(?i)(x-amz-[a-z-]+|password|token|signature)(=|%3D|\"?:\s*\"?)[^&\s\"]+")
 _KEEP_ALIVE_S = 60
-_CLOSE = 0x8  # RFC 6455, section 5.5.1
+_CONNACK = b"\x20"
+_CLOSE = 0x8  # the first control frame's opcode (RFC 6455, section 5.2)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +129,7 @@ class _Asked:
         self._websocket: websocket.WebSocket | None = None
         self._opcode = 0
         self._payload = b""
+        self._closing = b""
 
     def forget(self) -> None:
         """Close the WebSocket and drop it, so that the native side lets go of everything."""
@@ -160,14 +162,18 @@ class _Asked:
         self._opcode = data.frame.opcode
 
     def frame_continued(self, data: websocket.OnIncomingFramePayloadData) -> None:
-        self._payload = (self._payload + data.data)[:_BODY_CHARACTERS]
+        # Control frames may come between the frames of a message (RFC 6455, section 5.4).
+        if self._opcode == _CLOSE:
+            self._closing += data.data
+        elif self._opcode < _CLOSE:
+            self._payload = (self._payload + data.data)[:_BODY_CHARACTERS]
 
     def frame_ended(self, _data: websocket.OnIncomingFrameCompleteData) -> None:
         if self._opcode == _CLOSE:
-            self._answer.close_code = int.from_bytes(self._payload[:2]) if len(self._payload) >= 2 else None  # noqa: PLR2004
+            self._answer.close_code = int.from_bytes(self._closing[:2]) or None
             self._end()
-        elif _is_connack(self._payload):
-            self._answer.connack_code = self._payload[3]
+        elif self._opcode < _CLOSE and _is_complete(self._payload):
+            self._answer.connack_code = _connack_code(self._payload)
             self._end()
 
     def _end(self) -> None:
@@ -175,9 +181,14 @@ class _Asked:
             self._loop.call_soon_threadsafe(self.over.set)
 
 
-def _is_connack(packet: bytes) -> bool:
-    """Tell whether `packet` is a CONNACK (MQTT 3.1.1 and 5, section 3.2), whose fourth byte is the code in both."""
-    return packet[:1] == b"\x20" and len(packet) >= 4 and packet[1] == len(packet) - 2  # noqa: PLR2004
+def _is_complete(received: bytes) -> bool:
+    """Tell whether there is a whole CONNACK, which may come in many frames, or something that will never be one."""
+    return received[:1] != _CONNACK or (len(received) > 1 and len(received) >= received[1] + 2)
+
+
+def _connack_code(packet: bytes) -> int | None:
+    """Return a CONNACK's code, its fourth byte in both versions of MQTT (section 3.2); None of another packet."""
+    return packet[3] if packet[:1] == _CONNACK and len(packet) == packet[1] + 2 >= 4 else None  # noqa: PLR2004
 
 
 def _lower(headers: Iterable[tuple[str, str]] | None) -> Iterable[tuple[str, str]]:

@@ -182,6 +182,8 @@ def reason(evidence: Evidence, waited_ms: float) -> str:
         return f"CONNACK {evidence.connack_code} {meaning}{said}"
     if evidence.phase is Phase.UPGRADE and evidence.http_status not in {None, _SWITCHING_PROTOCOLS}:
         return f"HTTP {evidence.http_status} to the WebSocket upgrade{said}"
+    if evidence.phase is Phase.UPGRADE and evidence.http_status == _SWITCHING_PROTOCOLS:
+        return "HTTP 101, but no WebSocket handshake for mqtt"
     if evidence.timed_out or (evidence.error_name in _TIMEOUTS and not evidence.hung_up):
         waited = _WAITED_FOR[evidence.phase] if evidence.phase else "nothing happened"
         return f"{waited} within {waited_ms / 1000:.1f} s{said}"

@@ -50,6 +50,8 @@ class Tunnel:
         self._listener.bind((LOOPBACK, 0))
         self._listener.listen(1)
         self._serving = asyncio.create_task(self._serve())
+        # Not before: the event loop may still be about to accept.
+        self._serving.add_done_callback(lambda _: self._listener.close())
         return cast("int", self._listener.getsockname()[1])
 
     async def carrying(self) -> bool:
@@ -66,9 +68,10 @@ class Tunnel:
 
     def cut(self) -> None:
         """Close everything now; safe at any time, any number of times."""
-        if self._serving is not None:
+        if self._serving is None:
+            self._listener.close()
+        else:
             self._serving.cancel()
-        self._listener.close()
         self._settle(carrying=False)
         for side in self._sides:
             side.abort()
@@ -118,7 +121,10 @@ class Tunnel:
         self._sides = (inner, outer)
         loop = asyncio.get_running_loop()
         self.trace.enter(Phase.TLS)
-        await loop.connect_accepted_socket(lambda: outer, dialled)
+        with contextlib.ExitStack() as unused:
+            unused.callback(accepted.close)
+            await loop.connect_accepted_socket(lambda: outer, dialled)
+            unused.pop_all()
         await loop.connect_accepted_socket(lambda: inner, accepted)
         inner.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self._settle(carrying=True)

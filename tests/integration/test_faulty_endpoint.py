@@ -344,7 +344,7 @@ def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[Endu
     """Not one of the runs in a row, frozen in between, is called anything but what it is."""
     assert enduring["certificate-untrusted"].result().failures == {"CertificateUntrusted": 200}
     silent = enduring["upgrade-silent"].result().failures
-    # So short a deadline may strike in the TLS handshake on a busy machine.
+    # So short a deadline may strike earlier on a busy machine.
     assert sum(silent.values()) == 1000
-    assert set(silent) <= {"UpgradeTimedOut", "TlsTimedOut"}
+    assert {name for name in silent if name and not name.endswith("TimedOut")} == set()
     assert silent["UpgradeTimedOut"] > 500
