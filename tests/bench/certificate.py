@@ -11,6 +11,7 @@ from tests.bench.report import Section, skipped, spread, table, verdict
 _VERSIONS = ("5", "3.1.1")
 _ROUND_TRIPS_MS = (0.0, 20.0, 50.0)
 _RATIO_AT_MOST = 1.1
+_TIMES_AS_OFTEN_ON_LOOPBACK = 5  # the times there are short, and what disturbs them is not
 _HEAD = (
     "network, MQTT",
     "start to CONNACK, with",
@@ -31,11 +32,15 @@ def bench(*, rounds: int) -> Section:
         place = f"{round_trip_ms:g} ms round trip" if round_trip_ms else "loopback"
         try:
             for version, took in _measured(round_trip_ms, rounds).items():
-                rows.append(_row(f"{place}, {version}", took))
+                rows.append(_row(f"{place}, {version}", took, limited=round_trip_ms > 0))
                 results[f"{round_trip_ms:g} ms, {version}"] = took
         except UnavailableError as error:
             notes.append(skipped(place, error))
-    words = f"Milliseconds, {rounds} rounds a row. The check is a TLS handshake of its own, so the endpoint sees two."
+    words = (
+        f"Milliseconds, {rounds} rounds a row, {_TIMES_AS_OFTEN_ON_LOOPBACK} times as many on loopback. The check is "
+        "a TLS handshake of its own, so the endpoint sees two. On loopback a whole attempt has no wait in which the "
+        "check could hide, so it shows what the handshake costs, without a limit."
+    )
     return Section(
         name="certificate",
         title="The certificate check is beside the attempt, not before it",
@@ -47,14 +52,15 @@ def bench(*, rounds: int) -> Section:
 
 def _measured(round_trip_ms: float, rounds: int) -> dict[str, Any]:
     with network(round_trip_ms) as place, healthy_endpoint(place) as endpoint:
-        question = {"what": "certificate", "endpoint": asdict(endpoint), "rounds": rounds}
+        repeat = rounds if round_trip_ms else rounds * _TIMES_AS_OFTEN_ON_LOOPBACK
+        question = {"what": "certificate", "endpoint": asdict(endpoint), "rounds": repeat}
         return {version: ask(place, "tests.bench.measuring", question | {"version": version}) for version in _VERSIONS}
 
 
-def _row(place: str, took: Mapping[str, Any]) -> Sequence[str]:
+def _row(place: str, took: Mapping[str, Any], *, limited: bool) -> Sequence[str]:
     cells: list[str] = [place]
-    for what in ("connect_ms", "wall_ms"):
+    for what, has_limit in (("connect_ms", True), ("wall_ms", limited)):
         checked, plain = ([one[what] for one in took[which]] for which in ("with", "without"))
         ratio = statistics.median(checked) / statistics.median(plain)
-        cells += [spread(checked), spread(plain), verdict(ratio, _RATIO_AT_MOST)]
+        cells += [spread(checked), spread(plain), verdict(ratio, _RATIO_AT_MOST) if has_limit else f"{ratio:.2f}"]
     return cells

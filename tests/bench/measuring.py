@@ -70,7 +70,9 @@ def loop(question: Question) -> dict[str, Any]:
 def _alternate(contenders: Mapping[str, Callable[[], Took]], rounds: int) -> dict[str, Any]:
     took: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
     for number in range(_WARM_UP_ROUNDS + rounds):
-        for name, contender in contenders.items():
+        # Each goes first every second time: who comes second may meet what the first one left to do.
+        turns = list(contenders.items())[:: 1 if number % 2 else -1]
+        for name, contender in turns:
             one = contender()
             if number >= _WARM_UP_ROUNDS:
                 took[name].append(asdict(one))

@@ -19,17 +19,6 @@ in the same process and the same run. Numbers are medians, minima in brackets: t
 what is possible there. "Start to CONNACK" is from the start of the SDK's client to its CONNACK."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """What one bench found out; `results` is for programs, `failed` names the targets that were missed."""
-
-    name: str
-    title: str
-    body: str
-    results: Mapping[str, Any] = field(default_factory=dict)
-    failed: Sequence[str] = ()
-
-
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table; the first column is text, the others are numbers."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
@@ -69,6 +58,18 @@ def _cpu() -> str:
     return names[0] if names else platform.processor() or "unknown processor"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What one bench found out; `results` is for programs, `failed` names the targets that were missed."""
+
+    name: str
+    title: str
+    body: str
+    results: Mapping[str, Any] = field(default_factory=dict)
+    failed: Sequence[str] = ()
+    measured_on: str = field(default_factory=machine)
+
+
 def write(path: Path, sections: Iterable[Section], order: Iterable[str]) -> None:
     """Put each section into the document, in place of its predecessor; sections not measured now stay."""
     known = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -80,7 +81,7 @@ def write(path: Path, sections: Iterable[Section], order: Iterable[str]) -> None
 def render(section: Section) -> str:
     """Return a section in Markdown."""
     command = f"`python -m tests.bench {section.name}`"
-    return f"<!-- bench: {section.name} -->\n## {section.title}\n\n{section.body}\n\n{command} · {machine()}"
+    return f"<!-- bench: {section.name} -->\n## {section.title}\n\n{section.body}\n\n{command} · {section.measured_on}"
 
 
 def _sections(document: str) -> dict[str, str]:
