@@ -98,7 +98,7 @@ def _at_the_same_time(plan: Plan) -> int:
 async def _quiet(patience: float) -> None:
     """Return when the event loop comes round promptly, or after `patience` seconds.
 
-    A crowd that starts at once measures itself: at 512 MB a hundred targets connect 13 times as slowly as one (measured).
+    A crowd that starts at once measures itself: at 512 MB a hundred connect 13 times as slowly as one (measured).
     """
     until = time.perf_counter() + patience
     while True:
