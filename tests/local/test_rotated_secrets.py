@@ -1,0 +1,40 @@
+"""A secret that is rotated while the canary is warm pages nobody."""
+
+import json
+
+from infra.local.aws import ACCOUNT_ID, create_user
+from infra.local.process import REGION
+from tests.local.deployed import Canary
+
+
+def _as_secret(key: dict[str, str]) -> dict[str, str]:
+    return {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
+
+
+def test_rotated_key_is_fetched_anew_and_tried_once_more(canary: Canary) -> None:
+    """The run that meets the old key says that it fetched another; a key that is wrong everywhere stays a failure."""
+    iam, secrets = canary.aws.client("iam"), canary.aws.client("secretsmanager")
+    user, name = "rotating", f"iot-connect-canary/{canary.name}/rotating"
+    resource = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"
+    statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": resource}
+    old = create_user(iam, user, {"Version": "2012-10-17", "Statement": [statement]})
+    key = {"access_key_id": old.access_key_id, "secret_access_key": old.secret_access_key}
+    secrets.create_secret(Name=name, SecretString=json.dumps(key))
+    target = {
+        "name": "rotating",
+        "auth_mode": "sigv4-static",
+        "access_key_id": f"secretsmanager:{name}#access_key_id",
+        "secret_access_key": f"secretsmanager:{name}#secret_access_key",
+    }
+    before = canary.connect(target)["rotating"]
+    assert (before["healthy"], before["secrets_refreshed"]) == (True, False)
+
+    new = _as_secret(iam.create_access_key(UserName=user)["AccessKey"])
+    secrets.put_secret_value(SecretId=name, SecretString=json.dumps(new))
+    iam.delete_access_key(UserName=user, AccessKeyId=old.access_key_id)
+    rotated = canary.connect(target)["rotating"]
+    assert (rotated["healthy"], rotated["secrets_refreshed"]) == (True, True), rotated
+
+    iam.delete_access_key(UserName=user, AccessKeyId=new["access_key_id"])
+    revoked = canary.connect(target)["rotating"]
+    assert (revoked["failure"], revoked["secrets_refreshed"]) == ("UpgradeForbidden", False), revoked
