@@ -103,6 +103,8 @@ $(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
 
 define new_environment
 test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
+	|| { echo "$(PYTHON) is no Python 3.11 or later. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
 echo "Setting up $(1): $(2)"; \
 $(PYTHON) -m venv --clear $(1) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 2; }
 endef
