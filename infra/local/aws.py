@@ -59,7 +59,7 @@ class LocalAws:
         root = Credentials(access_key_id=server.root_key_id, secret_access_key=server.root_secret)
         # Root bypasses policies in MiniStack, so it only makes the user that we work as.
         iam = self._session(root).client("iam", **self._client_options())
-        self._operator = create_user(iam, _OPERATOR, _ADMINISTRATOR)
+        self.operator = create_user(iam, _OPERATOR, _ADMINISTRATOR)
         self.client("s3").create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     @classmethod
@@ -88,7 +88,7 @@ class LocalAws:
         if credentials is not None:
             return self._session(credentials).client(service, **self._client_options())
         if service not in self._clients:
-            session = self._session(self._operator)
+            session = self._session(self.operator)
             self._clients[service] = session.client(service, **self._client_options())
         return self._clients[service]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local import report, showcase
+from infra.local import report, shell, showcase
 from infra.local.aws import LocalAws, LocalAwsError
 from infra.local.runs import RunLog
 from infra.local.stacks import Stack
@@ -74,6 +74,7 @@ class Story:
             for _ in log.new_runs():
                 # Those were our own invocations.
                 pass
+            _say_how_to_look_in(aws, stack)
             self._follow_schedule(aws, stack, log)
 
     def _show_modes(self, aws: LocalAws, function: str) -> None:
@@ -120,6 +121,14 @@ def _first_outcome(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _say(line: str = "") -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _say_how_to_look_in(aws: LocalAws, stack: Stack) -> None:
+    names = {"FUNCTION": stack.only("AWS::Lambda::Function"), "ROLE": stack.resources["CanaryRole"]}
+    path = shell.write(aws, names)
+    _say()
+    _say("To look in or to break something, in another terminal (see README, Break it):")
+    _say(f"  . {path}")
 
 
 def _deploy(aws: LocalAws, template: Path) -> Stack:

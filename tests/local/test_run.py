@@ -29,13 +29,13 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def until_line(command: subprocess.Popen[str], start_of_line: str) -> str:
-    """Return what the command prints up to a line that begins so."""
+def until_line(command: subprocess.Popen[str], part: str) -> str:
+    """Return what the command prints up to a line that holds `part`."""
     printed = ""
     assert command.stdout is not None
     for line in command.stdout:
         printed += line
-        if line.startswith(start_of_line):
+        if part in line:
             return printed
     raise AssertionError(printed)
 
@@ -46,7 +46,8 @@ def test_run_of_one_scheduled_run(tmp_path: Path) -> None:
     printed, _ = command.communicate(timeout=120)
     assert command.returncode == 0, printed
     lines = printed.splitlines()
-    assert [line for line in lines if len(line) > WIDTH] == []
+    # A path must not be broken, however long the temporary directory's name is.
+    assert [line for line in lines if len(line) > WIDTH and str(tmp_path) not in line] == []
     for mode in ("sigv4 ", "sigv4-static", "custom-unsigned", "custom-signed"):
         assert any(mode in line and "healthy: " in line for line in lines), mode
     assert sum(" run 1 healthy: role" in line for line in lines) == 1
@@ -54,6 +55,35 @@ def test_run_of_one_scheduled_run(tmp_path: Path) -> None:
     assert any(line.startswith("  FailedConnectsAlarm ") for line in lines)
     assert lines[-1] == "Everything is stopped and removed."
     assert not any(word in printed for word in SECRET_WORDS)
+    assert not list(tmp_path.iterdir())
+
+
+def at_another_terminal(operator: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell command in the environment that the file sets."""
+    return subprocess.run(
+        ["sh", "-c", f'. "$0" && {command}', str(operator)],
+        env={"PATH": f"{Path(sys.executable).parent}:{os.defpath}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_run_broken_on_purpose(tmp_path: Path) -> None:
+    """Who reads the printed file can connect, and take the role's policy away: the next run says so, and the exit."""
+    command = start(tmp_path, "--speed", "12")
+    operator = Path(until_line(command, "operator.sh").splitlines()[-1].removeprefix("  . "))
+    assert operator.stat().st_mode & 0o777 == 0o600
+    shown = at_another_terminal(operator, "connect-canary connect")
+    assert "healthy      connected in" in shown.stdout, shown.stderr
+    boto = "import boto3, os; boto3.client('iam').delete_role_policy(RoleName=os.environ['ROLE'], PolicyName='connect')"
+    broken = at_another_terminal(operator, f'python -c "{boto}"')
+    assert broken.returncode == 0, broken.stderr
+    until_line(command, "UNHEALTHY: NotAuthorized in connack")
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=60)
+    assert command.returncode == 1
     assert not list(tmp_path.iterdir())
 
 
