@@ -23,11 +23,12 @@ from connect_canary.targets import Target
 from connect_canary.trust import tls_context
 from connect_canary.tunnel import LOOPBACK, Tunnel
 
-_BODY_CHARACTERS = 160
+_BODY_CHARACTERS, _READ_CHARACTERS = 160, 640
 _LEAST_SECRET_CHARACTERS = 4
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ERROR_TYPE = re.compile(r"[A-Za-z0-9]{1,64}")
-_SIGNED = re.compile(r"(?i)(x-amz-[a-z-]+|password|token|signature)(=|%3D|\"?:\s*\"?)[^&\s\"]+")
+# The name's length is bounded, because a long run of x-amz-x-amz- would otherwise cost its square.
+_SIGNED = re.compile(r"(?i)(x-amz-[a-z-]{1,64}|password|token|signature)(=|%3D|\"?:\s*\"?)[^&\s\"]+")
 _KEEP_ALIVE_S = 60
 _CONNACK = b"\x20"
 _CLOSE = 0x8  # the first control frame's opcode (RFC 6455, section 5.2)
@@ -75,11 +76,12 @@ async def ask(target: Target, how: Handshake, *, client_id: str | None, proxy: P
 
 def clean(text: str, secrets: Iterable[str]) -> str:
     """Return a bounded piece of foreign text in one printable line, without any of `secrets`, raw or encoded."""
+    # Whole, because the rest of a secret that is cut in two would not be known again.
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _LEAST_SECRET_CHARACTERS:
-            for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
-                text = text.replace(form, "***")
-    text = _SIGNED.sub(r"\1\2***", text)
+            for form in {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1]}:
+                text = re.sub(re.escape(form), "***", text, flags=re.IGNORECASE)
+    text = _SIGNED.sub(r"\1\2***", " ".join(text.split())[:_READ_CHARACTERS])
     printable = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(printable.split())
     return line if len(line) <= _BODY_CHARACTERS else f"{line[:_BODY_CHARACTERS]}..."
@@ -147,13 +149,17 @@ class _Asked:
         data.websocket.send_frame(websocket.Opcode.BINARY, self._connect)
 
     def _read_headers(self, headers: dict[str, str], body: bytes | None) -> None:
-        request_id = _REQUEST_ID.fullmatch(headers.get("x-amzn-requestid", ""))
-        error_type = _ERROR_TYPE.match(headers.get("x-amzn-errortype", ""))
-        said = clean(_message(body or b""), self._how.secrets)
-        self._answer.request_id = request_id.group() if request_id else None
-        self._answer.words = (
-            ": ".join(word for word in (error_type.group() if error_type else "", said) if word) or None
+        request_id, error_type, said = (
+            clean(text, self._how.secrets)
+            for text in (
+                headers.get("x-amzn-requestid", ""),
+                headers.get("x-amzn-errortype", ""),
+                _message(body or b""),
+            )
         )
+        kind = _ERROR_TYPE.match(error_type)
+        self._answer.request_id = request_id if _REQUEST_ID.fullmatch(request_id) else None
+        self._answer.words = ": ".join(word for word in (kind.group() if kind else "", said) if word) or None
 
     def shut_down(self, _data: websocket.OnConnectionShutdownData) -> None:
         self._end()
@@ -196,11 +202,11 @@ def _lower(headers: Iterable[tuple[str, str]] | None) -> Iterable[tuple[str, str
 
 
 def _message(body: bytes) -> str:
-    """Return the `message` of a JSON error, else the beginning of the body."""
-    text = body[: _BODY_CHARACTERS * 4].decode("utf-8", "replace")
+    """Return the `message` of a JSON error, else the body."""
+    text = body.decode("utf-8", "replace")
     try:
-        document: Any = json.loads(body)
-    except ValueError:
+        document: Any = json.loads(text)
+    except (ValueError, RecursionError):
         return text
     message = document.get("message") if isinstance(document, dict) else None
     return message if isinstance(message, str) else text
