@@ -23,7 +23,7 @@ help: ## List the targets
 
 # -- on this machine -------------------------------------------------------------------------------------------------
 
-run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 scheduled runs
+run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 times
 	@.venv/bin/python -m infra.local.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS))
 
 test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account
@@ -61,20 +61,20 @@ build: .venv-sam/.ready ## Build the Lambda artifact, ARCHITECTURE=arm64 or x86_
 	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
 
 # sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.
-deploy: build ## Deploy to your account: STACK=name ARCHITECTURE=arm64 PARAMETERS="AlarmEmail=me@example.com"
+deploy: build ## Deploy to your account: STACK=name PARAMETERS="Name=value ..."
 	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
 		--parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS) $(SAM_ARGUMENTS)
 
-invoke: .venv-sam/.ready ## Run the deployed canary once
+invoke: .venv-sam/.ready ## Run the deployed canary once: STACK=name
 	.venv-sam/bin/sam remote invoke CanaryFunction --stack-name $(STACK) --event '{}'
 
-logs: .venv-sam/.ready ## Follow the deployed canary's log
+logs: .venv-sam/.ready ## Follow the deployed canary's log: STACK=name
 	.venv-sam/bin/sam logs --stack-name $(STACK) --name CanaryFunction --tail
 
-delete: .venv-sam/.ready ## Delete the deployed stack
+delete: .venv-sam/.ready ## Delete the deployed stack: STACK=name
 	.venv-sam/bin/sam delete --stack-name $(STACK)
 
-smoke: .venv/.ready ## Connect to a real endpoint with your credentials: CANARY_ENDPOINT=host
+smoke: .venv/.ready ## Connect from here with your credentials: CANARY_ENDPOINT=host
 	@test -n "$(CANARY_ENDPOINT)" || { echo "Skipped: set CANARY_ENDPOINT to your account's iot:Data-ATS endpoint."; exit 0; }; \
 		.venv/bin/connect-canary connect
 

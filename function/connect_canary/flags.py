@@ -101,8 +101,9 @@ exit codes:
   1    a target is unhealthy
   2    the question is wrong: a flag, a variable or a target cannot be used
        (targets that can be used have run all the same)
-  3    the canary itself failed: a bug
+  3    the canary itself failed, or the system did not let it go on
   130  interrupted before there was an outcome
+  141  nobody reads the output any more
 
 `connect-canary connect --help` lists every flag.
 """
