@@ -22,6 +22,7 @@ _VERDICTS = {
     64: Failure.CERTIFICATE_NAME_MISMATCH,
 }
 _COMMON_NAME = bytes.fromhex("0603550403")  # the DER of object identifier 2.5.4.3
+_NAME_CHARACTERS = 64  # RFC 5280, appendix A, ub-common-name
 _UTC_TIME = 0x17
 
 Dial = Callable[[], Awaitable[socket.socket]]
@@ -156,7 +157,8 @@ def _read(secured: ssl.SSLSocket) -> Certificate:
 
 @functools.lru_cache(maxsize=8)
 def _trusting(trust: bytes | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=None if trust is None else trust.decode())
+    # Bundles name their authorities in comments, in UTF-8 or worse, which OpenSSL refuses; PEM itself is ASCII.
+    context = ssl.create_default_context(cadata=None if trust is None else trust.decode("ascii", "ignore"))
     # The SDK's TLS is not strict (RFC 5280 in full, Python 3.13's default): what it accepts must pass here too.
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     return context
@@ -221,9 +223,10 @@ def _time(tag: int, text: bytes) -> datetime:
     return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
-def _common_name(name: bytes) -> str:
-    at = name.rfind(_COMMON_NAME)
+def _common_name(names: bytes) -> str:
+    at = names.rfind(_COMMON_NAME)
     if at < 0:
         return ""
-    _, text = next(_elements(name[at + len(_COMMON_NAME) :]))
-    return "".join(character for character in text.decode("utf-8", "replace") if character.isprintable())
+    _, text = next(_elements(names[at + len(_COMMON_NAME) :]))
+    name = text.decode("utf-8", "replace")[:_NAME_CHARACTERS]
+    return "".join(character for character in name if character.isprintable())

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -266,6 +267,15 @@ def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None
     with Handler(**nowhere) as poor:
         outcome = _outcome(poor, server, Case(situation="healthy", version=version, mode="sigv4"))
     assert (outcome["phase"], outcome["failure"]) == ("credentials", "CredentialsUnavailable")
+
+
+@pytest.mark.parametrize("comment", ["# Főtanúsítvány\n", "# 根\n"])
+def test_bundle_with_comments_in_any_script(handler: Handler, server: FaultyServer, comment: str) -> None:
+    """Public bundles name their authorities in comments, which concern neither the SDK nor the certificate check."""
+    bundle = comment + Path(server.ca_file).read_text(encoding="ascii")
+    outcome = _outcome(handler, server, Case(situation="healthy", version=MqttVersion.V5), ca_file=bundle)
+    assert outcome["healthy"], outcome["reason"]
+    assert outcome["certificate_days_left"] > 0
 
 
 @pytest.mark.parametrize("version", MqttVersion)
