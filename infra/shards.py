@@ -168,7 +168,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = sys.stdin.read() if given.document == "-" else Path(given.document).read_text()
         targets = read_targets(text, given.document)
         shards = spread(targets, most=given.targets_a_shard)
-    except (ShardsError, OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        print(f"infra.shards: {given.document} cannot be read: {error.strerror}", file=sys.stderr)
+        return 2
+    except (ShardsError, UnicodeDecodeError) as error:
         print(f"infra.shards: {error}", file=sys.stderr)
         return 2
     print(json.dumps(template(given.canary, shards, every=given.every), indent=2))

@@ -144,7 +144,8 @@ def _ask(call: Callable[[], T]) -> T:
 def _sentence(error: BaseException) -> str:
     response: Any = getattr(error, "response", None)
     if response is None:
-        said = f"{type(error).__name__}: {error}"
+        unset = type(error).__name__ == "NoRegionError"
+        said = "no region to ask in is set; set AWS_REGION" if unset else f"{type(error).__name__}: {error}"
     else:
         said = f"{response['Error']['Code']}: {response['Error'].get('Message', '')}".removesuffix(": ")
     return " ".join(said.split())

@@ -321,4 +321,4 @@ def test_region_comes_from_aws_region(aws: Aws) -> None:
     """Boto3 itself looks at AWS_DEFAULT_REGION only, which is not set here."""
     aws.parameters = {"/id": "test-one"}
     assert make_plan({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
-    assert _refused(Lookup(""), "ssm:/id") == "NoRegionError: You must specify a region."
+    assert _refused(Lookup(""), "ssm:/id") == "no region to ask in is set; set AWS_REGION"
