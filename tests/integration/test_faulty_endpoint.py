@@ -273,7 +273,9 @@ def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None
 def test_bundle_with_comments_in_any_script(handler: Handler, server: FaultyServer, comment: str) -> None:
     """Public bundles name their authorities in comments, which concern neither the SDK nor the certificate check."""
     bundle = comment + Path(server.ca_file).read_text(encoding="ascii")
-    outcome = _outcome(handler, server, Case(situation="healthy", version=MqttVersion.V5), ca_file=bundle)
+    entry = Case(situation="healthy", version=MqttVersion.V5).target(server.port("healthy"), bundle)
+    said, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=10)
+    (outcome,) = said["answer"]["targets"]
     assert outcome["healthy"], outcome["reason"]
     assert outcome["certificate_days_left"] > 0
 
