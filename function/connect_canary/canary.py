@@ -124,9 +124,9 @@ async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
         return outcome
     if fresh == target:
         return outcome
-    if fresh.client_id:
-        await asyncio.sleep(CLIENT_ID_EVERY_S)
-    if ends - time.monotonic() < _LEAST_S:
+    pause = CLIENT_ID_EVERY_S if fresh.client_id else 0.0
+    if ends - time.monotonic() < pause + _LEAST_S:
         return outcome
+    await asyncio.sleep(pause)
     again = await attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
     return replace(again, secrets_refreshed=True, elapsed_ms=outcome.elapsed_ms + again.elapsed_ms)
