@@ -18,6 +18,10 @@ _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _TRIES = 2, 5, 2
 T = TypeVar("T")
 
 
+class _UnreachableError(ValueError):
+    """A service did not answer at all."""
+
+
 class Lookup:
     """What one run asks for: each reference once, for many targets may share one. Safe on any thread.
 
@@ -29,6 +33,7 @@ class Lookup:
         self._region, self._fresh = region, fresh
         self._lock = threading.Lock()
         self._answers: dict[str, Future[Any]] = {}
+        self._unreachable: dict[str, str] = {}
 
     def prefetch(self, references: Iterable[str]) -> None:
         """Ask for many references at the same time; what is refused is heard when it is fetched."""
@@ -49,12 +54,12 @@ class Lookup:
         """Return the value that `reference` names; raise ValueError with a sentence."""
         service, _, name = reference.partition(":")
         ask = _parameter if service == "ssm" else _secret
-        return self._once(reference, lambda: ask(name, self._region, fresh=self._fresh))
+        return self._once(reference, lambda: self._reach(service, lambda: ask(name, self._region, fresh=self._fresh)))
 
     def below(self, reference: str) -> Mapping[str, str]:
         """Return the value of every parameter below `ssm:/path/`, by the last part of its name; raise ValueError."""
         path = reference.removeprefix("ssm:")
-        return self._once(reference, lambda: _below(path, self._region, fresh=self._fresh))
+        return self._once(reference, lambda: self._reach("ssm", lambda: _below(path, self._region, fresh=self._fresh)))
 
     def anew(self) -> "Lookup":
         """Return another one that takes only fresh values."""
@@ -63,6 +68,19 @@ class Lookup:
     def endpoint(self) -> str:
         """Return the account's endpoint; raise ValueError with a sentence."""
         return self._once("iot:DescribeEndpoint", lambda: describe_endpoint(self._region))
+
+    def _reach(self, service: str, ask: Callable[[], T]) -> T:
+        """Return `ask()`, but wait only once for a service that cannot be reached, such as one without a VPC endpoint.
+
+        A hundred references would otherwise wait longer than Lambda does, and no target would run.
+        """
+        if service in self._unreachable:
+            raise ValueError(self._unreachable[service])
+        try:
+            return ask()
+        except _UnreachableError as error:
+            self._unreachable[service] = str(error)
+            raise
 
     def _once(self, name: str, ask: Callable[[], T]) -> T:
         with self._lock:
@@ -132,13 +150,14 @@ def _ask(call: Callable[[], T]) -> T:
         GetParameterError,
         GetSecretError,
     )
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004, PLC0415
 
     try:
         return call()
     except (GetParameterError, GetSecretError, BotoCoreError, ClientError) as error:
         cause = error.__context__ if isinstance(error, GetParameterError | GetSecretError) else error
-        raise ValueError(_sentence(cause or error)) from error
+        unreachable = isinstance(cause, ConnectionError | HTTPClientError)
+        raise (_UnreachableError if unreachable else ValueError)(_sentence(cause or error)) from error
 
 
 def _sentence(error: BaseException) -> str:
@@ -168,7 +187,7 @@ def _secrets(region: str) -> "SecretsProvider":
 def _config(region: str) -> "Config":
     from botocore.config import Config  # noqa: PLC0415
 
-    retries = {"max_attempts": _TRIES, "mode": "standard"}
+    retries = {"total_max_attempts": _TRIES, "mode": "standard"}
     return Config(
         # boto3 itself looks at AWS_DEFAULT_REGION only.
         region_name=region or None,

@@ -1,10 +1,15 @@
 """References: what botocore asks AWS for, how often, and the sentence for everything that AWS answers instead."""
 
 import json
+import socketserver
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
+from connect_canary import references
 from connect_canary.plan import make_plan
 from connect_canary.references import Lookup
 from connect_canary.settings import Expect, Secret, SettingsError
@@ -322,3 +327,34 @@ def test_region_comes_from_aws_region(aws: Aws) -> None:
     aws.parameters = {"/id": "test-one"}
     assert make_plan({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
     assert _refused(Lookup(""), "ssm:/id") == "no region to ask in is set; set AWS_REGION"
+
+
+def test_service_that_cannot_be_reached_is_waited_for_once(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many targets have a secret there, those without one have their run before Lambda ends it."""
+    aws.secrets = {"s": "secret"}
+    entry = {"auth_mode": "custom-unsigned"}
+    lost = [{"name": f"lost{i}", "authorizer_password": f"ssm:/p/{i}", **entry} for i in range(50)]
+    good = [{"name": "good"}, {"name": "secret", "authorizer_password": "secretsmanager:s", **entry}]
+    with _hanging_up() as (nowhere, visits):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", nowhere)
+        plan = plan_of(targets=document(*lost, *good))
+    assert [planned.target.name for planned in plan.planned] == ["good", "secret"]
+    assert len(plan.problems) == len(lost)
+    assert len(visits) == references._TRIES
+
+
+@contextmanager
+def _hanging_up() -> Iterator[tuple[str, list[object]]]:
+    """Give the URL of a service that hangs up on everybody, and its visits so far."""
+    visits: list[object] = []
+
+    class Visit(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            visits.append(self.client_address)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Visit) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", visits
+        server.shutdown()
+        serving.join()
