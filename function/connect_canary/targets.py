@@ -47,6 +47,10 @@ REGION_PATTERN = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What the SDK refuses to send as text: control characters and Unicode's noncharacters (MQTT 5, section 1.5.4).
+_NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_UNSENDABLE = re.compile(rf"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef{_NONCHARACTERS}]")
+MAX_FIELD_BYTES = 65535  # MQTT, section 1.5: a field's length has two bytes
 _PATH = re.compile(r"ssm:(/\S*)?/")
 TARGET_KEYS = tuple(setting.key for setting in TARGET_SETTINGS)
 
@@ -255,6 +259,8 @@ def resolve(values: Mapping[str, Value], fetch: Fetch) -> tuple[dict[str, Value]
             continue
         if is_reference(text):
             problems.append(f"{value.origin} refers to {value.text}, which holds another reference; allowed: a value")
+        elif not is_text(text):
+            problems.append(f"{value.origin} refers to {value.text}, which holds no valid Unicode; allowed: text")
         else:
             resolved[key] = Value(text=text, origin=f"{value.origin} (from {value.text})", referenced=True)
     return resolved, problems
@@ -292,6 +298,7 @@ class _Reader:
         region = self._region(host) if mode in {AuthMode.SIGV4, AuthMode.SIGV4_STATIC} else text("signing_region")
         timeout = self._timeout()
         self._client_id(name)
+        self._username()
         self._password()
         if mode is not None:
             self._credentials(mode)
@@ -375,22 +382,33 @@ class _Reader:
         if length > MAX_CLIENT_ID_BYTES:
             made = "" if key == "client_id" else " together with the target's name and the suffix"
             self._refuse(key, f"allowed: at most {MAX_CLIENT_ID_BYTES} bytes of UTF-8{made}; this makes {length}")
-        if _CONTROL.search(self._text(key)):
+        if _UNSENDABLE.search(self._text(key)):
             self._refuse(key, "allowed: no control characters")
+
+    def _username(self) -> None:
+        if _UNSENDABLE.search(self._text("authorizer_username")):
+            self._refuse("authorizer_username", "allowed: no control characters")
+        if len(self._text("authorizer_username").encode()) > MAX_FIELD_BYTES:
+            self._refuse("authorizer_username", f"allowed: at most {MAX_FIELD_BYTES} bytes of UTF-8")
 
     def _password(self) -> None:
         try:
-            password_bytes(self._secret("authorizer_password"))
+            password = password_bytes(self._secret("authorizer_password"))
         except ValueError:
             self._refuse("authorizer_password", "allowed: valid base64 after 'base64:'")
+            return
+        if password is not None and len(password) > MAX_FIELD_BYTES:
+            self._refuse("authorizer_password", f"allowed: at most {MAX_FIELD_BYTES} bytes")
 
     def _headers(self) -> None:
         """Refuse what would not be an HTTP header or would begin another one."""
         name = unquote(self._text("authorizer_token_key_name"))
         if name and not _HEADER_NAME.fullmatch(name):
             self._refuse("authorizer_token_key_name", "allowed: a header's name with authorizer_placement headers")
-        for key in ("authorizer_name", "authorizer_token_value"):
-            if _CONTROL.search(unquote(self._text(key))):
+        for key in ("authorizer_name", "authorizer_token_value", "authorizer_token_signature"):
+            # A signature's own line ends do not travel (authentication), but encoded ones would.
+            text = "".join(self._text(key).splitlines()) if key.endswith("signature") else self._text(key)
+            if _CONTROL.search(unquote(text)):
                 self._refuse(key, "allowed: no control characters with authorizer_placement headers")
 
     def _credentials(self, mode: AuthMode) -> None:

@@ -71,6 +71,7 @@ SIGNED = {
     "authorizer_token_value": "value",
     "authorizer_token_signature": "c2ln",
 }
+UNSIGNED = {"auth_mode": "custom-unsigned"}
 ONE_SIGNATURE = (
     "exactly one of authorizer_token_signature and authorizer_signing_key is needed with auth_mode custom-signed"
 )
@@ -222,6 +223,30 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
             "CANARY_AUTHORIZER_NAME is 'a%0D%0AX-Other:b'; "
             "allowed: no control characters with authorizer_placement headers"
         ),
+    ),
+    "header-signature-encoded": (
+        {**SIGNED, "authorizer_placement": "headers", "authorizer_token_signature": "c2ln\n%0D%0AX-Other:b"},
+        "CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; allowed: no control characters with authorizer_placement headers",
+    ),
+    "client-id-noncharacter": (
+        {"client_id": "a\uffff"},
+        "CANARY_CLIENT_ID is 'a\\uffff'; allowed: no control characters",
+    ),
+    "prefix-control-of-latin-1": (
+        {"client_id_prefix": "a\x85b"},
+        "CANARY_CLIENT_ID_PREFIX is 'a\\x85b'; allowed: no control characters",
+    ),
+    "username-control": (
+        {**UNSIGNED, "authorizer_username": "a\x00b"},
+        "CANARY_AUTHORIZER_USERNAME is 'a\\x00b'; allowed: no control characters",
+    ),
+    "username-long": (
+        {**UNSIGNED, "authorizer_username": "ü" * 32768},
+        f"CANARY_AUTHORIZER_USERNAME is '{'ü' * 79}...; allowed: at most 65535 bytes of UTF-8",
+    ),
+    "password-long": (
+        {**UNSIGNED, "authorizer_password": "p" * 65536},
+        "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: at most 65535 bytes",
     ),
     "signing-key": (
         {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": "no key"},

@@ -67,7 +67,11 @@ def test_document_may_name_its_schema() -> None:
     ("text", "sentence"),
     [
         ("{", "CANARY_TARGETS is not JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
-        ('{"targets": [{"name": "a"},\n]}', "CANARY_TARGETS is not JSON: Expecting value at line 2, column 1"),
+        # The words are json's own: these are the same in every Python.
+        (
+            '{"targets": [{"name": "a"}\n {}]}',
+            "CANARY_TARGETS is not JSON: Expecting ',' delimiter at line 2, column 2",
+        ),
         ("9" * 5000, "CANARY_TARGETS is JSON that is too deep or holds too long a number"),
         ("[" * 100_000, "CANARY_TARGETS is JSON that is too deep or holds too long a number"),
         *(
@@ -263,6 +267,12 @@ def test_reference_to_a_reference_is_a_problem() -> None:
     """One step only: nobody should have to follow a chain of parameters."""
     _, problems = resolve({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "ssm:/b"}))
     assert problems == ["X refers to ssm:/a, which holds another reference; allowed: a value"]
+
+
+def test_reference_to_what_is_no_text_is_a_problem() -> None:
+    """A JSON secret can hold half a character, which nothing can send."""
+    _, problems = resolve({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "a\ud800"}))
+    assert problems == ["X refers to ssm:/a, which holds no valid Unicode; allowed: text"]
 
 
 def test_rules_pass_over_what_could_not_be_fetched() -> None:
