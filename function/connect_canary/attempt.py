@@ -278,7 +278,8 @@ def _evidence(run: _Run) -> Evidence | None:
         hung_up=trace.endpoint_closed is not None or run.answer.close_code is not None,
         certificate=run.look.failure,
         http_status=_http_status(run),
-        connack_code=(refused.connack_code if refused else None) or run.answer.connack_code or None,
+        connack_code=(refused.connack_code if refused else None) or run.answer.connack_code,
+        accepted_later=run.answer.accepted,
     )
 
 

@@ -43,6 +43,7 @@ class Answer:
     words: str | None = None
     connack_code: int | None = None
     close_code: int | None = None
+    accepted: bool = False
 
 
 async def ask(target: Target, how: Handshake, *, client_id: str | None, proxy: Proxy | None, seconds: float) -> Answer:
@@ -140,13 +141,16 @@ class _Asked:
             opened.close()
 
     def set_up(self, data: websocket.OnConnectionSetupData) -> None:
-        self._answer.http_status = data.handshake_response_status
         self._read_headers(dict(_lower(data.handshake_response_headers)), data.handshake_response_body)
-        if data.websocket is None or self._connect is None:
+        if data.websocket is None:
+            self._answer.http_status = data.handshake_response_status
             self._end()
-            return
-        self._websocket = data.websocket
-        data.websocket.send_frame(websocket.Opcode.BINARY, self._connect)
+        elif self._connect is None:
+            self._accepted()
+            self._end()
+        else:
+            self._websocket = data.websocket
+            data.websocket.send_frame(websocket.Opcode.BINARY, self._connect)
 
     def _read_headers(self, headers: dict[str, str], body: bytes | None) -> None:
         request_id, error_type, said = (
@@ -160,6 +164,11 @@ class _Asked:
         kind = _ERROR_TYPE.match(error_type)
         self._answer.request_id = request_id if _REQUEST_ID.fullmatch(request_id) else None
         self._answer.words = ": ".join(word for word in (kind.group() if kind else "", said) if word) or None
+
+    def _accepted(self) -> None:
+        """Note that this answer does not tell why the one before it was a refusal."""
+        self._answer.accepted = True
+        self._answer.words = "asked once more, the endpoint accepts what it has just refused"
 
     def shut_down(self, _data: websocket.OnConnectionShutdownData) -> None:
         self._end()
@@ -179,7 +188,9 @@ class _Asked:
             self._answer.close_code = int.from_bytes(self._closing[:2]) or None
             self._end()
         elif self._opcode < _CLOSE and _is_complete(self._payload):
-            self._answer.connack_code = _connack_code(self._payload)
+            self._answer.connack_code = _connack_code(self._payload) or None
+            if _connack_code(self._payload) == 0:
+                self._accepted()
             self._end()
 
     def _end(self) -> None:

@@ -62,6 +62,7 @@ class Evidence:
     certificate: Failure | None = None
     http_status: int | None = None
     connack_code: int | None = None
+    accepted_later: bool = False
 
 
 CONNACK_MEANINGS: Mapping[int, tuple[str, Failure]] = {
@@ -112,6 +113,8 @@ _HANG_UPS = {
     "AWS_ERROR_HTTP_CONNECTION_CLOSED",
 }
 _REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
+# What the 3.1.1 client says of a refusal, and of a packet that is no CONNACK.
+_REFUSED_OR_WRONG = "AWS_ERROR_MQTT_PROTOCOL_ERROR"
 _TIMED_OUT = {
     Phase.DNS: Failure.DNS_FAILED,
     Phase.TCP: Failure.TCP_TIMED_OUT,
@@ -157,6 +160,8 @@ def _specific(evidence: Evidence) -> Failure | None:
         case Phase.CONNACK if evidence.connack_code is not None:
             return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
         case Phase.CONNACK if evidence.error_name == _REFUSED:
+            return Failure.CONNECT_REFUSED
+        case Phase.CONNACK if evidence.error_name == _REFUSED_OR_WRONG and evidence.accepted_later:
             return Failure.CONNECT_REFUSED
         case Phase.CONNACK if evidence.error_name in _HANG_UPS or (evidence.hung_up and evidence.error_name in _SILENT):
             return Failure.CONNECTION_HUNG_UP

@@ -52,6 +52,15 @@ TABLE: list[tuple[Evidence, Failure]] = [
     (Evidence(phase=Phase.UPGRADE, http_status=101), Failure.UPGRADE_FAILED),
     (Evidence(phase=Phase.UPGRADE, error_name="AWS_ERROR_HTTP_PARSE"), Failure.UPGRADE_FAILED),
     (Evidence(phase=Phase.CONNACK, connack_code=5), Failure.NOT_AUTHORIZED),
+    (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR"), Failure.PROTOCOL_VIOLATED),
+    (
+        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR", accepted_later=True),
+        Failure.CONNECT_REFUSED,
+    ),
+    (
+        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP", accepted_later=True),
+        Failure.CONNECTION_HUNG_UP,
+    ),
     (Evidence(phase=Phase.CONNACK, connack_code=135, hung_up=True), Failure.NOT_AUTHORIZED),
     (Evidence(phase=Phase.CONNACK, connack_code=4), Failure.BAD_CREDENTIALS),
     (Evidence(phase=Phase.CONNACK, connack_code=134), Failure.BAD_CREDENTIALS),

@@ -1,0 +1,71 @@
+"""An endpoint that refuses once and accepts when it is asked once more: what the second answer may not be taken for."""
+
+from pathlib import Path
+
+import pytest
+
+from connect_canary.attempt import attempt
+from connect_canary.outcome import Outcome
+from connect_canary.settings import MqttVersion
+from tests.faulty import wire
+from tests.faulty.server import Endpoint
+from tests.faulty.steps import Behaviour, Step
+from tests.faulty.visit import Ledger, Visit
+from tests.unit.given import target_of
+
+ACCEPTED = "asked once more, the endpoint accepts what it has just refused"
+
+
+def _refusing_first() -> Step:
+    """Return an upgrade that is refused once; a visit that only looks at the certificate does not count."""
+    refused: list[Visit] = []
+
+    async def answer(visit: Visit) -> bool:
+        key = (await visit.read_request()).headers["sec-websocket-key"]
+        if refused:
+            head = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {wire.accept_key(key)}\r\n"
+            await visit.send(f"HTTP/1.1 101 OK\r\n{head}Sec-WebSocket-Protocol: mqtt\r\n\r\n".encode())
+            return True
+        refused.append(visit)
+        await visit.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+        await visit.say_nothing()
+        return False
+
+    return answer
+
+
+def _refusing_client_first() -> Step:
+    codes = iter((3, 0))
+
+    async def answer(visit: Visit) -> bool:
+        await visit.read_connect()
+        code = next(codes)
+        await visit.send(wire.frame(wire.connack(visit.level, code)))
+        return not code
+
+    return answer
+
+
+async def _outcome(directory: Path, version: MqttVersion, behaviour: Behaviour) -> Outcome:
+    async with Endpoint(directory) as endpoint:
+        port = await endpoint._serve(behaviour, Ledger())
+        target = target_of(
+            endpoint=f"localhost:{port}",
+            mqtt_version=version,
+            auth_mode="custom-unsigned",
+            ca_file=str(endpoint.pki.ca_file),
+        )
+        return await attempt(target, seconds=10)
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_upgrade_accepted_the_second_time(tmp_path: Path, version: MqttVersion) -> None:
+    """The status of the first refusal stays unknown: the 101 is another answer."""
+    outcome = await _outcome(tmp_path, version, Behaviour(upgrade=_refusing_first()))
+    assert (outcome.failure, outcome.http_status, outcome.reason) == ("UpgradeFailed", None, ACCEPTED)
+
+
+async def test_connect_accepted_the_second_time(tmp_path: Path) -> None:
+    """MQTT 3.1.1 loses the first code, but the endpoint is one that answers properly: it has refused."""
+    outcome = await _outcome(tmp_path, MqttVersion.V3_1_1, Behaviour(connack=_refusing_client_first()))
+    assert (outcome.failure, outcome.connack_code, outcome.reason) == ("ConnectRefused", None, ACCEPTED)
