@@ -35,6 +35,8 @@ _SWITCHING_PROTOCOLS = 101
 # The errors behind which the SDK keeps a refused upgrade's status and an MQTT 3.1.1 return code to itself.
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
 _CONNECT_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
+# What the SDK says when the upgrade request cannot be signed, which comes before it dials.
+_NOT_SIGNED = ("AWS_AUTH_", "AWS_ERROR_HTTP_CALLBACK_FAILURE")
 # A client certificate that TLS 1.3 asks for is missed only after the client's upgrade request.
 _TLS_SAYS = "AWS_IO_TLS_"
 _CLOSED = {"closed": "the endpoint closed the connection", "reset": "the endpoint reset the connection"}
@@ -74,6 +76,8 @@ class _Run:
         if self.how is None and self.seconds:
             return Phase.CREDENTIALS
         said = self.error.error_name if isinstance(self.error, Refused) else ""
+        if self.trace.phase is None and said.startswith(_NOT_SIGNED):
+            return Phase.CREDENTIALS
         if self.trace.phase is Phase.UPGRADE and said.startswith(_TLS_SAYS):
             return Phase.TLS
         return self.trace.phase

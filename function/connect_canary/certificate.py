@@ -159,8 +159,10 @@ def _read(secured: ssl.SSLSocket) -> Certificate:
 def _trusting(trust: bytes | None) -> ssl.SSLContext:
     # Bundles name their authorities in comments, in UTF-8 or worse, which OpenSSL refuses; PEM itself is ASCII.
     context = ssl.create_default_context(cadata=None if trust is None else trust.decode("ascii", "ignore"))
-    # The SDK's TLS is not strict (RFC 5280 in full, Python 3.13's default): what it accepts must pass here too.
+    # What the SDK's TLS accepts must pass here too, in every Python: it is not strict about RFC 5280 in full, and an
+    # intermediate authority in the bundle is trusted without its root.
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 

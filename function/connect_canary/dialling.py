@@ -44,6 +44,8 @@ async def resolve(host: str, port: int) -> Sequence[AddressInfo]:
         raise DialError(_gai_name(error), f"{host} does not resolve: {error.strerror}") from error
     except OSError as error:
         raise DialError(_errno_name(error), f"{host} does not resolve: {error.strerror}") from error
+    except UnicodeError as error:  # an egress proxy's name, which nobody has checked
+        raise DialError("EAI_NONAME", f"{host} does not resolve: it is no host name") from error
     return cast("Sequence[AddressInfo]", found)
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connect_canary.dialling import DialError, resolve
 from connect_canary.proxies import Egress
 from connect_canary.settings import SettingsError
 
@@ -108,3 +109,11 @@ def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, hos
     else:
         sentences = (BAD,)
     assert sentences == (BAD,)
+
+
+async def test_proxy_whose_name_is_no_host_name_does_not_resolve() -> None:
+    """Python's own complaint about it is no error of the system."""
+    proxy = Egress.of({"HTTPS_PROXY": "http://a..b:3128"}).proxy_to("iot.example.com")
+    assert proxy is not None
+    with pytest.raises(DialError, match=r"^a\.\.b does not resolve: it is no host name$"):
+        await resolve(proxy.host, proxy.port)

@@ -1,0 +1,86 @@
+"""Single attempts at an endpoint in this process, where the situation is the client's own."""
+
+import socket
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from awscrt.exceptions import AwsCrtError
+from awscrt.http import HttpRequest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connect_canary import attempt as attempts
+from connect_canary.attempt import attempt
+from connect_canary.authentication import Handshake, handshake
+from connect_canary.certificate import look
+from connect_canary.dialling import connect, resolve
+from connect_canary.settings import MqttVersion
+from connect_canary.targets import Target
+from tests.faulty import pki
+from tests.faulty.server import Endpoint
+from tests.faulty.steps import Behaviour, shake_hands
+from tests.faulty.visit import Ledger
+from tests.unit.given import target_of
+
+
+@pytest.fixture
+async def endpoint(tmp_path: Path) -> AsyncIterator[Endpoint]:
+    """An endpoint without listeners yet."""
+    async with Endpoint(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_credentials_that_end_before_signing(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, version: MqttVersion
+) -> None:
+    """They were there a moment ago: nothing has been dialled, and the phase is theirs."""
+
+    def sign(_: HttpRequest) -> "Future[object]":
+        refused: Future[object] = Future()
+        refused.set_exception(AwsCrtError(6146, "AWS_AUTH_SIGNING_NO_CREDENTIALS", "no credentials"))
+        return refused
+
+    async def ending(target: Target) -> Handshake:
+        return replace(await handshake(target), sign=sign)
+
+    monkeypatch.setattr(attempts, "handshake", ending)
+    port = await endpoint._serve(Behaviour(), Ledger())
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        mqtt_version=version,
+        auth_mode="sigv4-static",
+        access_key_id="a",
+        secret_access_key="b",
+        ca_file=str(endpoint.pki.ca_file),
+    )
+    outcome = await attempt(target, seconds=5)
+    assert (outcome.phase, outcome.failure) == ("credentials", "CredentialsUnavailable"), outcome.error_name
+
+
+async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpoint, tmp_path: Path) -> None:
+    """The SDK trusts it without its root, and so does the certificate check, in every Python."""
+    now = datetime.now(UTC)
+    between = pki._authority("Intermediate CA", now, signer=pki._authority("Root CA", now))
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = (
+        pki._certificate("localhost", key, between, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(pki._alternative_names(("localhost",)), critical=False)
+        .sign(between.key, hashes.SHA256())
+    )
+    (tmp_path / "between.pem").write_bytes(pki._pem(leaf) + pki._key_pem(key))
+    bundle = pki._pem(between.certificate)
+    port = await endpoint._serve(Behaviour(handshake=shake_hands("between")), Ledger())
+    target = target_of(endpoint=f"localhost:{port}", ca_file=bundle.decode(), auth_mode="custom-unsigned")
+    assert (await attempt(target, seconds=5)).healthy
+
+    async def dial() -> socket.socket:
+        return (await connect(await resolve("localhost", port)))[0]
+
+    seen = await look(dial, "localhost", bundle, 5)
+    assert seen.failure is None
+    assert seen.certificate is not None
