@@ -49,11 +49,15 @@ class Planned:
         """Return the same target with its document and every reference fetched anew; raise SettingsError."""
         if not is_reference(self.document.text):
             return _target(self.values, self.fresh)
-        problems: list[str] = []
-        for item in _items(self.document, self.fresh, problems):
+        items, problems = self.fresh.once(f"the targets of {self.document.text}", self._items_anew)
+        for item in items:
             if item.name == self.target.name and not item.problems:
                 return _target(item.over(self.base), self.fresh)
         raise SettingsError(problems or [f"{self.document.text} has no target {self.target.name!r} any more"])
+
+    def _items_anew(self) -> tuple[list[Item], list[str]]:
+        problems: list[str] = []
+        return _items(self.document, self.fresh, problems), problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

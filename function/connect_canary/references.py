@@ -54,12 +54,12 @@ class Lookup:
         """Return the value that `reference` names; raise ValueError with a sentence."""
         service, _, name = reference.partition(":")
         ask = _parameter if service == "ssm" else _secret
-        return self._once(reference, lambda: self._reach(service, lambda: ask(name, self._region, fresh=self._fresh)))
+        return self.once(reference, lambda: self._reach(service, lambda: ask(name, self._region, fresh=self._fresh)))
 
     def below(self, reference: str) -> Mapping[str, str]:
         """Return the value of every parameter below `ssm:/path/`, by the last part of its name; raise ValueError."""
         path = reference.removeprefix("ssm:")
-        return self._once(reference, lambda: self._reach("ssm", lambda: _below(path, self._region, fresh=self._fresh)))
+        return self.once(reference, lambda: self._reach("ssm", lambda: _below(path, self._region, fresh=self._fresh)))
 
     def anew(self) -> "Lookup":
         """Return another one that takes only fresh values."""
@@ -67,7 +67,7 @@ class Lookup:
 
     def endpoint(self) -> str:
         """Return the account's endpoint; raise ValueError with a sentence."""
-        return self._once("iot:DescribeEndpoint", lambda: describe_endpoint(self._region))
+        return self.once("iot:DescribeEndpoint", lambda: describe_endpoint(self._region))
 
     def _reach(self, service: str, ask: Callable[[], T]) -> T:
         """Return `ask()`, but wait only once for a service that cannot be reached, such as one without a VPC endpoint.
@@ -82,7 +82,8 @@ class Lookup:
             self._unreachable[service] = str(error)
             raise
 
-    def _once(self, name: str, ask: Callable[[], T]) -> T:
+    def once(self, name: str, ask: Callable[[], T]) -> T:
+        """Return what `ask` returns, or raise what it raises: for each name it is called once, whoever asks."""
         with self._lock:
             mine = name not in self._answers
             answer = self._answers.setdefault(name, Future())

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from connect_canary import references
+from connect_canary import plan, references
 from connect_canary.plan import make_plan
 from connect_canary.references import Lookup
 from connect_canary.settings import Expect, Secret, SettingsError
+from connect_canary.targets import Item, read_document
 from tests.unit.aws_answers import Aws
 from tests.unit.given import ENDPOINT, REGION, document, environment, plan_of, problems_of
 
@@ -304,6 +305,21 @@ def test_refreshed_target_has_what_a_rotated_document_says(aws: Aws, where: str)
     assert planned.refreshed().authorizer_password == Secret("new")
 
 
+def test_rotated_document_is_read_once_for_all_its_targets(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When hundreds are refused at once, each of them reading all of it would cost seconds of processor time."""
+    aws.parameters = {"/doc": document(*({"name": f"t{i}"} for i in range(20)))}
+    planned = plan_of(targets="ssm:/doc").planned
+    read: list[str] = []
+
+    def reading(text: str, origin: str) -> tuple[list[Item], list[str]]:
+        read.append(origin)
+        return read_document(text, origin)
+
+    monkeypatch.setattr(plan, "read_document", reading)
+    assert [one.refreshed() for one in planned] == [one.target for one in planned]
+    assert len(read) == 1
+
+
 def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: Aws) -> None:
     """Somebody has taken it out since."""
     aws.parameters = {"/doc": document({"name": "a"})}
@@ -337,9 +353,9 @@ def test_service_that_cannot_be_reached_is_waited_for_once(aws: Aws, monkeypatch
     good = [{"name": "good"}, {"name": "secret", "authorizer_password": "secretsmanager:s", **entry}]
     with _hanging_up() as (nowhere, visits):
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", nowhere)
-        plan = plan_of(targets=document(*lost, *good))
-    assert [planned.target.name for planned in plan.planned] == ["good", "secret"]
-    assert len(plan.problems) == len(lost)
+        made = plan_of(targets=document(*lost, *good))
+    assert [planned.target.name for planned in made.planned] == ["good", "secret"]
+    assert len(made.problems) == len(lost)
     assert len(visits) == references._TRIES
 
 
