@@ -166,9 +166,8 @@ def _trusting(trust: bytes | None) -> ssl.SSLContext:
     return context
 
 
-@functools.lru_cache(maxsize=1)
 def _trusting_anyone() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
