@@ -13,7 +13,16 @@ from connect_canary.certificate import Look, Looks
 from connect_canary.connections import Connection, Refused, open_connection
 from connect_canary.diagnosis import Answer, ask, clean
 from connect_canary.dialling import Proxy
-from connect_canary.failures import AUTHENTICATION_FAILURES, Evidence, Failure, Phase, classify, hint, reason
+from connect_canary.failures import (
+    AUTHENTICATION_FAILURES,
+    SWITCHING_PROTOCOLS,
+    Evidence,
+    Failure,
+    Phase,
+    classify,
+    hint,
+    reason,
+)
 from connect_canary.flights import Trace
 from connect_canary.outcome import Outcome
 from connect_canary.settings import Expect, MqttVersion
@@ -29,9 +38,8 @@ _DOUBT_S = 0.25
 _HEAD_START_S = 0.01
 # How long a finished attempt waits for what only explains it.
 _LOOK_S, _ASK_S = 1.0, 3.0
-_LEAST_S = 0.05
+LEAST_S = 0.05  # nothing new is begun with less time left
 CLIENT_ID_EVERY_S = 1.0  # AWS IoT's quota of CONNECTs a client id (general reference)
-_SWITCHING_PROTOCOLS = 101
 # The errors behind which the SDK keeps a refused upgrade's status and an MQTT 3.1.1 return code to itself.
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
 _CONNECT_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
@@ -192,14 +200,14 @@ async def _look(run: _Run, tunnel: Tunnel, looks: Looks) -> Look:
         host=run.target.host,
         trust=trust_store(run.target),
         seen_from=(run.trace.address, run.proxy, run.target.port),
-        seconds=max(run.left, _LEAST_S),
+        seconds=max(run.left, LEAST_S),
     )
     return await asyncio.shield(shared)
 
 
 def _keeps_something_back(run: _Run) -> bool:
     """Tell whether asking once more can say more than the SDK did."""
-    if not isinstance(run.error, Refused) or run.left < _LEAST_S:
+    if not isinstance(run.error, Refused) or run.left < LEAST_S:
         return False
     if run.phase is Phase.UPGRADE:
         return run.error.error_name == _UPGRADE_REFUSED
@@ -214,7 +222,7 @@ async def _ask(run: _Run, how: Handshake) -> Answer:
     target = run.target
     client_id = new_client_id(target) if run.phase is Phase.CONNACK else None
     if client_id == run.client_id:
-        await asyncio.sleep(min(CLIENT_ID_EVERY_S, max(run.left - _LEAST_S, 0)))
+        await asyncio.sleep(min(CLIENT_ID_EVERY_S, max(run.left - LEAST_S, 0)))
     seconds = min(run.left, _ASK_S)
     return await ask(target, how, client_id=client_id, proxy=run.proxy, seconds=seconds)
 
@@ -289,7 +297,7 @@ def _evidence(run: _Run) -> Evidence | None:
 
 def _http_status(run: _Run) -> int | None:
     upgraded = run.phase in {Phase.CONNACK, Phase.DISCONNECT}
-    return _SWITCHING_PROTOCOLS if upgraded else run.answer.http_status
+    return SWITCHING_PROTOCOLS if upgraded else run.answer.http_status
 
 
 def _error_name(run: _Run) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from aws_lambda_powertools import Logger
 
 from connect_canary import metrics
-from connect_canary.attempt import CLIENT_ID_EVERY_S, attempt, not_started
+from connect_canary.attempt import CLIENT_ID_EVERY_S, LEAST_S, attempt, not_started
 from connect_canary.certificate import Looks
 from connect_canary.failures import AUTHENTICATION_FAILURES
 from connect_canary.logs import log_outcome
@@ -20,7 +20,6 @@ from connect_canary.threads import in_thread
 
 # What must be left of Lambda's time when the last attempt ends: enough to print what became of it.
 MARGIN_S = 0.5
-_LEAST_S = 0.05
 _PROMPT_S, _PATIENCE_S, _PATIENCE_SHARE = 0.002, 0.05, 0.25
 # An attempt has a listener, both ends of the way to it, the way to the endpoint, and the look's; Lambda gives 1,024.
 _DESCRIPTORS_EACH, _DESCRIPTORS_ELSEWHERE = 5, 64
@@ -113,7 +112,7 @@ async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
     """Return the outcome of one target; a rotated secret is fetched anew and tried once more in the time left."""
     target = planned.target
     ends = min(until, time.monotonic() + target.timeout_seconds)
-    if ends - time.monotonic() < _LEAST_S:
+    if ends - time.monotonic() < LEAST_S:
         return not_started(target)
     outcome = await attempt(target, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
     if outcome.failure not in AUTHENTICATION_FAILURES or target.expect is Expect.REFUSE or not planned.has_references:
@@ -125,7 +124,7 @@ async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
     if fresh == target:
         return outcome
     pause = CLIENT_ID_EVERY_S if fresh.client_id else 0.0
-    if ends - time.monotonic() < pause + _LEAST_S:
+    if ends - time.monotonic() < pause + LEAST_S:
         return outcome
     await asyncio.sleep(pause)
     again = await attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)

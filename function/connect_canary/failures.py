@@ -132,7 +132,7 @@ _OTHERWISE = {
     Phase.DISCONNECT: Failure.DISCONNECT_FAILED,
 }
 _FORBIDDEN = {401, 403}
-_SWITCHING_PROTOCOLS = 101
+SWITCHING_PROTOCOLS = 101
 # A client that was turned away for who it is.
 AUTHENTICATION_FAILURES = frozenset({Failure.UPGRADE_FORBIDDEN, Failure.NOT_AUTHORIZED, Failure.BAD_CREDENTIALS})
 
@@ -155,7 +155,7 @@ def _specific(evidence: Evidence) -> Failure | None:
             return Failure.TCP_REFUSED
         case Phase.TLS:
             return evidence.certificate
-        case Phase.UPGRADE if evidence.http_status not in {None, _SWITCHING_PROTOCOLS}:
+        case Phase.UPGRADE if evidence.http_status not in {None, SWITCHING_PROTOCOLS}:
             return Failure.UPGRADE_FORBIDDEN if evidence.http_status in _FORBIDDEN else Failure.UPGRADE_REJECTED
         case Phase.CONNACK if evidence.connack_code is not None:
             return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
@@ -185,9 +185,9 @@ def reason(evidence: Evidence, waited_ms: float) -> str:
     if evidence.connack_code is not None:
         meaning = CONNACK_MEANINGS.get(evidence.connack_code, ("unknown code", Failure.CONNECT_REFUSED))[0]
         return f"CONNACK {evidence.connack_code} {meaning}{said}"
-    if evidence.phase is Phase.UPGRADE and evidence.http_status not in {None, _SWITCHING_PROTOCOLS}:
+    if evidence.phase is Phase.UPGRADE and evidence.http_status not in {None, SWITCHING_PROTOCOLS}:
         return f"HTTP {evidence.http_status} to the WebSocket upgrade{said}"
-    if evidence.phase is Phase.UPGRADE and evidence.http_status == _SWITCHING_PROTOCOLS:
+    if evidence.phase is Phase.UPGRADE and evidence.http_status == SWITCHING_PROTOCOLS:
         return "HTTP 101, but no WebSocket handshake for mqtt"
     if evidence.timed_out or (evidence.error_name in _TIMEOUTS and not evidence.hung_up):
         waited = _WAITED_FOR[evidence.phase] if evidence.phase else "nothing happened"
