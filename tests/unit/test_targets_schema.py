@@ -33,6 +33,8 @@ BEYOND_A_SCHEMA = (
     "that can be read",
     "port from 1 to",
     "bytes of",
+    # Whether one is needed depends on the endpoint's name, and an empty one takes AWS_REGION away.
+    "signing_region is not set",
 )
 VALUES: dict[str, list[object]] = {
     "name": ["a", "a.b-c_d", 7, "a b", "", "n" * 65, None, True, {}],
