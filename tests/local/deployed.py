@@ -17,8 +17,8 @@ from infra.local.stacks import Stack
 # A minute of schedules and alarms takes three seconds; connects and deadlines are real.
 SPEED = 20.0
 PATIENCE_SECONDS = 75.0
-# Two bad minutes of three ring, instead of three of five.
-QUICK_ALARMS = {"AlarmEvaluationPeriods": "3", "AlarmDatapointsToAlarm": "2"}
+# Three bad minutes in a row ring, instead of three of five; two would be too few for a busy machine's late schedule.
+QUICK_ALARMS = {"AlarmEvaluationPeriods": "3", "AlarmDatapointsToAlarm": "3"}
 
 T = TypeVar("T")
 

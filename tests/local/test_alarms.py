@@ -41,9 +41,8 @@ def test_permission_taken_and_restored(canary: Canary, failed_connects: str, sil
         message = mailbox.receives(failed_connects, "ALARM")
         assert message["OldStateValue"] == "OK"
         assert message["Trigger"]["Namespace"] == "IoTConnectCanary"
-        failures = canary.samples("ConnectFailures", Target="role", Failure="NotAuthorized")
-        assert failures
-        assert canary.aws.alarm_states(silent)[silent] == "OK"
+        assert eventually(lambda: canary.samples("ConnectFailures", Target="role", Failure="NotAuthorized"))
+        assert canary.reaches(silent, "OK")
     assert mailbox.receives(failed_connects, "OK")["OldStateValue"] == "ALARM"
     assert canary.samples("ConnectSuccess", Target="unsigned")[-1] == 1
 
