@@ -1,20 +1,34 @@
 """A secret that is rotated while the canary is warm pages nobody."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
-from infra.local.aws import ACCOUNT_ID, create_user
-from infra.local.process import REGION
+import pytest
+
+from infra.local.aws import ACCOUNT_ID, LocalAws, create_user
+from infra.local.process import BUILT_TEMPLATE, REGION
 from tests.local.deployed import Canary
+
+NAME = "keeper"
+
+
+@pytest.fixture(scope="module")
+def keeper(aws: LocalAws, canary: Canary) -> Iterator[Canary]:
+    """A canary without a schedule: each invocation meets the same warm process, and what that has cached."""
+    stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"ScheduleState": "DISABLED"})
+    yield replace(canary, name=NAME, stack=stack)
+    aws.delete(NAME)
 
 
 def _as_secret(key: dict[str, str]) -> dict[str, str]:
     return {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
 
 
-def test_rotated_key_is_fetched_anew_and_tried_once_more(canary: Canary) -> None:
+def test_rotated_key_is_fetched_anew_and_tried_once_more(keeper: Canary) -> None:
     """The run that meets the old key says that it fetched another; a key that is wrong everywhere stays a failure."""
-    iam, secrets = canary.aws.client("iam"), canary.aws.client("secretsmanager")
-    user, name = "rotating", f"iot-connect-canary/{canary.name}/rotating"
+    iam, secrets = keeper.aws.client("iam"), keeper.aws.client("secretsmanager")
+    user, name = "rotating", f"iot-connect-canary/{keeper.name}/rotating"
     resource = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"
     statement = {"Effect": "Allow", "Action": "iot:Connect", "Resource": resource}
     old = create_user(iam, user, {"Version": "2012-10-17", "Statement": [statement]})
@@ -26,15 +40,15 @@ def test_rotated_key_is_fetched_anew_and_tried_once_more(canary: Canary) -> None
         "access_key_id": f"secretsmanager:{name}#access_key_id",
         "secret_access_key": f"secretsmanager:{name}#secret_access_key",
     }
-    before = canary.connect(target)["rotating"]
+    before = keeper.connect(target)["rotating"]
     assert (before["healthy"], before["secrets_refreshed"]) == (True, False)
 
     new = _as_secret(iam.create_access_key(UserName=user)["AccessKey"])
     secrets.put_secret_value(SecretId=name, SecretString=json.dumps(new))
     iam.delete_access_key(UserName=user, AccessKeyId=old.access_key_id)
-    rotated = canary.connect(target)["rotating"]
+    rotated = keeper.connect(target)["rotating"]
     assert (rotated["healthy"], rotated["secrets_refreshed"]) == (True, True), rotated
 
     iam.delete_access_key(UserName=user, AccessKeyId=new["access_key_id"])
-    revoked = canary.connect(target)["rotating"]
+    revoked = keeper.connect(target)["rotating"]
     assert (revoked["failure"], revoked["secrets_refreshed"]) == ("UpgradeForbidden", False), revoked
