@@ -1,0 +1,7 @@
+"""What holds for every test."""
+
+import signal
+
+# A shell ignores Ctrl-C for what it runs in the background, and so would the commands that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
