@@ -23,7 +23,7 @@ from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpRequest
 
 from connect_canary.settings import AuthMode, Placement, Secret
-from connect_canary.targets import Target, password_bytes
+from connect_canary.targets import MAX_FIELD_BYTES, Target, password_bytes
 
 SIGNING_SERVICE = "iotdevicegateway"  # AWS IoT developer guide, "MQTT over WebSockets"
 _SAFE_IN_USERNAME = "@:/,-._~"
@@ -82,6 +82,11 @@ def problems(target: Target) -> list[tuple[str, str]]:
             RSA.new_private_key_from_pem_data(target.authorizer_signing_key.reveal())
         except (ValueError, RuntimeError):  # whichever of them the SDK raises for a key of another kind
             return [("authorizer_signing_key", "allowed: an RSA private key in PEM without passphrase")]
+    if target.auth_mode is AuthMode.CUSTOM_SIGNED and target.authorizer_placement is Placement.USERNAME:
+        length = len(_username(target.authorizer_username, _authorizer_fields(target)).encode())
+        if length > MAX_FIELD_BYTES:
+            allowed = f"allowed: a user name of at most {MAX_FIELD_BYTES} bytes with all fields; this makes {length}"
+            return [("authorizer_token_value", allowed)]
     return []
 
 

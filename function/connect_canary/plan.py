@@ -21,7 +21,7 @@ from connect_canary.settings import (
     read_environment,
     with_defaults,
 )
-from connect_canary.targets import Item, Target, build, is_path, read_document, read_path, resolve
+from connect_canary.targets import REGION_PATTERN, Item, Target, build, is_path, read_document, read_path, resolve
 
 DEFAULT_NAME = "iot-connect-canary"
 MAX_CONCURRENT_CONNECTS = 1000
@@ -223,7 +223,7 @@ def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
     # What could not be fetched is a problem already; the rules look at the rest.
     resolved = {**values, **resolved}
     if not resolved["endpoint"].text:
-        resolved["endpoint"], mistake = _own_endpoint(values["endpoint"], lookup)
+        resolved["endpoint"], mistake = _own_endpoint(values["endpoint"], resolved["signing_region"].text, lookup)
         unknown |= {"endpoint"} if mistake else set()
         problems += [mistake] if mistake else []
     try:
@@ -237,10 +237,11 @@ def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
     return target
 
 
-def _own_endpoint(unset: Value, lookup: Lookup) -> tuple[Value, str | None]:
-    """Return the account's endpoint, or what is wrong with asking for it."""
+def _own_endpoint(unset: Value, region: str, lookup: Lookup) -> tuple[Value, str | None]:
+    """Return the account's endpoint in the region that is signed for, or what is wrong with asking for it."""
+    known = region if REGION_PATTERN.fullmatch(region) else ""
     try:
-        return Value(text=lookup.endpoint(), origin="iot:DescribeEndpoint"), None
+        return Value(text=lookup.endpoint(known), origin="iot:DescribeEndpoint"), None
     except ValueError as error:
         return unset, f"{unset.origin} is not set, and iot:DescribeEndpoint failed: {error}"
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 MAX_AGE_SECONDS = 300  # a rotated secret is noticed by the failed attempt that follows from it, not by its age
 _AT_THE_SAME_TIME = 10  # botocore keeps as many connections
-_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _TRIES = 2, 5, 2
+# SSM, Secrets Manager and IoT that are all silent must be given up, one after the other, before Lambda ends the run.
+_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _TRIES = 2, 4, 2
 T = TypeVar("T")
 
 
@@ -65,9 +66,10 @@ class Lookup:
         """Return another one that takes only fresh values."""
         return Lookup(self._region, fresh=True)
 
-    def endpoint(self) -> str:
-        """Return the account's endpoint; raise ValueError with a sentence."""
-        return self.once("iot:DescribeEndpoint", lambda: describe_endpoint(self._region))
+    def endpoint(self, region: str) -> str:
+        """Return the account's endpoint in `region`, empty: where all is asked; raise ValueError with a sentence."""
+        where = region or self._region
+        return self.once(f"iot:DescribeEndpoint {where}", lambda: describe_endpoint(where))
 
     def _reach(self, service: str, ask: Callable[[], T]) -> T:
         """Return `ask()`, but wait only once for a service that cannot be reached, such as one without a VPC endpoint.
@@ -97,7 +99,7 @@ class Lookup:
 
 @functools.cache
 def describe_endpoint(region: str) -> str:
-    """Return the account's `iot:Data-ATS` endpoint, asked for once a cold start; raise ValueError."""
+    """Return the account's `iot:Data-ATS` endpoint, asked for once a cold start and region; raise ValueError."""
     import boto3  # noqa: PLC0415 - 200 ms and 27 MB that only an empty endpoint costs
 
     answer = _ask(lambda: boto3.client("iot", config=_config(region)).describe_endpoint(endpointType="iot:Data-ATS"))

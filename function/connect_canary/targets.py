@@ -414,6 +414,10 @@ class _Reader:
     def _credentials(self, mode: AuthMode) -> None:
         for key in _missing(mode, self._values):
             self._refuse(key, f"it is needed with auth_mode {mode}")
+        if mode is AuthMode.SIGV4_STATIC:
+            for key in ("access_key_id", "secret_access_key", "session_token"):
+                if _CONTROL.search(self._text(key)):
+                    self._refuse(key, "allowed: no control characters, such as line ends")
         if mode is not AuthMode.CUSTOM_SIGNED:
             return
         signature, key = self._text("authorizer_token_signature"), self._text("authorizer_signing_key")

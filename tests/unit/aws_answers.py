@@ -70,7 +70,8 @@ def serving(aws: Aws) -> Iterator[None]:
 
         def do_GET(self) -> None:
             """Answer the REST protocol of IoT."""
-            self._send(*aws.answer("DescribeEndpoint", {}))
+            region = self.headers["Authorization"].split("/")[2]
+            self._send(*aws.answer("DescribeEndpoint", {"Name": region}))
 
         def _send(self, status: int, body: Mapping[str, Any]) -> None:
             text = json.dumps(body).encode()

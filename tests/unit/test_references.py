@@ -168,7 +168,18 @@ def test_endpoint_is_asked_for_once_a_process(aws: Aws) -> None:
     for _ in range(2):
         plan = plan_of(targets=text, endpoint="")
         assert {planned.target.host for planned in plan.planned} == {ENDPOINT}
-    assert aws.asked == ["DescribeEndpoint"]
+    assert aws.asked == [f"DescribeEndpoint {REGION}"]
+
+
+def test_endpoint_is_asked_for_where_it_is_signed_for(aws: Aws) -> None:
+    """A signature for another region than the endpoint's would always be refused; what is no region asks nowhere."""
+    aws.endpoint = ENDPOINT
+    away = {"signing_region": "us-west-2"}
+    plan_of(targets=document({"name": "a"}, {"name": "b", **away}, {"name": "c", **away}), endpoint="")
+    assert aws.asked == [f"DescribeEndpoint {REGION}", "DescribeEndpoint us-west-2"]
+    assert problems_of(endpoint="", signing_region="nowhere") == (
+        "CANARY_SIGNING_REGION is 'nowhere'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
+    )
 
 
 def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: Aws) -> None:
@@ -179,7 +190,7 @@ def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: Aws) -
         "targets[2].endpoint is not set, and iot:DescribeEndpoint failed: 403: no IoT here",
         "targets[2].mqtt_version is '4'; allowed: 5, 3.1.1",
     )
-    assert aws.asked == ["DescribeEndpoint"]
+    assert aws.asked == [f"DescribeEndpoint {REGION}"]
 
 
 def test_any_setting_can_be_a_reference(aws: Aws) -> None:

@@ -248,6 +248,21 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {**UNSIGNED, "authorizer_password": "p" * 65536},
         "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: at most 65535 bytes",
     ),
+    "username-long-with-token": (
+        {**SIGNED, "authorizer_username": "u" * 40000, "authorizer_token_value": "ü" * 5000},
+        (
+            "CANARY_AUTHORIZER_TOKEN_VALUE is '***'; "
+            "allowed: a user name of at most 65535 bytes with all fields; this makes 70045"
+        ),
+    ),
+    "access-key-of-two-lines": (
+        {**STATIC, "access_key_id": "AKIA\nnext"},
+        "CANARY_ACCESS_KEY_ID is '***'; allowed: no control characters, such as line ends",
+    ),
+    "secret-key-of-two-lines": (
+        {**STATIC, "secret_access_key": "s\nt"},
+        "CANARY_SECRET_ACCESS_KEY is '***'; allowed: no control characters, such as line ends",
+    ),
     "signing-key": (
         {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": "no key"},
         "CANARY_AUTHORIZER_SIGNING_KEY is '***'; allowed: an RSA private key in PEM without passphrase",
