@@ -99,7 +99,7 @@ def template(canary: str, shards: Sequence[Sequence[Target]], *, every: int = 1)
         resources[f"Shard{number:03}Schedule"] = _schedule(reference(canary, number), number, every)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"The targets of the IoT connect canary {canary}, spread over {len(shards)} schedules.",
+        "Description": f"The targets of the IoT connect canary {canary}; schedules of their own: {len(shards)}.",
         "Parameters": _PARAMETERS,
         "Resources": resources,
     }

@@ -193,7 +193,7 @@ def reason(evidence: Evidence, waited_ms: float) -> str:
         waited = _WAITED_FOR[evidence.phase] if evidence.phase else "nothing happened"
         return f"{waited} within {waited_ms / 1000:.1f} s{said}"
     if evidence.phase is Phase.CREDENTIALS:
-        return f"no AWS credentials were found ({evidence.error_name})"
+        return f"no source of the credential chain has AWS credentials; the last one said {evidence.error_name}"
     if evidence.detail:
         return evidence.detail
     return f"the SDK says {evidence.error_name}"
