@@ -108,7 +108,6 @@ def template(canary: str, shards: Sequence[Sequence[Target]], *, every: int = 1)
 _PARAMETERS: Final = {
     "FunctionName": {
         "Type": "String",
-        "Default": "iot-connect-canary",
         "AllowedPattern": "^[A-Za-z0-9_-]{1,64}$",
         "ConstraintDescription": "A function's name has 1 to 64 of A-Z a-z 0-9 _ -",
         "Description": "The canary's function, output FunctionName of its stack.",
@@ -178,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(
         f"{len(targets)} target(s) in {len(shards)} shard(s). Deploy the canary with "
         f"Name={given.canary} ScheduleState=DISABLED SchedulePeriodSeconds={given.every * 60} "
-        f"Targets={reference(given.canary, 1)}.",
+        f"Targets={reference(given.canary, 1)}, then this template with the FunctionName that is its output.",
         file=sys.stderr,
     )
     return 0

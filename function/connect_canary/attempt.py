@@ -260,14 +260,19 @@ def _outcome(run: _Run) -> Outcome:
     )
 
 
+def is_turned_away(failure: Failure | None, version: MqttVersion) -> bool:
+    """Tell whether the client was refused for who it is, which in MQTT 3.1.1 AWS IoT says by hanging up."""
+    hung_up = failure is Failure.CONNECTION_HUNG_UP and version is MqttVersion.V3_1_1
+    return hung_up or failure in AUTHENTICATION_FAILURES
+
+
 def _judged(run: _Run, failure: Failure | None) -> tuple[Failure | None, Phase | None]:
     """Return failure and phase as the target's expectation sees them."""
     if run.target.expect is Expect.CONNECT:
         return failure, run.phase if failure else None
     if run.connected is not None:
         return Failure.UNEXPECTED_ACCEPT, Phase.CONNACK
-    hung_up = failure is Failure.CONNECTION_HUNG_UP and run.target.mqtt_version is MqttVersion.V3_1_1
-    return (None, None) if hung_up or failure in AUTHENTICATION_FAILURES else (failure, run.phase)
+    return (None, None) if is_turned_away(failure, run.target.mqtt_version) else (failure, run.phase)
 
 
 def _reason(run: _Run, failure: Failure | None, evidence: Evidence | None) -> str | None:

@@ -9,9 +9,8 @@ from dataclasses import replace
 from aws_lambda_powertools import Logger
 
 from connect_canary import metrics
-from connect_canary.attempt import CLIENT_ID_EVERY_S, LEAST_S, attempt, not_started
+from connect_canary.attempt import CLIENT_ID_EVERY_S, LEAST_S, attempt, is_turned_away, not_started
 from connect_canary.certificate import Looks
-from connect_canary.failures import AUTHENTICATION_FAILURES
 from connect_canary.logs import log_outcome
 from connect_canary.outcome import Outcome
 from connect_canary.plan import Plan, Planned, make_plan
@@ -20,6 +19,7 @@ from connect_canary.threads import in_thread
 
 # What must be left of Lambda's time when the last attempt ends: enough to print what became of it.
 MARGIN_S = 0.5
+_REFERENCES_SHARE = 0.5  # what reading references may take of a run's time, so that targets without them have theirs
 _PROMPT_S, _PATIENCE_S, _PATIENCE_SHARE = 0.002, 0.05, 0.25
 # An attempt has a listener, both ends of the way to it, the way to the endpoint, and the look's; Lambda gives 1,024.
 _DESCRIPTORS_EACH, _DESCRIPTORS_ELSEWHERE = 5, 64
@@ -32,7 +32,8 @@ def run(event: object, environ: Mapping[str, str], *, until: float, cold_start: 
 
     Raises SettingsError for a wrong question; when only some targets cannot be used, after the others have run.
     """
-    plan = make_plan(event, environ)
+    now = time.monotonic()
+    plan = make_plan(event, environ, until=now + (until - now) * _REFERENCES_SHARE)
 
     def report(outcome: Outcome) -> None:
         metrics.emit(plan.canary, outcome, cold_start=cold_start)
@@ -51,7 +52,7 @@ def connect(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
 
 def listed(plan: Plan) -> dict[str, object]:
     """Return what a dry run answers: the targets that would run, secrets masked."""
-    targets = [planned.target.as_dict() for planned in plan.planned]
+    targets = [planned.as_dict() for planned in plan.planned]
     return {"canary": plan.canary, "dry_run": True, "targets": targets}
 
 
@@ -115,7 +116,8 @@ async def _connect_one(planned: Planned, until: float, looks: Looks) -> Outcome:
     if ends - time.monotonic() < LEAST_S:
         return not_started(target)
     outcome = await attempt(target, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
-    if outcome.failure not in AUTHENTICATION_FAILURES or target.expect is Expect.REFUSE or not planned.has_references:
+    turned_away = is_turned_away(outcome.failure, target.mqtt_version)
+    if not turned_away or target.expect is Expect.REFUSE or not planned.has_references:
         return outcome
     try:
         fresh = await asyncio.wait_for(in_thread(planned.refreshed), ends - time.monotonic())

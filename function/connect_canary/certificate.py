@@ -90,7 +90,11 @@ class Looks:
 async def look(dial: Dial, host: str, trust: bytes | None, seconds: float) -> Look:
     """Return what the endpoint shows when it is asked the way the SDK asks; nothing if it does not get that far."""
     try:
-        return Look(certificate=await _handshake(dial, host, _trusting(trust), seconds))
+        context = _trusting(trust)
+    except (ssl.SSLError, ValueError):  # our own trouble with the bundle proves nothing against the endpoint
+        return Look()
+    try:
+        return Look(certificate=await _handshake(dial, host, context, seconds))
     except ssl.SSLCertVerificationError as error:
         failure = _VERDICTS.get(error.verify_code, Failure.CERTIFICATE_UNTRUSTED)
         said = error.verify_message
@@ -163,13 +167,20 @@ def _trusting(trust: bytes | None) -> ssl.SSLContext:
     # intermediate authority in the bundle is trusted without its root.
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    return context
+    return _speaking_everything(context)
 
 
 def _trusting_anyone() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return _speaking_everything(context)
+
+
+def _speaking_everything(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let `context` speak what OpenSSL no longer speaks by itself: the SDK still takes TLS 1.0 and 1.1."""
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
     return context
 
 

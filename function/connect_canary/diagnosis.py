@@ -98,13 +98,15 @@ async def _upgrade_request(target: Target, how: Handshake) -> HttpRequest:
 def _connect_packet(version: MqttVersion, client_id: str, how: Handshake) -> bytes:
     """Return a CONNECT (section 3.1 of either version of MQTT) with a clean session."""
     level, properties = (5, b"\x00") if version is MqttVersion.V5 else (4, b"")
-    flags = 0x02 | (0x80 if how.username else 0) | (0x40 if how.password is not None else 0)
+    # Without a user name 3.1.1 has no password (section 3.1.2.9), and the SDK leaves it out.
+    password = how.password if how.username or version is MqttVersion.V5 else None
+    flags = 0x02 | (0x80 if how.username else 0) | (0x40 if password is not None else 0)
     body = _field(b"MQTT") + bytes([level, flags]) + _KEEP_ALIVE_S.to_bytes(2) + properties
     body += _field(client_id.encode())
     if how.username:
         body += _field(how.username.encode())
-    if how.password is not None:
-        body += _field(how.password)
+    if password is not None:
+        body += _field(password)
     return b"\x10" + _remaining_length(len(body)) + body
 
 

@@ -12,7 +12,7 @@ NAMESPACE = "IoTConnectCanary"
 def emit(canary: str, outcome: Outcome, *, cold_start: bool) -> None:
     """Print the outcome's datapoints to standard output, one line a set of dimensions."""
     for blob in _blobs(canary, outcome):
-        blob.add_metadata("client_id", outcome.client_id)
+        blob.add_metadata("client_id", outcome.client_id or None)
         blob.add_metadata("phase", None if outcome.phase is None else str(outcome.phase))
         blob.add_metadata("phases_ms", outcome.as_dict()["phases_ms"])
         blob.add_metadata("connack_code", outcome.connack_code)

@@ -1,5 +1,6 @@
 """The plan of a run: which targets the environment and the event ask for, and what is wrong with the others."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from connect_canary.targets import REGION_PATTERN, Item, Target, build, is_path,
 DEFAULT_NAME = "iot-connect-canary"
 MAX_CONCURRENT_CONNECTS = 1000
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_PRIVATE = ("authorizer_name", "authorizer_username", "authorizer_token_key_name")
 _CONCURRENT = re.compile(r"[1-9][0-9]{0,2}|1000")
 
 
@@ -39,6 +41,12 @@ class Planned:
     document: Value
     base: Mapping[str, Value]
     fresh: Lookup
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the target for people; whoever keeps a user name elsewhere does not want it shown here."""
+        kept = (self.document.text,) if self.document.text.startswith("secretsmanager:") else ()
+        hidden = {key for key in _PRIVATE if any(map(is_reference, (self.values[key].text, *kept)))}
+        return self.target.as_dict(hidden)
 
     @property
     def has_references(self) -> bool:
@@ -75,12 +83,14 @@ def make_plan(
     event: object,
     environ: Mapping[str, str],
     *,
+    until: float = math.inf,
     flags: Mapping[str, Value] | None = None,
     spell: Spell = as_variable,
 ) -> Plan:
     """Return the plan; raise SettingsError when the canary itself, the event or every target cannot be used.
 
-    `flags` are settings that go over those of `environ`; `spell` says how to write what nobody has set.
+    References are waited for `until` (seconds, `time.monotonic`). `flags` are settings that go over those of `environ`;
+    `spell` says how to write what nobody has set.
     """
     asked, problems = _event(event)
     given, mistakes = read_environment(environ)
@@ -88,7 +98,7 @@ def make_plan(
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
     name = environ.get("AWS_LAMBDA_FUNCTION_NAME", DEFAULT_NAME)
     base = with_defaults({**given, **(flags or {})}, spell, name=name, signing_region=region)
-    known = Lookup(region)
+    known = Lookup(region, until=until)
     canary, concurrent = _canary_wide(base, known, problems)
     egress = _egress(environ, problems)
     document = _document(asked, canary, base["targets"], problems)
@@ -209,7 +219,7 @@ def _planned(
             mistakes += error.problems
             continue
         if not item.problems:
-            proxy, document = egress.proxy_to(target.host), base["targets"]
+            proxy, document = egress.proxy_to(target.host, target.port), base["targets"]
             planned.append(
                 Planned(target=target, values=values, proxy=proxy, document=document, base=base, fresh=fresh)
             )

@@ -28,10 +28,11 @@ class Egress:
             bypassed=environ.get("no_proxy") or environ.get("NO_PROXY") or "",
         )
 
-    def proxy_to(self, host: str) -> Proxy | None:
-        """Return the proxy through which `host` is reached, None for none."""
+    def proxy_to(self, host: str, port: int) -> Proxy | None:
+        """Return the proxy through which `host` and `port` are reached, None for none."""
         rules = [rule.strip().lower().lstrip("*.") for rule in self.bypassed.split(",") if rule.strip()]
-        direct = any(rule in {"", host.lower()} or host.lower().endswith(f".{rule}") for rule in rules)
+        names = (host.lower(), f"{host.lower()}:{port}")
+        direct = any(not rule or name == rule or name.endswith(f".{rule}") for rule in rules for name in names)
         return None if direct else self.proxy
 
 

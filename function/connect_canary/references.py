@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import json
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 MAX_AGE_SECONDS = 300  # a rotated secret is noticed by the failed attempt that follows from it, not by its age
 _AT_THE_SAME_TIME = 10  # botocore keeps as many connections
-# SSM, Secrets Manager and IoT that are all silent must be given up, one after the other, before Lambda ends the run.
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _TRIES = 2, 4, 2
 T = TypeVar("T")
 
@@ -29,9 +30,9 @@ class Lookup:
     Values are kept from run to run for MAX_AGE_SECONDS, unless only `fresh` ones will do.
     """
 
-    def __init__(self, region: str, *, fresh: bool = False) -> None:
-        """Ask in `region`; empty: where boto3 would."""
-        self._region, self._fresh = region, fresh
+    def __init__(self, region: str, *, until: float = math.inf, fresh: bool = False) -> None:
+        """Ask in `region`, empty: where boto3 would; wait `until` (seconds, `time.monotonic`)."""
+        self._region, self._until, self._fresh = region, until, fresh
         self._lock = threading.Lock()
         self._answers: dict[str, Future[Any]] = {}
         self._unreachable: dict[str, str] = {}
@@ -58,7 +59,7 @@ class Lookup:
         return self.once(reference, lambda: self._reach(service, lambda: ask(name, self._region, fresh=self._fresh)))
 
     def below(self, reference: str) -> Mapping[str, str]:
-        """Return the value of every parameter below `ssm:/path/`, by the last part of its name; raise ValueError."""
+        """Return the value of every parameter below `ssm:/path/`, by its name from there on; raise ValueError."""
         path = reference.removeprefix("ssm:")
         return self.once(reference, lambda: self._reach("ssm", lambda: _below(path, self._region, fresh=self._fresh)))
 
@@ -89,12 +90,25 @@ class Lookup:
         with self._lock:
             mine = name not in self._answers
             answer = self._answers.setdefault(name, Future())
-        if mine:
-            try:
-                answer.set_result(ask())
-            except BaseException as error:  # noqa: BLE001 - whoever waits for the answer must hear of it
-                answer.set_exception(error)
-        return cast("T", answer.result())
+        left = None if self._until == math.inf else self._until - time.monotonic()
+        if mine and left is None:
+            _settle(answer, ask)
+        elif mine and left and left > 0:
+            # Left behind when time is up: botocore has no deadline for a whole call, let alone for many.
+            threading.Thread(target=_settle, args=(answer, ask), daemon=True).start()
+        try:
+            return cast("T", answer.result(left))
+        except TimeoutError:
+            if answer.done():
+                raise
+            raise ValueError("no answer in the time that a run has for references") from None
+
+
+def _settle(answer: "Future[Any]", ask: Callable[[], object]) -> None:
+    try:
+        answer.set_result(ask())
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the answer must hear of it
+        answer.set_exception(error)
 
 
 @functools.cache
@@ -113,10 +127,10 @@ def _parameter(name: str, region: str, *, fresh: bool) -> str:
 def _below(path: str, region: str, *, fresh: bool) -> Mapping[str, str]:
     found = _ask(
         lambda: _ssm(region).get_multiple(
-            path, decrypt=True, recursive=False, max_age=MAX_AGE_SECONDS, force_fetch=fresh
+            path, decrypt=True, recursive=True, max_age=MAX_AGE_SECONDS, force_fetch=fresh
         )
     )
-    return {name.rpartition("/")[2]: str(value) for name, value in found.items()}
+    return {name: str(value) for name, value in found.items()}
 
 
 def _secret(name: str, region: str, *, fresh: bool) -> str:

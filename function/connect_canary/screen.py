@@ -73,7 +73,7 @@ class Screen:
     def checked(self, plan: Plan) -> None:
         """Show every target with its settings."""
         for planned in plan.planned:
-            target = planned.target.as_dict()
+            target = planned.as_dict()
             self._print(Text(str(target.pop("target")), "bold"))
             self._print(_pairs((key, _short(value)) for key, value in target.items()))
             self._print("")

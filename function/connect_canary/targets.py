@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -90,13 +90,13 @@ class Target:
         """`host:port`."""
         return f"{self.host}:{self.port}"
 
-    def as_dict(self) -> dict[str, object]:
-        """Return the target for people: every setting that is set, secrets masked."""
+    def as_dict(self, hidden: Collection[str] = ()) -> dict[str, object]:
+        """Return the target for people: every setting that is set, secrets and those that are `hidden` masked."""
         shown: dict[str, object] = {"target": self.name, "endpoint": self.endpoint}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in {"name", "host", "port"} and value not in {None, ""}:
-                shown[field.name] = repr(value) if isinstance(value, Secret) else value
+                shown[field.name] = "***" if isinstance(value, Secret) or field.name in hidden else value
         if is_pem(self.ca_file):
             shown["ca_file"] = "PEM text"
         return shown
@@ -155,10 +155,15 @@ def read_document(text: str, origin: str) -> tuple[list[Item], list[str]]:
 
 
 def read_path(found: Mapping[str, str], origin: str) -> list[Item]:
-    """Return the entries below a parameter path, `found` by name; raise ValueError when there is none."""
+    """Return the entries below a parameter path, `found` by names from there on; raise ValueError when there is none.
+
+    The last part of a parameter's name is the target's.
+    """
     if not found:
         raise ValueError(f"{origin} holds no parameter; allowed: one parameter a target below it")
-    return [_read_parameter(name, text, f"{origin}{name}") for name, text in sorted(found.items())]
+    return _named_once(
+        [_read_parameter(name.rpartition("/")[2], text, f"{origin}{name}") for name, text in sorted(found.items())]
+    )
 
 
 def _read_parameter(name: str, text: str, place: str) -> Item:

@@ -1,6 +1,7 @@
 """Whom a target trusts: the PEM bundle, and the SDK's TLS context made of it."""
 
 import functools
+import re
 from pathlib import Path
 
 from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
@@ -9,15 +10,27 @@ from connect_canary.settings import is_pem
 from connect_canary.targets import Target
 
 _ALPN_PORT = 443
+_PEM_BLOCK = re.compile(rb"(-----BEGIN CERTIFICATE-----)([A-Za-z0-9+/=\s]*)(-----END CERTIFICATE-----)")
+_LINE_CHARACTERS = 64
 
 
 def trust_store(target: Target) -> bytes | None:
     """Return the PEM bundle to trust instead of the system's; raise OSError when it cannot be read."""
     if not target.ca_file:
         return None
-    if is_pem(target.ca_file):
-        return target.ca_file.encode()
-    return Path(target.ca_file).read_bytes()
+    bundle = target.ca_file.encode() if is_pem(target.ca_file) else Path(target.ca_file).read_bytes()
+    return _PEM_BLOCK.sub(_in_lines, bundle)
+
+
+def _in_lines(block: "re.Match[bytes]") -> bytes:
+    """Return a PEM block with line ends where RFC 7468 has them: not every way to pass a setting on keeps them.
+
+    The SDK reads it without them, OpenSSL does not, and both must trust the same.
+    """
+    begin, text, end = block.groups()
+    base64 = b"".join(text.split())
+    lines = [base64[at : at + _LINE_CHARACTERS] for at in range(0, len(base64), _LINE_CHARACTERS)]
+    return b"\n".join((b"", begin, *lines, end, b""))
 
 
 def problems(target: Target) -> list[tuple[str, str]]:

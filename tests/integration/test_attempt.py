@@ -1,6 +1,7 @@
 """Single attempts at an endpoint in this process, where the situation is the client's own."""
 
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -84,3 +85,31 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpo
     seen = await look(dial, "localhost", bundle, 5)
     assert seen.failure is None
     assert seen.certificate is not None
+
+
+@pytest.mark.parametrize("between", [" ", "\n    ", ""], ids=["spaces", "indented", "one line"])
+@pytest.mark.parametrize(("shown", "failure"), [("good", None), ("expired", "CertificateExpired")])
+async def test_bundle_whose_line_ends_are_lost(
+    endpoint: Endpoint, between: str, shown: str, failure: str | None
+) -> None:
+    """Parameters and shells take line ends away; OpenSSL would then prove a failure that the SDK does not have."""
+    bundle = between.join(endpoint.pki.ca_file.read_text().splitlines())
+    port = await endpoint._serve(Behaviour(handshake=shake_hands(shown, pause_s=0.4)), Ledger())
+    target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, auth_mode="custom-unsigned")
+    outcome = await attempt(target, seconds=5)
+    assert outcome.failure == failure, outcome.reason
+    assert outcome.certificate_days_left is not None
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
+async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
+    endpoint: Endpoint, newest: ssl.TLSVersion
+) -> None:
+    """Python's own default begins at TLS 1.2, the SDK's before."""
+    handshake = shake_hands(newest=newest, ciphers="DEFAULT@SECLEVEL=0")
+    port = await endpoint._serve(Behaviour(handshake=handshake), Ledger())
+    target = target_of(endpoint=f"localhost:{port}", ca_file=str(endpoint.pki.ca_file), auth_mode="custom-unsigned")
+    outcome = await attempt(target, seconds=5)
+    assert outcome.healthy
+    assert outcome.certificate is not None
+    assert outcome.certificate["tls_version"] == newest.name.replace("_", ".")

@@ -34,7 +34,7 @@ class Aws:
             case "GetParameter":
                 return self._parameter(name)
             case "GetParametersByPath":
-                return self._below(name, int(body.get("NextToken", 0)))
+                return self._below(name, int(body.get("NextToken", 0)), recursive=body["Recursive"])
             case "GetSecretValue":
                 return self._secret(name)
         return (200, {"endpointAddress": self.endpoint}) if self.endpoint else (403, {"message": "no IoT here"})
@@ -44,8 +44,12 @@ class Aws:
             return 400, {"__type": "ParameterNotFound"}
         return 200, {"Parameter": {"Name": name, "Value": self.parameters[name]}}
 
-    def _below(self, path: str, start: int) -> Answer:
-        found = [{"Name": name, "Value": value} for name, value in self.parameters.items() if name.startswith(path)]
+    def _below(self, path: str, start: int, *, recursive: bool) -> Answer:
+        found = [
+            {"Name": name, "Value": value}
+            for name, value in self.parameters.items()
+            if name.startswith(path) and (recursive or "/" not in name.removeprefix(path))
+        ]
         page: dict[str, Any] = {"Parameters": found[start : start + _PAGE]}
         return 200, page | ({"NextToken": str(start + _PAGE)} if start + _PAGE < len(found) else {})
 

@@ -26,7 +26,7 @@ BAD = "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"
 )
 def test_proxy_is_read_from_its_url(url: str, host: str, port: int) -> None:
     """With or without a scheme, as other tools read it."""
-    proxy = Egress.of({"HTTPS_PROXY": url}).proxy_to("iot.example.com")
+    proxy = Egress.of({"HTTPS_PROXY": url}).proxy_to("iot.example.com", 443)
     assert proxy is not None
     assert (proxy.host, proxy.port, proxy.authorization) == (host, port, None)
 
@@ -66,7 +66,7 @@ def test_proxy_that_cannot_be_used_is_refused(url: str) -> None:
 @pytest.mark.parametrize("environ", [{}, {"HTTPS_PROXY": ""}, {"HTTPS_PROXY": " "}, {"HTTP_PROXY": "http://x"}])
 def test_proxy_unset_is_none(environ: dict[str, str]) -> None:
     """A proxy for plain HTTP is not for us."""
-    assert Egress.of(environ).proxy_to("iot.example.com") is None
+    assert Egress.of(environ).proxy_to("iot.example.com", 443) is None
 
 
 def test_proxy_in_lower_case_goes_first() -> None:
@@ -86,6 +86,9 @@ def test_proxy_in_lower_case_goes_first() -> None:
         (".example.com", True),
         ("*.example.com", True),
         ("localhost, .example.com ,x", True),
+        ("iot.example.com:443", True),
+        (".example.com:443", True),
+        ("iot.example.com:8443", False),
         ("ample.com", False),
         ("other.example.com", False),
         ("iot.example.com.test", False),
@@ -96,14 +99,14 @@ def test_proxy_in_lower_case_goes_first() -> None:
 def test_bypassed_hosts_are_reached_directly(bypassed: str, *, direct: bool) -> None:
     """A rule is a host, a domain with everything below it, or everything."""
     environ = {"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": bypassed}
-    assert (Egress.of(environ).proxy_to("iot.example.com") is None) is direct
+    assert (Egress.of(environ).proxy_to("iot.example.com", 443) is None) is direct
 
 
 @given(st.text(), st.text(), st.text(min_size=1))
 def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, host: str) -> None:
     """Nothing in the environment leads anywhere else."""
     try:
-        Egress.of({"HTTPS_PROXY": url, "NO_PROXY": bypassed}).proxy_to(host)
+        Egress.of({"HTTPS_PROXY": url, "NO_PROXY": bypassed}).proxy_to(host, 443)
     except SettingsError as error:
         sentences = error.problems
     else:
@@ -113,7 +116,7 @@ def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, hos
 
 async def test_proxy_whose_name_is_no_host_name_does_not_resolve() -> None:
     """Python's own complaint about it is no error of the system."""
-    proxy = Egress.of({"HTTPS_PROXY": "http://a..b:3128"}).proxy_to("iot.example.com")
+    proxy = Egress.of({"HTTPS_PROXY": "http://a..b:3128"}).proxy_to("iot.example.com", 443)
     assert proxy is not None
     with pytest.raises(DialError, match=r"^a\.\.b does not resolve: it is no host name$"):
         await resolve(proxy.host, proxy.port)

@@ -1,8 +1,10 @@
 """References: what botocore asks AWS for, how often, and the sentence for everything that AWS answers instead."""
 
 import json
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from connect_canary import plan, references
+from connect_canary.canary import listed
 from connect_canary.plan import make_plan
 from connect_canary.references import Lookup
 from connect_canary.settings import Expect, Secret, SettingsError
@@ -114,6 +117,12 @@ def test_path_is_read_page_by_page(aws: Aws) -> None:
     aws.parameters = {f"/t/{n}": str(n) for n in range(5)}
     assert Lookup(REGION).below("ssm:/t/") == {str(n): str(n) for n in range(5)}
     assert aws.asked == ["GetParametersByPath /t/"] * 3
+
+
+def test_path_is_read_to_its_depths(aws: Aws) -> None:
+    """Every parameter below the path is a target, however its name goes on."""
+    aws.parameters = {"/t/prod": "{}", "/t/eu/staging": "{}", "/other": "{}"}
+    assert {planned.target.name for planned in plan_of(targets="ssm:/t/").planned} == {"prod", "staging"}
 
 
 def test_run_asks_for_a_reference_once(aws: Aws) -> None:
@@ -285,6 +294,15 @@ def test_event_chooses_a_document_in_the_canarys_own_place(aws: Aws) -> None:
         assert planned.target.name == name
 
 
+def test_dry_run_hides_what_comes_from_a_secret(aws: Aws) -> None:
+    """A user name that somebody keeps in Secrets Manager is not told, whether by itself or with its whole document."""
+    aws.secrets = {"s": '{"user": "HIDDEN"}', "d": document({"name": "a", "authorizer_username": "HIDDEN"})}
+    alone = plan_of(auth_mode="custom-unsigned", authorizer_username="secretsmanager:s#user", authorizer_name="shown")
+    whole = plan_of(auth_mode="custom-unsigned", targets="secretsmanager:d")
+    assert "HIDDEN" not in str(listed(alone)) + str(listed(whole))
+    assert alone.planned[0].as_dict().items() >= {"authorizer_username": "***", "authorizer_name": "shown"}.items()
+
+
 def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
     """Values are kept; after an authentication failure they are fetched anew."""
     aws.secrets = {"p": '{"password": "old"}'}
@@ -368,6 +386,26 @@ def test_service_that_cannot_be_reached_is_waited_for_once(aws: Aws, monkeypatch
     assert [planned.target.name for planned in made.planned] == ["good", "secret"]
     assert len(made.problems) == len(lost)
     assert len(visits) == references._TRIES
+
+
+@pytest.mark.usefixtures("aws")
+def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets without references run; the others are told about, though the service would be waited for longer."""
+    targets = document(
+        {"name": "good"},
+        {"name": "lost", "auth_mode": "custom-unsigned", "authorizer_password": "ssm:/p"},
+        {"name": "late", "auth_mode": "custom-unsigned", "authorizer_password": "ssm:/q"},
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        made = make_plan({}, environment(targets=targets), until=began + 1)
+    assert time.monotonic() - began < references._READ_TIMEOUT_S
+    assert [planned.target.name for planned in made.planned] == ["good"]
+    assert made.problems == (
+        "targets[1].authorizer_password refers to ssm:/p: no answer in the time that a run has for references",
+        "targets[2].authorizer_password refers to ssm:/q: no answer in the time that a run has for references",
+    )
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shards.main([str(path), "--canary", "fleet", "--targets_a_shard", "50"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == template("fleet", spread(TARGETS, most=50))
-    assert f"SchedulePeriodSeconds=60 Targets={reference('fleet', 1)}." in err
+    assert f"SchedulePeriodSeconds=60 Targets={reference('fleet', 1)}, then" in err
 
 
 def test_command_line_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,6 +209,13 @@ def test_path_takes_names_from_the_parameters() -> None:
     assert items[1].values["endpoint"] == Value(text="b.example.com", origin="ssm:/targets/b.endpoint")
 
 
+def test_path_with_a_name_at_two_places_gets_a_sentence() -> None:
+    """Folders group parameters, and the last part of a name may come twice."""
+    first, second = read_path({"eu/a": "{}", "us/a": "{}"}, "ssm:/t/")
+    assert (first.name, first.problems) == ("a", ())
+    assert second.problems == ("ssm:/t/us/a.name is 'a'; ssm:/t/eu/a has that name already",)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
