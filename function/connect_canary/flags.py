@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -121,7 +122,7 @@ secrets:
     @FILE                                     the text in a file
     -                                         standard input; a terminal asks
   or set the variable (CANARY_AUTHORIZER_PASSWORD ...) instead. --targets takes
-  the same, because a document may hold secrets.
+  the same, and a document itself only if it holds no secret.
 """
 
 
@@ -339,7 +340,7 @@ def _value(setting: Setting, written: str) -> Value:
             text, origin = _from_standard_input(flag), f"{flag} (standard input)"
         elif written.startswith("@"):
             text, origin = _from_file(flag, written[1:]), f"{flag} ({written})"
-        else:
+        elif setting.secret or not _tells_no_secret(written):
             raise ValueError(_bare(setting))
     value = Value(text=tidy(setting, text), origin=origin)
     if not is_text(value.text):
@@ -347,8 +348,18 @@ def _value(setting: Setting, written: str) -> Value:
     return value
 
 
+def _tells_no_secret(text: str) -> bool:
+    """Tell whether every member of a targets document is a known one that is no secret, or a reference to one."""
+    try:
+        entries = json.loads(text)["targets"]
+        members = [(key, str(value)) for entry in entries for key, value in entry.items() if key != "name"]
+        return all(is_reference(value) if BY_KEY[key].secret else True for key, value in members)
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError):  # no document, or a misspelt key
+        return False
+
+
 def _bare(setting: Setting) -> str:
-    what = "a secret" if setting.secret else "a document, which may hold secrets,"
+    what = "a secret" if setting.secret else "a document that may hold secrets"
     return (
         f"--{setting.key} is '***'; {what} must not be an argument, which every process here can read; allowed: "
         f"ssm:..., secretsmanager:..., @FILE, - for standard input, or the variable {setting.variable}"

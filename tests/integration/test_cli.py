@@ -178,6 +178,12 @@ def test_many_targets_show_the_ill_ones(server: FaultyServer, tmp_path: Path) ->
     assert done.stdout.endswith("1 of 3 targets healthy\n")
 
 
+def test_targets_as_an_argument(server: FaultyServer) -> None:
+    """A document without secrets needs no file."""
+    done = _run("connect", "--targets", json.dumps({"targets": _entries(server, "healthy")}))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_only_some_targets(server: FaultyServer, tmp_path: Path) -> None:
     """The others are left alone."""
     document = _document(tmp_path, *_entries(server, "healthy", "http-403"))
@@ -226,7 +232,7 @@ def test_check_lists_targets_and_connects_to_nothing(server: FaultyServer, tmp_p
         (["--ca_file", "/nowhere"], {}, ["--ca_file is '/nowhere'"]),
         (["--endpoint", "wss://h", "--expect", "no"], {}, ["--endpoint is 'wss://h'", "--expect is 'no'"]),
         (["--auth_mode", "sigv4-static"], {}, ["CANARY_ACCESS_KEY_ID is not set", "CANARY_SECRET_ACCESS_KEY is not"]),
-        (["--targets", "{}"], {}, ["--targets is '***'; a document, which may hold secrets, must not be an argument"]),
+        (["--targets", "{}"], {}, ["--targets is '***'; a document that may hold secrets must not be an argument"]),
         (["--targets", "-"], {}, ["--targets is read from standard input, which holds nothing"]),
         (["--nope"], {}, ["--nope is not a flag of connect"]),
         (["--json", "--mqtt_version", "4"], {}, ["--mqtt_version is '4'; allowed: 5, 3.1.1"]),

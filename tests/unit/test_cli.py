@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from connect_canary.outcome import Outcome
 from connect_canary.screen import COLUMNS, Screen, percentile
 from connect_canary.settings import SETTINGS, Setting, SettingsError
 from tests.unit.fresh import imported
-from tests.unit.given import outcome_of, plan_of
+from tests.unit.given import document, outcome_of, plan_of
 
 HIDDEN = "hidden-mark"
 SECRET_KEYS = [setting.key for setting in SETTINGS if setting.secret]
@@ -112,6 +112,25 @@ def test_bare_secret_is_refused_and_not_shown(key: str) -> None:
     (problem,) = _problems("connect", f"--{key}", HIDDEN)
     assert HIDDEN not in problem
     assert f"CANARY_{key.upper()}" in problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"authorizer_password": HIDDEN}, True),
+        ({"authorizer_pasword": HIDDEN}, True),
+        ({"authorizer_password": "ssm:/password", "authorizer_name": "n"}, False),
+        ({"endpoint": "a.example.com:8443"}, False),
+    ],
+)
+def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, str], *, told: bool) -> None:
+    """What is no known setting may be a secret's misspelt one."""
+    asked = ("connect", "--targets", document({"name": "a", **entry}))
+    if not told:
+        assert _read(*asked).values["targets"].text == asked[-1]
+        return
+    (problem,) = _problems(*asked)
+    assert problem.startswith("--targets is '***'; a document that may hold secrets must not be an argument")
 
 
 @pytest.mark.parametrize(
