@@ -198,7 +198,7 @@ def test_environment_without_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-def test_every_seam_is_there() -> None:
+def test_every_seam_is_there(tmp_path: Path) -> None:
     """Every name of MiniStack in the table exists in the pinned release, and a missing one is named."""
     script = (
         "from infra.local import seams; seams.require_all(); "
@@ -207,7 +207,12 @@ def test_every_seam_is_there() -> None:
         "except seams.SeamMissingError as error: print(error)"
     )
     ran = subprocess.run(
-        [interpreter(), "-c", script], cwd=process.REPOSITORY, capture_output=True, text=True, check=True
+        [interpreter(), "-c", script],
+        cwd=process.REPOSITORY,
+        env=os.environ | {"STATE_DIR": str(tmp_path)},  # MiniStack writes a key where it is imported
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "lacks ministack.app.gone (a test)." in ran.stdout
     assert json.dumps(seams.MINISTACK_VERSION).strip('"') in ran.stdout
