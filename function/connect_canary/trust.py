@@ -19,14 +19,19 @@ def trust_store(target: Target) -> bytes | None:
     if not target.ca_file:
         return None
     bundle = target.ca_file.encode() if is_pem(target.ca_file) else Path(target.ca_file).read_bytes()
-    return _PEM_BLOCK.sub(_in_lines, bundle)
+    return _in_lines(bundle)
 
 
-def _in_lines(block: "re.Match[bytes]") -> bytes:
-    """Return a PEM block with line ends where RFC 7468 has them: not every way to pass a setting on keeps them.
+@functools.lru_cache(maxsize=8)
+def _in_lines(bundle: bytes) -> bytes:
+    """Return a bundle with line ends where RFC 7468 has them: not every way to pass a setting on keeps them.
 
     The SDK reads it without them, OpenSSL does not, and both must trust the same.
     """
+    return _PEM_BLOCK.sub(_block_in_lines, bundle)
+
+
+def _block_in_lines(block: "re.Match[bytes]") -> bytes:
     begin, text, end = block.groups()
     base64 = b"".join(text.split())
     lines = [base64[at : at + _LINE_CHARACTERS] for at in range(0, len(base64), _LINE_CHARACTERS)]
