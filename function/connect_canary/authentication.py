@@ -22,10 +22,12 @@ from awscrt.crypto import RSA, RSASignatureAlgorithm
 from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpRequest
 
-from connect_canary.settings import AuthMode, Placement, Secret
-from connect_canary.targets import MAX_FIELD_BYTES, Target, password_bytes
+from connect_canary.settings import AuthMode, MqttVersion, Placement, Secret
+from connect_canary.targets import MAX_CLIENT_ID_BYTES, MAX_FIELD_BYTES, Target, password_bytes
 
 SIGNING_SERVICE = "iotdevicegateway"  # AWS IoT developer guide, "MQTT over WebSockets"
+# The SDK's buffer for a CONNECT of MQTT 3.1.1 has 16,384 bytes (measured); the rest is headers and the client id.
+_MOST_IN_3_1_1 = 16_384 - 20 - MAX_CLIENT_ID_BYTES
 _SAFE_IN_USERNAME = "@:/,-._~"
 _NAME, _SIGNATURE = "x-amz-customauthorizer-name", "x-amz-customauthorizer-signature"
 _HEADER_NAMES: Mapping[str, str] = {
@@ -82,12 +84,24 @@ def problems(target: Target) -> list[tuple[str, str]]:
             RSA.new_private_key_from_pem_data(target.authorizer_signing_key.reveal())
         except (ValueError, RuntimeError):  # whichever of them the SDK raises for a key of another kind
             return [("authorizer_signing_key", "allowed: an RSA private key in PEM without passphrase")]
-    if target.auth_mode is AuthMode.CUSTOM_SIGNED and target.authorizer_placement is Placement.USERNAME:
-        length = len(_username(target.authorizer_username, _authorizer_fields(target)).encode())
-        if length > MAX_FIELD_BYTES:
-            allowed = f"allowed: a user name of at most {MAX_FIELD_BYTES} bytes with all fields; this makes {length}"
-            return [("authorizer_token_value", allowed)]
-    return []
+    return [] if target.auth_mode in {AuthMode.SIGV4, AuthMode.SIGV4_STATIC} else _too_long(target)
+
+
+def _too_long(target: Target) -> list[tuple[str, str]]:
+    """Return the longest setting of a CONNECT that the SDK would not send, and what is allowed."""
+    fields = _authorizer_fields(target) if target.authorizer_placement is Placement.USERNAME else {}
+    length, most = len(_username(target.authorizer_username, fields).encode()), MAX_FIELD_BYTES
+    password = password_bytes(target.authorizer_password) or b""
+    parts = {"authorizer_username": len(target.authorizer_username), "authorizer_name": len(target.authorizer_name)}
+    if target.authorizer_token_value is not None:
+        parts["authorizer_token_value"] = len(target.authorizer_token_value.reveal())
+    if target.mqtt_version is MqttVersion.V3_1_1:
+        length, most = length + len(password), _MOST_IN_3_1_1
+        parts["authorizer_password"] = len(password)
+    if length <= most:
+        return []
+    allowed = f"allowed: at most {most} bytes of user name, fields and password; this makes {length}"
+    return [(max(parts, key=parts.__getitem__), allowed)]
 
 
 async def _credentials(target: Target) -> tuple[AwsCredentialsProvider, AwsCredentials]:

@@ -351,11 +351,25 @@ def _value(setting: Setting, written: str) -> Value:
 def _tells_no_secret(text: str) -> bool:
     """Tell whether every member of a targets document is a known one that is no secret, or a reference to one."""
     try:
-        entries = json.loads(text)["targets"]
-        members = [(key, str(value)) for entry in entries for key, value in entry.items() if key != "name"]
-        return all(is_reference(value) if BY_KEY[key].secret else True for key, value in members)
+        document = json.loads(text, object_pairs_hook=_members)
+        members = [member for entry in document["targets"] for member in entry.items()]
+        return document.keys() <= {"targets", "$schema"} and all(_is_no_secret(*member) for member in members)
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):  # no document, or a misspelt key
         return False
+
+
+def _members(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Return an object's members; raise ValueError when one would hide another."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a member comes twice")
+    return members
+
+
+def _is_no_secret(key: str, value: object) -> bool:
+    if isinstance(value, dict | list):
+        return False
+    return not BY_KEY[key].secret or re.fullmatch(r"((ssm|secretsmanager):\S+)?", str(value)) is not None
 
 
 def _bare(setting: Setting) -> str:

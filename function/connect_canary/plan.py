@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connect_canary import authentication, trust
 from connect_canary.dialling import Proxy
@@ -22,7 +22,17 @@ from connect_canary.settings import (
     read_environment,
     with_defaults,
 )
-from connect_canary.targets import REGION_PATTERN, Item, Target, build, is_path, read_document, read_path, resolve
+from connect_canary.targets import (
+    REGION_ALLOWED,
+    REGION_PATTERN,
+    Item,
+    Target,
+    build,
+    is_path,
+    read_document,
+    read_path,
+    resolve,
+)
 
 DEFAULT_NAME = "iot-connect-canary"
 MAX_CONCURRENT_CONNECTS = 1000
@@ -44,9 +54,8 @@ class Planned:
 
     def as_dict(self) -> dict[str, object]:
         """Return the target for people; whoever keeps a user name elsewhere does not want it shown here."""
-        kept = (self.document.text,) if self.document.text.startswith("secretsmanager:") else ()
-        hidden = {key for key in _PRIVATE if any(map(is_reference, (self.values[key].text, *kept)))}
-        return self.target.as_dict(hidden)
+        written = {key: self.values[key] for key in _PRIVATE}
+        return self.target.as_dict({key for key, v in written.items() if v.referenced or is_reference(v.text)})
 
     @property
     def has_references(self) -> bool:
@@ -175,7 +184,13 @@ def _items(document: Value, known: Lookup, problems: list[str]) -> list[Item]:
         problems.append(f"{origin} refers to {text}: {error}" if is_reference(text) else str(error))
         return []
     problems += mistakes
-    return items
+    return [_private(item) for item in items] if text.startswith("secretsmanager:") else items
+
+
+def _private(item: Item) -> Item:
+    """Return an entry of a secret, whose names are told as little as those that are secrets by themselves."""
+    hidden = {key: replace(item.values[key], referenced=True) for key in _PRIVATE if key in item.values}
+    return replace(item, values={**item.values, **hidden})
 
 
 def _only(wanted: object, items: list[Item], problems: list[str], where: str) -> list[Item]:
@@ -232,8 +247,10 @@ def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
     unknown = frozenset(values.keys() - resolved.keys())
     # What could not be fetched is a problem already; the rules look at the rest.
     resolved = {**values, **resolved}
-    if not resolved["endpoint"].text:
-        resolved["endpoint"], mistake = _own_endpoint(values["endpoint"], resolved["signing_region"].text, lookup)
+    if not resolved["endpoint"].text and "signing_region" in unknown:
+        unknown |= {"endpoint"}
+    elif not resolved["endpoint"].text:
+        resolved["endpoint"], mistake = _own_endpoint(values["endpoint"], resolved["signing_region"], lookup)
         unknown |= {"endpoint"} if mistake else set()
         problems += [mistake] if mistake else []
     try:
@@ -247,11 +264,12 @@ def _target(values: Mapping[str, Value], lookup: Lookup) -> Target:
     return target
 
 
-def _own_endpoint(unset: Value, region: str, lookup: Lookup) -> tuple[Value, str | None]:
+def _own_endpoint(unset: Value, region: Value, lookup: Lookup) -> tuple[Value, str | None]:
     """Return the account's endpoint in the region that is signed for, or what is wrong with asking for it."""
-    known = region if REGION_PATTERN.fullmatch(region) else ""
+    if region.text and not REGION_PATTERN.fullmatch(region.text):
+        return unset, problem(BY_KEY["signing_region"], region, REGION_ALLOWED)
     try:
-        return Value(text=lookup.endpoint(known), origin="iot:DescribeEndpoint"), None
+        return Value(text=lookup.endpoint(region.text), origin="iot:DescribeEndpoint"), None
     except ValueError as error:
         return unset, f"{unset.origin} is not set, and iot:DescribeEndpoint failed: {error}"
 

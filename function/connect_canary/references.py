@@ -40,17 +40,20 @@ class Lookup:
     def prefetch(self, references: Iterable[str]) -> None:
         """Ask for many references at the same time; what is refused is heard when it is fetched."""
         waiting = sorted(set(references))
-        # boto3 makes clients one at a time: the first of each service is asked alone.
         first = {reference.partition(":")[0]: reference for reference in reversed(waiting)}
-        self._fetched(*first.values())
-        if len(waiting) > len(first):
+        for service in first:
+            # boto3 makes clients one at a time.
+            with contextlib.suppress(ValueError):
+                _ask(functools.partial(_ssm if service == "ssm" else _secrets, self._region))
+        if waiting:
             with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
+                # The first of each service tells whether it can be reached at all.
+                list(pool.map(self._fetched, first.values()))
                 list(pool.map(self._fetched, waiting))
 
-    def _fetched(self, *references: str) -> None:
-        for reference in references:
-            with contextlib.suppress(ValueError):
-                self.fetch(reference)
+    def _fetched(self, reference: str) -> None:
+        with contextlib.suppress(ValueError):
+            self.fetch(reference)
 
     def fetch(self, reference: str) -> str:
         """Return the value that `reference` names; raise ValueError with a sentence."""
@@ -100,7 +103,7 @@ class Lookup:
             return cast("T", answer.result(left))
         except TimeoutError:
             if answer.done():
-                raise
+                return cast("T", answer.result())
             raise ValueError("no answer in the time that a run has for references") from None
 
 

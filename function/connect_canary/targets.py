@@ -44,6 +44,7 @@ _LEGACY = re.compile(r"[a-z0-9]+\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?", re.
 _CREDENTIALS = re.compile(r"[a-z0-9]+\.credentials\.iot\.", re.IGNORECASE)
 _REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
 REGION_PATTERN = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+REGION_ALLOWED = "allowed: a region such as eu-west-1 (default: AWS_REGION)"
 _PORT = re.compile(r"[0-9]{1,5}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -367,7 +368,7 @@ class _Reader:
         of_endpoint = _REGION_OF.search(host)
         region = self._text("signing_region") or (of_endpoint.group(1) if of_endpoint else "")
         if not REGION_PATTERN.fullmatch(region):
-            self._refuse("signing_region", "allowed: a region such as eu-west-1 (default: AWS_REGION)")
+            self._refuse("signing_region", REGION_ALLOWED)
         return region
 
     def _timeout(self) -> float:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connect_canary import attempt as attempts
 from connect_canary.attempt import attempt
-from connect_canary.authentication import Handshake, handshake
+from connect_canary.authentication import _MOST_IN_3_1_1, Handshake, handshake
 from connect_canary.certificate import look
 from connect_canary.dialling import connect, resolve
 from connect_canary.settings import MqttVersion
@@ -113,3 +113,18 @@ async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
     assert outcome.healthy
     assert outcome.certificate is not None
     assert outcome.certificate["tls_version"] == newest.name.replace("_", ".")
+
+
+async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: Endpoint) -> None:
+    """The SDK's buffer ends at 16,384 bytes; what the settings allow still fits."""
+    port = await endpoint._serve(Behaviour(), Ledger())
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version="3.1.1",
+        client_id="c" * 128,
+        authorizer_username="u" * 8000,
+        authorizer_password="p" * (_MOST_IN_3_1_1 - 8000),
+    )
+    assert (await attempt(target, seconds=5)).healthy

@@ -119,11 +119,14 @@ def test_bare_secret_is_refused_and_not_shown(key: str) -> None:
     [
         ({"authorizer_password": HIDDEN}, True),
         ({"authorizer_pasword": HIDDEN}, True),
+        ({"authorizer_password": f"ssm:/password {HIDDEN}"}, True),
+        ({"authorizer_name": {"authorizer_password": HIDDEN}}, True),
+        ({"authorizer_password": ""}, False),
         ({"authorizer_password": "ssm:/password", "authorizer_name": "n"}, False),
         ({"endpoint": "a.example.com:8443"}, False),
     ],
 )
-def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, str], *, told: bool) -> None:
+def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, object], *, told: bool) -> None:
     """What is no known setting may be a secret's misspelt one."""
     asked = ("connect", "--targets", document({"name": "a", **entry}))
     if not told:

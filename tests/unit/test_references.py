@@ -300,6 +300,10 @@ def test_dry_run_hides_what_comes_from_a_secret(aws: Aws) -> None:
     alone = plan_of(auth_mode="custom-unsigned", authorizer_username="secretsmanager:s#user", authorizer_name="shown")
     whole = plan_of(auth_mode="custom-unsigned", targets="secretsmanager:d")
     assert "HIDDEN" not in str(listed(alone)) + str(listed(whole))
+    aws.secrets["wrong"] = document({"name": "a", "authorizer_username": "HIDDEN\x01"})
+    assert problems_of(auth_mode="custom-unsigned", targets="secretsmanager:wrong") == (
+        "targets[0].authorizer_username is '***'; allowed: no control characters",
+    )
     assert alone.planned[0].as_dict().items() >= {"authorizer_username": "***", "authorizer_name": "shown"}.items()
 
 
@@ -406,6 +410,18 @@ def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPa
         "targets[1].authorizer_password refers to ssm:/p: no answer in the time that a run has for references",
         "targets[2].authorizer_password refers to ssm:/q: no answer in the time that a run has for references",
     )
+
+
+def test_silent_service_takes_no_time_from_another(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Secrets Manager has is read while SSM is waited for."""
+    aws.secrets = {"s": "secret"}
+    entry = {"auth_mode": "custom-unsigned"}
+    lost = {"name": "lost", "authorizer_password": "ssm:/p", **entry}
+    good = {"name": "good", "authorizer_password": "secretsmanager:s", **entry}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        made = make_plan({}, environment(targets=document(lost, good)), until=time.monotonic() + 2)
+    assert [planned.target.name for planned in made.planned] == ["good"]
 
 
 @contextmanager

@@ -71,6 +71,7 @@ SIGNED = {
     "authorizer_token_value": "value",
     "authorizer_token_signature": "c2ln",
 }
+MOST_BYTES = "allowed: at most {} bytes of user name, fields and password"
 UNSIGNED = {"auth_mode": "custom-unsigned"}
 ONE_SIGNATURE = (
     "exactly one of authorizer_token_signature and authorizer_signing_key is needed with auth_mode custom-signed"
@@ -249,11 +250,24 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: at most 65535 bytes",
     ),
     "username-long-with-token": (
-        {**SIGNED, "authorizer_username": "u" * 40000, "authorizer_token_value": "ü" * 5000},
-        (
-            "CANARY_AUTHORIZER_TOKEN_VALUE is '***'; "
-            "allowed: a user name of at most 65535 bytes with all fields; this makes 70045"
-        ),
+        {**SIGNED, "authorizer_username": "u" * 4000, "authorizer_token_value": "ü" * 11000},
+        f"CANARY_AUTHORIZER_TOKEN_VALUE is '***'; {MOST_BYTES.format(65535)}; this makes 70045",
+    ),
+    "username-long-with-name": (
+        {**UNSIGNED, "authorizer_username": "u" * 65520, "authorizer_name": "a"},
+        f"CANARY_AUTHORIZER_USERNAME is '{'u' * 79}...; {MOST_BYTES.format(65535)}; this makes 65550",
+    ),
+    "authorizer-name-long": (
+        {**UNSIGNED, "authorizer_name": "a" * 70000},
+        f"CANARY_AUTHORIZER_NAME is '{'a' * 79}...; {MOST_BYTES.format(65535)}; this makes 70029",
+    ),
+    "password-long-in-3.1.1": (
+        {**UNSIGNED, "mqtt_version": "3.1.1", "authorizer_username": "u", "authorizer_password": "p" * 16236},
+        f"CANARY_AUTHORIZER_PASSWORD is '***'; {MOST_BYTES.format(16236)}; this makes 16237",
+    ),
+    "token-long-in-3.1.1": (
+        {**SIGNED, "mqtt_version": "3.1.1", "authorizer_token_value": "t" * 20000},
+        f"CANARY_AUTHORIZER_TOKEN_VALUE is '***'; {MOST_BYTES.format(16236)}; this makes 20045",
     ),
     "access-key-of-two-lines": (
         {**STATIC, "access_key_id": "AKIA\nnext"},
@@ -387,8 +401,11 @@ def test_region_unset_is_taken_from_the_endpoint() -> None:
 
 
 def test_region_is_not_needed_without_sigv4() -> None:
-    """A custom authorizer signs for no region."""
+    """A custom authorizer signs for no region; but the account's own endpoint is asked for in one."""
     assert problems_of(auth_mode="custom-unsigned", signing_region="nowhere") == ()
+    assert problems_of(auth_mode="custom-unsigned", signing_region="EU-CENTRAL-1", endpoint="") == (
+        "CANARY_SIGNING_REGION is 'EU-CENTRAL-1'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
+    )
 
 
 @pytest.mark.parametrize(
