@@ -6,7 +6,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -39,17 +39,22 @@ class Lookup:
 
     def prefetch(self, references: Iterable[str]) -> None:
         """Ask for many references at the same time; what is refused is heard when it is fetched."""
-        waiting = sorted(set(references))
-        first = {reference.partition(":")[0]: reference for reference in reversed(waiting)}
-        for service in first:
+        services: dict[str, list[str]] = {}
+        for reference in sorted(set(references)):
+            services.setdefault(reference.partition(":")[0], []).append(reference)
+        for service in services:
             # boto3 makes clients one at a time.
             with contextlib.suppress(ValueError):
                 _ask(functools.partial(_ssm if service == "ssm" else _secrets, self._region))
-        if waiting:
-            with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
-                # The first of each service tells whether it can be reached at all.
-                list(pool.map(self._fetched, first.values()))
-                list(pool.map(self._fetched, waiting))
+        if services:
+            with ThreadPoolExecutor(len(services)) as pool:
+                list(pool.map(self._fetch_all, services.values()))
+
+    def _fetch_all(self, references: Sequence[str]) -> None:
+        """Ask one service: the first reference tells whether it can be reached at all."""
+        self._fetched(references[0])
+        with ThreadPoolExecutor(_AT_THE_SAME_TIME) as pool:
+            list(pool.map(self._fetched, references[1:]))
 
     def _fetched(self, reference: str) -> None:
         with contextlib.suppress(ValueError):

@@ -414,14 +414,14 @@ def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPa
 
 def test_silent_service_takes_no_time_from_another(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Secrets Manager has is read while SSM is waited for."""
-    aws.secrets = {"s": "secret"}
+    aws.secrets = {f"s{n}": "secret" for n in range(3)}
     entry = {"auth_mode": "custom-unsigned"}
     lost = {"name": "lost", "authorizer_password": "ssm:/p", **entry}
-    good = {"name": "good", "authorizer_password": "secretsmanager:s", **entry}
+    good = [{"name": f"good{n}", "authorizer_password": f"secretsmanager:s{n}", **entry} for n in range(3)]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        made = make_plan({}, environment(targets=document(lost, good)), until=time.monotonic() + 2)
-    assert [planned.target.name for planned in made.planned] == ["good"]
+        made = make_plan({}, environment(targets=document(lost, *good)), until=time.monotonic() + 2)
+    assert [planned.target.name for planned in made.planned] == ["good0", "good1", "good2"]
 
 
 @contextmanager
