@@ -16,7 +16,7 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test check format bench nightly build deploy invoke logs delete smoke lock clean environments
+.PHONY: help run test check format bench nightly pictures build deploy invoke logs delete smoke lock clean environments
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ bench: .venv/.ready ## Measure, and write docs/measurements.md
 
 nightly: .venv/.ready ## Fuzz with 10,000 cases
 	@.venv/bin/python -m tests.faulty.fuzz
+
+pictures: .venv/.ready ## Draw the pictures in README.md and docs/development.md
+	@.venv/bin/python -m tests.faulty.picture
+	@.venv/bin/python -m infra.architecture_diagram --write docs/development.md
 
 # -- on an AWS account -----------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ def bench(*, rounds: int) -> Section:
         else:
             results["with references"] = cold
             rows.append(_row("with a reference to SSM (boto3)", cold))
-    words = f"Each of {rounds} runs in a fresh interpreter, bytecode at hand, as in the built artifact."
+    words = f"Each of {rounds} runs in a fresh interpreter, bytecode at hand, which the built artifact does not have."
     return Section(
         name="memory",
         title="Memory and cold start",

@@ -60,9 +60,9 @@ def test_connects_a_second() -> None:
     assert Canary(run_seconds=0.3).connects_a_second == 1
 
 
-def test_scale_document_is_current() -> None:
-    """The table in docs/scale.md is what the command computes."""
-    text = (Path(__file__).parents[2] / "docs" / "scale.md").read_text()
+def test_cost_table_is_current() -> None:
+    """The table in docs/operations.md is what the command computes."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     rows = [re.findall(r"[0-9][0-9,.]*", line) for line in text.splitlines() if re.match(r"\| [0-9]", line)]
     assert len(rows) > 3
     for targets, every, shards, seconds, connects, dollars in [[cell.replace(",", "") for cell in row] for row in rows]:

@@ -1,0 +1,122 @@
+"""Pages that people write: their links lead somewhere, and the commands that they show can be run."""
+
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.template.cloudformation import ROOT, read
+from tests.template.pages import GENERATED, WRITTEN, Page
+from tests.template.test_parameters import PARAMETERS
+
+WIDTH = 120
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+COMMANDS = sorted({command for name in WRITTEN for command in Page(name).commands})
+PRINTING = {"infra.cost", "infra.shards"}
+every_page = pytest.mark.parametrize("name", WRITTEN)
+
+
+@every_page
+def test_links(name: str) -> None:
+    """Links inside the repository lead to a file, and to a heading in it."""
+    for link in Page(name).links:
+        path, _, fragment = link.partition("#")
+        if path.startswith("https:"):
+            continue
+        linked = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+        assert linked.exists(), link
+        if fragment:
+            assert fragment in Page(str(linked.relative_to(ROOT))).anchors, link
+
+
+@every_page
+def test_paths(name: str) -> None:
+    """Paths in backticks exist."""
+    for path in re.findall(r"`((?:infra|events|docs|tests|function)/[\w./-]*)`", Page(name).text):
+        assert (ROOT / path).exists(), path
+
+
+@every_page
+def test_lines_fit(name: str) -> None:
+    """Prose has at most 120 columns; a table's row, or a picture with what it shows, cannot be broken."""
+    lines = [line for line in Page(name).text.splitlines() if not line.lstrip().startswith(("|", "!["))]
+    assert [line for line in lines if len(line) > WIDTH] == []
+
+
+@every_page
+def test_make_targets_exist(name: str) -> None:
+    """Every target that a page names exists."""
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", Page(name).text, re.MULTILINE)) <= TARGETS
+
+
+def test_make_targets_described() -> None:
+    """docs/development.md has every target in its table."""
+    cells = " ".join(row[0] for row in Page("docs/development.md").rows("## Commands"))
+    assert set(re.findall(r"`make ([a-z-]+)", cells)) == TARGETS - {"help"}
+
+
+def test_parameters_given() -> None:
+    """Parameters in commands exist in the template that they are for."""
+    known = PARAMETERS.keys() | read("infra/target-alarms.yaml")["Parameters"].keys() | {"FunctionName"}
+    given = {key for command in COMMANDS for key in re.findall(r"(?<![-\w])([A-Z][a-z]\w+)=(?!')", command)}
+    assert given
+    assert given <= known
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # Whoever asks for the account's own endpoint gets this one.
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "function"),
+        "AWS_REGION": "eu-west-1",
+        "CANARY_ENDPOINT": "iot.example.com",
+    }
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
+
+
+def _shown(beginning: str) -> list[str]:
+    """Return the commands that begin so, without their beginning and what a shell makes of the rest."""
+    found = [re.split(r" > | \| ", command)[0] for command in COMMANDS if command.startswith(beginning)]
+    assert found, beginning
+    return [command.removeprefix(beginning) for command in found]
+
+
+@pytest.mark.parametrize("arguments", _shown(".venv/bin/connect-canary "))
+def test_command_line_commands(arguments: str) -> None:
+    """Every flag exists and takes what it is given; `check` stands in for `connect`, which would need an endpoint."""
+    words = ["check" if word == "connect" else word for word in shlex.split(arguments)]
+    done = _run("connect_canary", *(word.replace("HOST", "iot.example.com") for word in words))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", _shown(".venv/bin/python -m "))
+def test_module_commands(arguments: str) -> None:
+    """Every module has a command line that knows the flags; what only prints is run as it is shown."""
+    module, *words = shlex.split(arguments)
+    if module in PRINTING:
+        assert _run(module, *words).returncode == 0
+    help_text = _run(module, "--help").stdout
+    assert [word for word in words if word.startswith("--") and word not in help_text] == []
+    assert "usage:" in help_text
+
+
+@pytest.mark.parametrize("arguments", _shown(".venv-sam/bin/sam "))
+def test_sam_commands(arguments: str) -> None:
+    """AWS SAM knows the flags."""
+    words = shlex.split(arguments)
+    command = list(itertools.takewhile(str.islower, words))[: 2 if words[0] == "local" else 1]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".aws-sam"), "SAM_CLI_TELEMETRY": "0", "COLUMNS": "200"}
+    sam = [str(ROOT / ".venv-sam" / "bin" / "sam"), *command, "--help"]
+    shown = subprocess.run(sam, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert [word for word in words if word.startswith("--") and word not in shown] == []
+
+
+def test_generated_pages_say_how() -> None:
+    """A generated page names its command."""
+    for name in GENERATED:
+        assert "Written by `" in Page(name).text

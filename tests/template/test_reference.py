@@ -1,0 +1,110 @@
+"""docs/reference.md says what the code and the template do."""
+
+import re
+
+from connect_canary import cli, metrics
+from connect_canary.failures import Failure, Phase, hint
+from connect_canary.settings import BY_KEY, SETTINGS
+from tests.template.cloudformation import canary, read
+from tests.template.pages import Page, names
+from tests.template.printed import metrics_printed
+from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS, PARAMETERS
+from tests.unit.given import outcome_of
+
+PAGE = Page("docs/reference.md")
+# Defaults that the page says in words, because only the surroundings know them.
+SAID_IN_WORDS = {"name", "endpoint", "signing_region", "authorizer_name"}
+
+
+def test_settings_table() -> None:
+    """Every setting has its row, in the code's order."""
+    named = [name for row in PAGE.rows("## Settings") for name in names(row[0])]
+    assert named == [setting.variable for setting in SETTINGS]
+
+
+def test_settings_defaults_and_choices() -> None:
+    """Defaults are the code's, and every choice is named."""
+    for variables, meaning, default in PAGE.rows("## Settings"):
+        for variable in names(variables):
+            setting = BY_KEY[variable.removeprefix("CANARY_").lower()]
+            assert set(setting.choices) <= set(names(meaning)), variable
+            if setting.key in SAID_IN_WORDS:
+                assert (setting.default, bool(default)) == ("", True), variable
+            else:
+                assert default == (f"`{setting.default}`" if setting.default else ""), variable
+
+
+def test_parameters_table() -> None:
+    """Every parameter that is no setting has its row, with the template's default."""
+    named: dict[str, str] = {}
+    for parameters, _, default in PAGE.rows("## Template parameters"):
+        defaults = names(default) or [""] * len(names(parameters))
+        named |= dict(zip(names(parameters), defaults, strict=True))
+    assert named == {name: str(PARAMETERS[name]["Default"]) for name in PARAMETERS if name not in OF_SETTINGS}
+
+
+def test_outputs() -> None:
+    """Every output of the template is listed, in its order."""
+    listed = PAGE.section("## Template parameters").partition("\nOutputs: ")[2]
+    assert names(listed) == list(read("template.yaml")["Outputs"])
+
+
+def test_parameters_that_are_no_references() -> None:
+    """Those that must be known when the stack is deployed are listed."""
+    sentence = PAGE.section("### References").partition("In the template, ")[2].partition("\n\n")[0]
+    assert set(names(sentence)) == KNOWN_AT_DEPLOYMENT
+
+
+def test_modes_table() -> None:
+    """Every authentication mode has its row."""
+    assert [names(row[0])[0] for row in PAGE.rows("### Authentication modes")] == list(BY_KEY["auth_mode"].choices)
+
+
+def test_failures_table() -> None:
+    """Every failure has its row, in the code's order, with a phase that exists."""
+    rows = PAGE.rows("## Failures")
+    assert [names(row[1])[0] for row in rows] == list(Failure)
+    assert {row[0] for row in rows} == {*Phase, "any"}
+
+
+def test_failures_owners() -> None:
+    """Whom the table names, the hint names too."""
+    for _, failure, _, owners in PAGE.rows("## Failures"):
+        who = hint(Failure(names(failure)[0])).partition(":")[0]
+        assert all(owner in who for owner in owners.split(", ")), failure
+
+
+def test_metrics_table() -> None:
+    """Namespace, names, and dimensions are those of what is printed."""
+    named = {
+        (metrics.NAMESPACE, names(name)[0], frozenset(dimensions.split(", ")))
+        for sets, name, *_ in PAGE.rows("## Metrics")
+        for dimensions in names(sets)
+    }
+    assert named == metrics_printed()
+    assert f"`{metrics.NAMESPACE}`" in PAGE.section("## Metrics")
+
+
+def test_return_value() -> None:
+    """The example has the keys of a real outcome, in its order, and every phase is named."""
+    section = PAGE.section("## Return value and log record")
+    example = section.partition("```json")[2].partition("```")[0]
+    keys = [key for key in re.findall(r'"([a-z_]+)":', example) if key in outcome_of().as_dict()]
+    # "healthy" is a key of the whole response too.
+    assert keys[keys.index("target") :] == list(outcome_of().as_dict())
+    phases = section.partition("- `phase` is where")[2].partition("\n- ")[0]
+    assert names(phases) == list(Phase)
+
+
+def test_exit_codes() -> None:
+    """The table has every exit code of the command line."""
+    codes = [cli.HEALTHY, cli.UNHEALTHY, cli.WRONG_QUESTION, cli.BUG, cli.INTERRUPTED, cli.NOBODY_READS]
+    assert [int(row[0]) for row in PAGE.rows("### Exit codes")] == codes
+
+
+def test_alarms_are_named_as_they_are() -> None:
+    """An alarm that a page names exists."""
+    alarms = canary(LatencyThresholdMilliseconds="500").of_type("AWS::CloudWatch::Alarm").keys()
+    for page in (PAGE, Page("docs/operations.md"), Page("README.md"), Page("docs/development.md")):
+        named = {name for name in names(page.text) if re.fullmatch(r"[A-Z]\w+(?<!To)Alarm", name)}
+        assert named <= alarms, page.name
