@@ -222,7 +222,9 @@ async def _ask(run: _Run, how: Handshake) -> Answer:
     target = run.target
     client_id = new_client_id(target) if run.phase is Phase.CONNACK else None
     if client_id == run.client_id:
-        await asyncio.sleep(min(CLIENT_ID_EVERY_S, max(run.left - LEAST_S, 0)))
+        if run.left < CLIENT_ID_EVERY_S + LEAST_S:
+            return Answer()
+        await asyncio.sleep(CLIENT_ID_EVERY_S)
     seconds = min(run.left, _ASK_S)
     return await ask(target, how, client_id=client_id, proxy=run.proxy, seconds=seconds)
 

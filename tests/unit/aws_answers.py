@@ -13,41 +13,61 @@ _PAGE = 2
 Answer = tuple[int, Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it arrived: the operation, its input, and the region that its signature names."""
+
+    operation: str
+    body: Mapping[str, Any]
+    region: str
+
+
 @dataclass(kw_only=True)
 class Aws:
-    """What the account holds, and what it was asked."""
+    """What the account holds, and what it was asked; a parameter in `encrypted` is a SecureString."""
 
     url: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
+    encrypted: set[str] = field(default_factory=set)
     secrets: dict[str, str | bytes] = field(default_factory=dict)
     endpoint: str = ""
     denied: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
-    def answer(self, operation: str, body: Mapping[str, Any]) -> Answer:
+    def answer(self, operation: str, body: Mapping[str, Any], region: str) -> Answer:
         """Return status and body of an answer."""
+        self.requests.append(Request(operation=operation, body=body, region=region))
         name = body.get("Name") or body.get("SecretId") or body.get("Path") or ""
         self.asked.append(f"{operation} {name}".strip())
         if name in self.denied:
             return 400, {"__type": "AccessDeniedException", "message": f"not authorized to perform {operation}"}
         match operation:
             case "GetParameter":
-                return self._parameter(name)
+                return self._parameter(name, decrypted=body.get("WithDecryption", False))
             case "GetParametersByPath":
-                return self._below(name, int(body.get("NextToken", 0)), recursive=body["Recursive"])
+                return self._below(name, body)
             case "GetSecretValue":
                 return self._secret(name)
         return (200, {"endpointAddress": self.endpoint}) if self.endpoint else (403, {"message": "no IoT here"})
 
-    def _parameter(self, name: str) -> Answer:
+    def _parameter(self, name: str, *, decrypted: bool) -> Answer:
         if name not in self.parameters:
             return 400, {"__type": "ParameterNotFound"}
-        return 200, {"Parameter": {"Name": name, "Value": self.parameters[name]}}
+        return 200, {"Parameter": self._shown(name, decrypted=decrypted)}
 
-    def _below(self, path: str, start: int, *, recursive: bool) -> Answer:
+    def _shown(self, name: str, *, decrypted: bool) -> Mapping[str, str]:
+        """Return a parameter as SSM does: a SecureString is ciphertext to whoever does not ask for its text."""
+        value, secure = self.parameters[name], name in self.encrypted
+        ciphertext = f"AQICAH{b64encode(value.encode()).decode()}"
+        kind = "SecureString" if secure else "String"
+        return {"Name": name, "Type": kind, "Value": ciphertext if secure and not decrypted else value}
+
+    def _below(self, path: str, body: Mapping[str, Any]) -> Answer:
+        start, recursive = int(body.get("NextToken", 0)), body["Recursive"]
         found = [
-            {"Name": name, "Value": value}
-            for name, value in self.parameters.items()
+            self._shown(name, decrypted=body.get("WithDecryption", False))
+            for name in self.parameters
             if name.startswith(path) and (recursive or "/" not in name.removeprefix(path))
         ]
         page: dict[str, Any] = {"Parameters": found[start : start + _PAGE]}
@@ -70,12 +90,14 @@ def serving(aws: Aws) -> Iterator[None]:
         def do_POST(self) -> None:
             """Answer the JSON protocol of SSM and Secrets Manager."""
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(*aws.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body))
+            self._send(*aws.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body, self._region()))
 
         def do_GET(self) -> None:
             """Answer the REST protocol of IoT."""
-            region = self.headers["Authorization"].split("/")[2]
-            self._send(*aws.answer("DescribeEndpoint", {"Name": region}))
+            self._send(*aws.answer("DescribeEndpoint", {"Name": self._region()}, self._region()))
+
+        def _region(self) -> str:
+            return self.headers["Authorization"].split("/")[2]
 
         def _send(self, status: int, body: Mapping[str, Any]) -> None:
             text = json.dumps(body).encode()
