@@ -5,11 +5,14 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
+from aws_lambda_powertools.utilities.parameters import base as powertools_base
 
 from connect_canary import plan, references
 from connect_canary.canary import listed
@@ -34,6 +37,34 @@ def test_parameter_is_fetched(aws: Aws) -> None:
     aws.parameters = {"/a/b": "value", "plain": "other"}
     assert Lookup(REGION).fetch("ssm:/a/b") == "value"
     assert Lookup(REGION).fetch("ssm:plain") == "other"
+
+
+def test_secure_string_is_decrypted(aws: Aws) -> None:
+    """SSM returns ciphertext unless the request asks for the text, for one parameter as for a path."""
+    aws.parameters = {"/one": "text of one", "/t/a": "text of a", "/t/b": "text of b", "/t/c": "text of c"}
+    aws.encrypted = set(aws.parameters)
+    assert Lookup(REGION).fetch("ssm:/one") == "text of one"
+    assert Lookup(REGION).below("ssm:/t/") == {"a": "text of a", "b": "text of b", "c": "text of c"}
+    asked = [(request.operation, request.body["WithDecryption"]) for request in aws.requests]
+    assert asked == [("GetParameter", True), *[("GetParametersByPath", True)] * 2]
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-west-2"])
+def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    """The signature of each request names it, whatever the region of boto3's own is."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
+    aws.parameters, aws.secrets, aws.endpoint = {"/a": "x", "/t/b": "x"}, {"s": "x"}, ENDPOINT
+    lookup = Lookup(region)
+    lookup.fetch("ssm:/a")
+    lookup.below("ssm:/t/")
+    lookup.fetch("secretsmanager:s")
+    lookup.endpoint("")
+    assert [(request.operation, request.region) for request in aws.requests] == [
+        ("GetParameter", region),
+        ("GetParametersByPath", region),
+        ("GetSecretValue", region),
+        ("DescribeEndpoint", region),
+    ]
 
 
 def test_secret_is_fetched_whole_or_by_key(aws: Aws) -> None:
@@ -145,6 +176,54 @@ def test_values_are_kept_from_run_to_run(aws: Aws) -> None:
     assert Lookup(REGION).fetch("ssm:/a") == "new"
     assert _refused(Lookup(REGION), "ssm:/b") == _refused(Lookup(REGION), "ssm:/b")
     assert aws.asked == ["GetParameter /a"] * 2 + ["GetParameter /b"] * 2
+
+
+_KEPT_REFERENCES: Mapping[str, Callable[[Lookup], str]] = {
+    "GetParameter": lambda lookup: lookup.fetch("ssm:/a"),
+    "GetParametersByPath": lambda lookup: lookup.below("ssm:/t/")["b"],
+    "GetSecretValue": lambda lookup: lookup.fetch("secretsmanager:s"),
+}
+
+
+@pytest.mark.parametrize("operation", _KEPT_REFERENCES)
+def test_value_is_kept_for_five_minutes_and_no_longer(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """Only the clock that Powertools reads is moved on; a parameter, a path and a secret have the same age limit."""
+    read = _KEPT_REFERENCES[operation]
+
+    def later(seconds: float) -> None:
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Self:
+                return super().now(tz) + timedelta(seconds=seconds)
+
+        monkeypatch.setattr(powertools_base, "datetime", Clock)
+
+    def write(value: str) -> None:
+        aws.parameters, aws.secrets = {"/a": value, "/t/b": value}, {"s": value}
+
+    write("old")
+    assert read(Lookup(REGION)) == "old"
+    write("new")
+    later(280)
+    assert read(Lookup(REGION)) == "old"
+    later(301)
+    assert read(Lookup(REGION)) == "new"
+    assert [request.operation for request in aws.requests] == [operation] * 2
+
+
+@pytest.mark.parametrize("operation", _KEPT_REFERENCES)
+def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: Aws, operation: str) -> None:
+    """After a refusal a kept value proves nothing; what is read then is kept for the runs that follow."""
+    read = _KEPT_REFERENCES[operation]
+    aws.parameters, aws.secrets = {"/a": "old", "/t/b": "old"}, {"s": "old"}
+    assert read(Lookup(REGION)) == "old"
+    aws.parameters, aws.secrets = {"/a": "new", "/t/b": "new"}, {"s": "new"}
+    assert read(Lookup(REGION)) == "old"
+    assert read(Lookup(REGION).anew()) == "new"
+    assert read(Lookup(REGION)) == "new"
+    assert [request.operation for request in aws.requests] == [operation] * 2
 
 
 def test_threads_that_ask_for_the_same_share_one_answer(aws: Aws) -> None:
