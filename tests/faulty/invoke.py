@@ -34,7 +34,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
             answer = lambda_handler(question.get("event", {}), _Context(question["seconds"]))
         except ValueError as error:
             return {"raised": str(error)}
-        failures.append([target["failure"] for target in answer["targets"]])
+        failures.append([target.get("failure") for target in answer["targets"]])
     return {"answer": answer, "failures": failures}
 
 
