@@ -189,7 +189,8 @@ _KEPT_REFERENCES: Mapping[str, Callable[[Lookup], str]] = {
 def test_value_is_kept_for_five_minutes_and_no_longer(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    """Only the clock that Powertools reads is moved on; a parameter, a path and a secret have the same age limit."""
+    """Only the clock that Powertools reads is moved on; its own variable for the age does not count here."""
+    monkeypatch.setenv("POWERTOOLS_PARAMETERS_MAX_AGE", "5")
     read = _KEPT_REFERENCES[operation]
 
     def later(seconds: float) -> None:
