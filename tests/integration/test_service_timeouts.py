@@ -1,0 +1,113 @@
+"""A service of AWS that does not answer: how long each try is waited for, and how many there are."""
+
+import contextlib
+import os
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.faulty.process import ROOT
+from tests.unit.given import REGION
+
+TRIES, CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 2.0, 4.0
+# Between its tries botocore waits a random time of up to a second; the rest is for a busy machine.
+_SLACK_S = 15.0
+_FILLERS = 8
+# What is asked of each service, and under which name its endpoint is set.
+QUESTIONS = {
+    "SSM": 'Lookup(region).fetch("ssm:/a")',
+    "SECRETS_MANAGER": 'Lookup(region).fetch("secretsmanager:a")',
+    "IOT": 'Lookup(region).endpoint("")',
+}
+_ASK = """
+import sys, time
+from connect_canary.references import Lookup
+region = sys.argv[1]
+started = time.monotonic()
+try:
+    {question}
+except ValueError as error:
+    print(time.monotonic() - started, str(error).partition(":")[0])
+"""
+
+
+class _Silent(socketserver.ThreadingTCPServer):
+    """A service that accepts every connection and says nothing."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.visits = 0
+        silent = self
+
+        class Visit(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                silent.visits += 1
+                with contextlib.suppress(OSError):
+                    while self.request.recv(65536):
+                        pass
+
+        super().__init__(("127.0.0.1", 0), Visit)
+
+
+@pytest.fixture
+def silent() -> Iterator[_Silent]:
+    """A silent service that serves."""
+    with _Silent() as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+@pytest.fixture
+def unreachable() -> Iterator[int]:
+    """A port whose queue of new connections is full: the system drops every further SYN."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(_FILLERS):
+            filler = stack.enter_context(socket.socket())
+            filler.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def _ask(service: str, port: int) -> tuple[float, str]:
+    """Return how long a process has waited for a service, and the error that it then had."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "function"),
+        f"AWS_ENDPOINT_URL_{service}": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "no-secret-anywhere",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    command = [sys.executable, "-c", _ASK.format(question=QUESTIONS[service]), REGION]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=90, check=True)
+    seconds, error = done.stdout.split()
+    return float(seconds), error
+
+
+def test_silent_service_is_waited_for_twice_four_seconds(silent: _Silent, unreachable: int) -> None:
+    """And one that takes no connection twice two seconds; botocore's own limits are a minute and five tries."""
+    with ThreadPoolExecutor(2 * len(QUESTIONS)) as pool:
+        reading = {name: pool.submit(_ask, name, silent.server_address[1]) for name in QUESTIONS}
+        connecting = {name: pool.submit(_ask, name, unreachable) for name in QUESTIONS}
+    for service in QUESTIONS:
+        took, error = reading[service].result()
+        assert error == "ReadTimeoutError", service
+        assert TRIES * READ_TIMEOUT_S <= took < TRIES * READ_TIMEOUT_S + _SLACK_S, service
+        took, error = connecting[service].result()
+        assert error == "ConnectTimeoutError", service
+        assert TRIES * CONNECT_TIMEOUT_S <= took < TRIES * CONNECT_TIMEOUT_S + _SLACK_S, service
+    assert silent.visits == TRIES * len(QUESTIONS)
