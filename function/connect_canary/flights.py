@@ -55,6 +55,7 @@ class Flights:
         self._trace, self._stop, self._ended = trace, stop, ended
         self._client, self._endpoint = _Records(), _Records()
         self._answered = False
+        self._may_have_closed = False
         self._received = 0
 
     def client_sent(self, data: bytes) -> None:
@@ -70,7 +71,16 @@ class Flights:
                 self._ended()
             elif trace.phase in _AFTER_TLS:
                 # A DISCONNECT, a close frame or a close_notify: from now on the endpoint only answers that.
+                self.client_left()
                 trace.client_ended = True
+
+    def client_left(self) -> None:
+        """Note that the endpoint closes when the client gives up its upgrade on what may be an alert.
+
+        By its length alone a sealed alert could be two bytes of an answer, but on those a client waits for more.
+        """
+        if self._trace.phase is Phase.UPGRADE and self._may_have_closed:
+            self._ended()
 
     def endpoint_sent(self, data: bytes) -> None:
         """Look at bytes from the endpoint before they are carried on."""
@@ -81,7 +91,8 @@ class Flights:
             self._stop(DialError("AnswerTooLong", f"the endpoint's answer has more than {_MOST_RECEIVED >> 20} MiB"))
         for kind, length in self._endpoint.headers(data):
             self._answered = True
-            if self._trace.phase in _AFTER_UPGRADE and _is_alert(kind, length):
+            self._may_have_closed = _is_alert(kind, length)
+            if self._trace.phase in _AFTER_UPGRADE and self._may_have_closed:
                 self._ended()
             if kind == _ALERT and self._trace.phase is Phase.TLS and self._trace.alert is None:
                 self._trace.alert = self._endpoint.alert

@@ -115,7 +115,7 @@ class Tunnel:
     async def _carry(self, accepted: socket.socket, dialled: socket.socket) -> None:
         """Answer the SDK's CONNECT request and carry bytes from then on."""
         flights = Flights(self.trace, stop=self._stop, ended=self._ended)
-        inner = _Side(flights.client_sent, closed=lambda _: self.over.set(), quick_ack=True)
+        inner = _Side(flights.client_sent, closed=lambda _: self._client_closed(flights), quick_ack=True)
         outer = _Side(flights.endpoint_sent, closed=self._endpoint_closed)
         inner.peer, outer.peer = outer, inner
         self._sides = (inner, outer)
@@ -137,6 +137,10 @@ class Tunnel:
         if self.trace.error is None:
             self.trace.error = error
         self.cut()
+
+    def _client_closed(self, flights: Flights) -> None:
+        flights.client_left()
+        self.over.set()
 
     def _endpoint_closed(self, error: Exception | None) -> None:
         self._ended("reset" if isinstance(error, ConnectionResetError) else "closed")

@@ -163,13 +163,17 @@ class Visit:
 
     # -- ends ------------------------------------------------------------------------------------------------------
 
-    async def close_tls(self) -> None:
-        """End TLS as its protocol wants, then TCP."""
+    async def end_tls(self) -> None:
+        """End TLS as its protocol wants (close_notify), and keep TCP."""
         if self._tls is not None:
             with contextlib.suppress(ssl.SSLError, GoneError):
                 self._tls.unwrap()
             with contextlib.suppress(GoneError):
                 await self._flush()
+
+    async def close_tls(self) -> None:
+        """End TLS as its protocol wants, then TCP."""
+        await self.end_tls()
         self.close()
 
     def hold_back(self) -> None:

@@ -23,8 +23,8 @@ from connect_canary.settings import MqttVersion
 from connect_canary.targets import Target
 from tests.faulty import pki
 from tests.faulty.server import Endpoint
-from tests.faulty.steps import Behaviour, shake_hands
-from tests.faulty.visit import Ledger
+from tests.faulty.steps import Behaviour, shake_hands, silence
+from tests.faulty.visit import Ledger, Visit
 from tests.unit.given import target_of
 
 
@@ -113,6 +113,29 @@ async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
     assert outcome.healthy
     assert outcome.certificate is not None
     assert outcome.certificate["tls_version"] == newest.name.replace("_", ".")
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
+    endpoint: Endpoint, version: MqttVersion, newest: ssl.TLSVersion
+) -> None:
+    """It has closed the connection, although its TCP stays: the SDK leaves first, and only says that it failed."""
+
+    async def end_tls(visit: Visit) -> bool:
+        await visit.read_request()
+        await visit.end_tls()
+        return await silence(visit)
+
+    port = await endpoint._serve(Behaviour(handshake=shake_hands(newest=newest), upgrade=end_tls), Ledger())
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=version,
+    )
+    outcome = await attempt(target, seconds=5)
+    assert (outcome.failure, outcome.reason) == ("UpgradeFailed", "the endpoint closed the connection")
 
 
 async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: Endpoint) -> None:
