@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from connect_canary.failures import CONNACK_MEANINGS, Failure, Phase
+from connect_canary.failures import Failure, Phase
 from connect_canary.settings import MqttVersion
-from tests.faulty import steps, wire
+from tests.faulty import specifications, steps, wire
 from tests.faulty.steps import Behaviour, then
 
 
@@ -28,7 +28,10 @@ class Listener(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the canary must say; a healthy outcome has no failure. `reason` and `said` are parts of its reason."""
+    """What the canary must say; a healthy outcome has no failure.
+
+    `reason` and `said` are parts of its reason, `reason` but for capital letters, on which the specifications differ.
+    """
 
     phase: Phase | None = None
     failure: Failure | None = None
@@ -60,6 +63,32 @@ class Situation:
     def expects(self, version: MqttVersion) -> Expected:
         """Return what the canary must say in one MQTT version."""
         return self.expected_311 or self.expected if version is MqttVersion.V3_1_1 else self.expected
+
+
+_CLOSED, _RESET = "the endpoint closed the connection", "the endpoint reset the connection"
+# How each end of a connection is told. Closing with a ClientHello unread is a reset too, now and then.
+_ENDS: Mapping[str, str] = {
+    "tcp-close": "the connection",
+    "tcp-reset": _RESET,
+    "tls-close": _CLOSED,
+    "tls-reset": _RESET,
+    "tls-close-midway": _CLOSED,
+    "upgrade-close": _CLOSED,
+    "upgrade-close-tls": _CLOSED,
+    "upgrade-close-midway": _CLOSED,
+    "upgrade-reset": _RESET,
+    "connack-close": _CLOSED,
+    "connack-close-tls": _CLOSED,
+    "connack-reset": _RESET,
+    "connack-websocket-close": "the endpoint closed the",
+    "lost-close": _CLOSED,
+    "lost-close-tls": _CLOSED,
+}
+
+
+def _ended(expected: Expected, id_: str) -> Expected:
+    """Return what is expected where a situation ends the connection."""
+    return replace(expected, reason=_ENDS.get(id_, expected.reason))
 
 
 def _tcp_and_dns() -> list[Situation]:
@@ -140,7 +169,10 @@ def _tls() -> list[Situation]:
         ),
     }
     return [
-        *(Situation(id=id_, title=title, behaviour=how, expected=_TLS_FAILED) for id_, (title, how) in failed.items()),
+        *(
+            Situation(id=id_, title=title, behaviour=how, expected=_ended(_TLS_FAILED, id_))
+            for id_, (title, how) in failed.items()
+        ),
         *(
             Situation(id=id_, title=title, behaviour=how, expected=_TLS_TIMED_OUT)
             for id_, (title, how) in timed_out.items()
@@ -190,7 +222,6 @@ _STATUSES = {
     500: "500 Internal Server Error",
     503: "503 Service Unavailable",
 }
-_FORBIDDEN = {401, 403}
 _MESSAGE = b'{"message":"the faulty endpoint says no","traceId":"5b1d7f0a"}'
 _BAD_BODY = b"bell \x07, escape \x1b[31mred\x1b[0m, nul \x00, new\r\nline, not UTF-8 \xff\xfe, "
 
@@ -198,7 +229,7 @@ _BAD_BODY = b"bell \x07, escape \x1b[31mred\x1b[0m, nul \x00, new\r\nline, not U
 def _refused_status(status: int) -> Expected:
     return Expected(
         phase=Phase.UPGRADE,
-        failure=Failure.UPGRADE_FORBIDDEN if status in _FORBIDDEN else Failure.UPGRADE_REJECTED,
+        failure=Failure(specifications.failure_of_status(status)),
         reason=f"HTTP {status}",
         http_status=status,
         request_id=steps.REQUEST_ID,
@@ -289,7 +320,7 @@ def _upgrades() -> list[Situation]:
     }
     return [
         *(
-            Situation(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_UPGRADE_FAILED)
+            Situation(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_ended(_UPGRADE_FAILED, id_))
             for id_, (title, how) in failed.items()
         ),
         *(
@@ -303,8 +334,9 @@ _PAIRS = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135, 6: 139, 255: 255}
 
 
 def _refused_connect(code: int) -> Expected:
-    meaning, failure = CONNACK_MEANINGS.get(code, ("", Failure.CONNECT_REFUSED))
-    return Expected(phase=Phase.CONNACK, failure=failure, connack_code=code, reason=f"CONNACK {code} {meaning}".strip())
+    meaning, failure = specifications.CONNACK.get(code, specifications.UNKNOWN_CODE)
+    reason = f"CONNACK {code} {meaning}"
+    return Expected(phase=Phase.CONNACK, failure=Failure(failure), connack_code=code, reason=reason)
 
 
 def _codes() -> list[Situation]:
@@ -319,7 +351,7 @@ def _codes() -> list[Situation]:
         )
         for old, new in _PAIRS.items()
     ]
-    others = [code for code in CONNACK_MEANINGS if code >= 0x80 and code not in _PAIRS.values()]
+    others = [code for code in specifications.CONNACK_5 if code not in _PAIRS.values()]
     return [
         *pairs,
         *(
@@ -377,7 +409,12 @@ def _answers() -> list[Situation]:
         ),
     }
     return [
-        Situation(id=id_, title=title, expected=expected, behaviour=Behaviour(connack=then(steps.hear_connect, how)))
+        Situation(
+            id=id_,
+            title=title,
+            expected=_ended(expected, id_),
+            behaviour=Behaviour(connack=then(steps.hear_connect, how)),
+        )
         for id_, (title, expected, how) in ends.items()
     ]
 
@@ -569,7 +606,7 @@ def _lost() -> list[Situation]:
             id=f"lost-{name}",
             title=f"accepts CONNECT and is gone before DISCONNECT ({name.replace('-', ' ')})",
             behaviour=Behaviour(connack=then(steps.hold_back, steps.answer_connect()), disconnect=end),
-            expected=lost,
+            expected=_ended(lost, f"lost-{name}"),
         )
         for name, end in ends.items()
     ]

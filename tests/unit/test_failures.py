@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from connect_canary.failures import (
     AUTHENTICATION_FAILURES,
-    CONNACK_MEANINGS,
     RUNBOOK,
     Evidence,
     Failure,
@@ -18,6 +17,7 @@ from connect_canary.failures import (
     hint,
     reason,
 )
+from tests.faulty import specifications
 
 INTERFACE = """
 CredentialsUnavailable DnsFailed TcpRefused TcpTimedOut TcpFailed CertificateExpired CertificateUntrusted
@@ -179,10 +179,23 @@ def test_hint_leads_to_a_section_of_the_runbook() -> None:
     assert sorted(headings) == sorted(Failure)
 
 
-def test_connack_codes_have_meaning_and_failure() -> None:
-    """Both versions' tables are complete (MQTT 3.1.1, table 3.1; MQTT 5, table 3-1)."""
-    mqtt5 = {*range(128, 139), 140, 144, 149, 151, 153, 154, 155, 156, 157, 159}
-    assert set(CONNACK_MEANINGS) == {1, 2, 3, 4, 5} | mqtt5
+@pytest.mark.parametrize("code", range(1, 256))
+def test_connack_code_has_meaning_and_failure(code: int) -> None:
+    """Both versions' tables, word for word but for capital letters; a code that they do not list is said to be one."""
+    meaning, failure = specifications.CONNACK.get(code, specifications.UNKNOWN_CODE)
+    evidence = Evidence(phase=Phase.CONNACK, connack_code=code)
+    assert classify(evidence) == failure
+    assert reason(evidence, 0).lower() == f"connack {code} {meaning}".lower()
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_http_status_has_failure(status: int) -> None:
+    """Only two of them say who may come in; 101 is no refusal."""
+    evidence = Evidence(phase=Phase.UPGRADE, http_status=status)
+    assert classify(evidence) == specifications.failure_of_status(status)
+    switching = "HTTP 101, but no WebSocket handshake for mqtt"
+    refused = f"HTTP {status} to the WebSocket upgrade"
+    assert reason(evidence, 0) == (switching if status == specifications.SWITCHING_PROTOCOLS else refused)
 
 
 def test_authentication_failures_are_those_of_who_one_is() -> None:
