@@ -137,6 +137,23 @@ def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, object], *,
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"targets": [{{"name": "a", "authorizer_password": "{HIDDEN}", "authorizer_password": "ssm:/p"}}]}}',
+        f'{{"targets": [{{"name": "a", "authorizer_name": "{HIDDEN}", "authorizer_name": "n"}}]}}',
+        f'{{"targets": [{{"name": "a", "authorizer_password": "{HIDDEN}"}}], "targets": [{{"name": "a"}}]}}',
+        f'{{"$schema": "{HIDDEN}", "$schema": "", "targets": [{{"name": "a"}}]}}',
+    ],
+    ids=["secret", "no-secret", "targets", "schema"],
+)
+def test_document_as_an_argument_names_no_member_twice(text: str) -> None:
+    """JSON's last member hides the ones before it, which every process on the machine could read all the same."""
+    (problem,) = _problems("connect", "--targets", text)
+    assert problem.startswith("--targets is '***'; a document that may hold secrets must not be an argument")
+    assert HIDDEN not in problem
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         [f"--secret_acces_key={HIDDEN}"],

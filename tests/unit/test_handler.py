@@ -125,19 +125,26 @@ def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:
     assert sorted(outcome.target for outcome in reported) == sorted(names)
 
 
-def test_bug_in_one_report_does_not_silence_the_others(endpoint: str) -> None:
-    """It is raised once every other target has had its run."""
+@pytest.mark.parametrize("concurrent", ["1", "100"])
+def test_bug_in_one_report_does_not_silence_the_others(endpoint: str, concurrent: str) -> None:
+    """It is raised once every other target has had its run, whether before it, beside it or after it."""
     plan = plan_of(
-        targets=document({"name": "a"}, {"name": "b"}, {"name": "c"}), auth_mode="custom-unsigned", endpoint=endpoint
+        targets=document(*({"name": name} for name in "abcd")),
+        auth_mode="custom-unsigned",
+        endpoint=endpoint,
+        max_concurrent_connects=concurrent,
     )
     reported: list[str] = []
 
     def report(outcome: Outcome) -> None:
-        if outcome.target == "a":
-            raise ZeroDivisionError
+        if outcome.target in {"a", "c"}:
+            raise ZeroDivisionError(outcome.target)
         reported.append(outcome.target)
 
     with pytest.raises(ExceptionGroup, match="the canary itself failed") as caught:
         canary.connect(plan, until=time.monotonic() + 15, report=report)
-    assert [type(error) for error in caught.value.exceptions] == [ZeroDivisionError]
-    assert sorted(reported) == ["b", "c"]
+    assert sorted(repr(error) for error in caught.value.exceptions) == [
+        "ZeroDivisionError('a')",
+        "ZeroDivisionError('c')",
+    ]
+    assert sorted(reported) == ["b", "d"]
