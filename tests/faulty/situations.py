@@ -66,10 +66,10 @@ class Situation:
 
 
 _CLOSED, _RESET = "the endpoint closed the connection", "the endpoint reset the connection"
-# How each end of a connection is told. Closing with a ClientHello unread is a reset too, now and then.
+# How each end of a connection is told. Right after accepting it depends on what the client has already seen and sent.
 _ENDS: Mapping[str, str] = {
     "tcp-close": "the connection",
-    "tcp-reset": _RESET,
+    "tcp-reset": "reset",
     "tls-close": _CLOSED,
     "tls-reset": _RESET,
     "tls-close-midway": _CLOSED,
