@@ -43,6 +43,7 @@ class _Door:
 
     def __init__(self) -> None:
         self.first_upgrade_takes_s = 0.0
+        self.refuses_without_a_word = False
         self.port, self.ca_file = 0, ""
         self.came: list[float] = []
         self.clients: list[wire.Connect] = []
@@ -62,7 +63,8 @@ class _Door:
         self.came.append(time.monotonic())
         self.clients.append(client)
         code = 0 if client.password == b"new" else _REFUSED[visit.level]
-        await visit.send(wire.frame(wire.connack(visit.level, code)))
+        if not code or not self.refuses_without_a_word:
+            await visit.send(wire.frame(wire.connack(visit.level, code)))
         if code:
             await visit.close_tls()
         return not code
@@ -164,4 +166,42 @@ async def test_secret_that_is_gone_or_unchanged_leaves_the_first_outcome(
     assert (outcome["failure"], outcome["connack_code"]) == ("NotAuthorized", 135)
     assert outcome["secrets_refreshed"] is False
     assert aws.asked == ["GetParameter /password"] * 2
+    assert len(door.clients) == 1
+
+
+async def test_try_that_would_come_too_early_is_left_out(door: _Door, handler: Handler) -> None:
+    """With less than a second left, a rotated secret cannot be tried with the same client id."""
+    aws = _Account({"/password": "new"})
+    door.first_upgrade_takes_s = 2.1
+    with serving(aws):
+        outcome = await _outcome(
+            door, handler, MqttVersion.V5, timeout_s=3, aws=aws, authorizer_password="ssm:/password"
+        )
+    assert (outcome["failure"], outcome["secrets_refreshed"]) == ("NotAuthorized", False)
+    assert outcome["elapsed_ms"] < 3000
+    assert aws.asked == ["GetParameter /password"] * 2
+    assert len(door.clients) == 1
+
+
+async def test_denial_without_a_word_is_tried_with_a_rotated_secret_in_mqtt_3_1_1(
+    door: _Door, handler: Handler
+) -> None:
+    """AWS IoT turns such clients away by closing the connection."""
+    aws = _Account({"/password": "new"})
+    door.refuses_without_a_word = True
+    with serving(aws):
+        outcome = await _outcome(door, handler, MqttVersion.V3_1_1, aws=aws, authorizer_password="ssm:/password")
+    assert (outcome["healthy"], outcome["secrets_refreshed"]) == (True, True), outcome["reason"]
+    assert [client.password for client in door.clients] == [b"old", b"old", b"new"]
+    assert min(door.gaps) >= _A_SECOND
+
+
+async def test_connection_that_closes_is_no_denial_in_mqtt_5(door: _Door, handler: Handler) -> None:
+    """That version has a word for it, so the secret is not to blame and not asked for again."""
+    aws = _Account({"/password": "new"})
+    door.refuses_without_a_word = True
+    with serving(aws):
+        outcome = await _outcome(door, handler, MqttVersion.V5, aws=aws, authorizer_password="ssm:/password")
+    assert (outcome["failure"], outcome["secrets_refreshed"]) == ("ConnectionHungUp", False)
+    assert aws.asked == ["GetParameter /password"]
     assert len(door.clients) == 1
