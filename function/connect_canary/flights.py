@@ -71,11 +71,11 @@ class Flights:
                 self._ended()
             elif trace.phase in _AFTER_TLS:
                 # A DISCONNECT, a close frame or a close_notify: from now on the endpoint only answers that.
-                self.client_left()
+                self.client_closed()
                 trace.client_ended = True
 
-    def client_left(self) -> None:
-        """Note that the endpoint closes when the client gives up its upgrade on what may be an alert.
+    def client_closed(self) -> None:
+        """Note that the endpoint closes when the client leaves the upgrade on what may be an alert.
 
         By its length alone a sealed alert could be two bytes of an answer, but on those a client waits for more.
         """

@@ -139,7 +139,7 @@ class Tunnel:
         self.cut()
 
     def _client_closed(self, flights: Flights) -> None:
-        flights.client_left()
+        flights.client_closed()
         self.over.set()
 
     def _endpoint_closed(self, error: Exception | None) -> None:

@@ -1,5 +1,6 @@
 """Single attempts at an endpoint in this process, where the situation is the client's own."""
 
+import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -24,7 +25,7 @@ from connect_canary.targets import Target
 from tests.faulty import pki
 from tests.faulty.server import Endpoint
 from tests.faulty.steps import Behaviour, shake_hands, silence
-from tests.faulty.visit import Ledger, Visit
+from tests.faulty.visit import GoneError, Ledger, Visit
 from tests.unit.given import target_of
 
 
@@ -136,6 +137,26 @@ async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
     )
     outcome = await attempt(target, seconds=5)
     assert (outcome.failure, outcome.reason) == ("UpgradeFailed", "the endpoint closed the connection")
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(endpoint: Endpoint, version: MqttVersion) -> None:
+    """A client certificate that TLS 1.3 asks for is missed only then; the SDK leaves without a word."""
+
+    async def demand(visit: Visit) -> bool:
+        with contextlib.suppress(GoneError):
+            await shake_hands(wants_client_certificate=True)(visit)
+        return await silence(visit)
+
+    port = await endpoint._serve(Behaviour(handshake=demand), Ledger())
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=version,
+    )
+    outcome = await attempt(target, seconds=5)
+    assert (outcome.failure, outcome.reason) == ("TlsFailed", "the endpoint closed the connection")
 
 
 async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: Endpoint) -> None:
