@@ -28,11 +28,11 @@ class Endured:
     healthy_afterwards: bool
 
 
-def endure(situation: str, *, runs: int, deadline_s: float) -> Endured:
+def endure(situation: str, *, runs: int, deadline_s: float, targets_per_version: int = 1) -> Endured:
     """Run the canary so often against one situation, in both MQTT versions at a time, then against a healthy one."""
     failures: Counter[str | None] = Counter()
     with FaultyServer(situation, "healthy") as server, Handler(**ENVIRON) as handler:
-        watched = watching(_entries(server, situation), deadline_s)
+        watched = watching(_entries(server, situation, targets_per_version), deadline_s)
         well = watching(_entries(server, "healthy"), _WELL_WITHIN_S)
         handler.invoke(well, seconds=_SECONDS_A_RUN, runs=_WARM_UP_RUNS)
         warm = handler.held()
@@ -52,8 +52,12 @@ def freeze(handler: Handler) -> None:
     os.kill(handler.pid, signal.SIGCONT)
 
 
-def _entries(server: FaultyServer, situation: str) -> list[dict[str, object]]:
-    return [case.target(server.port(situation), server.ca_file) for case in cases_of([situation])]
+def _entries(server: FaultyServer, situation: str, targets_per_version: int = 1) -> list[dict[str, object]]:
+    return [
+        case.target(server.port(situation), server.ca_file, name=f"{case.name}-{i}")
+        for case in cases_of([situation])
+        for i in range(targets_per_version)
+    ]
 
 
 def _settled(handler: Handler, warm: Mapping[str, int]) -> dict[str, int]:

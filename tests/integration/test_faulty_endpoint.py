@@ -184,7 +184,7 @@ def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
     """Two processes with many runs each; they take their time beside the other tests."""
     with ThreadPoolExecutor(2) as pool:
         yield {
-            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=500, deadline_s=0.06),
+            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=50, deadline_s=0.5, targets_per_version=10),
             "certificate-untrusted": pool.submit(endure, "certificate-untrusted", runs=100, deadline_s=5),
         }
 
@@ -344,7 +344,7 @@ def test_hundred_targets_of_which_thirty_fail(handler: Handler, server: FaultySe
 
 @pytest.mark.parametrize("situation", ["upgrade-silent", "certificate-untrusted"])
 def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[Endured]], situation: str) -> None:
-    """After 500 runs without an answer, or 100 with a bad certificate, a process holds what it held when warm."""
+    """After 1,000 attempts without an answer, or 200 with a bad certificate, a process holds what it held when warm."""
     endured = enduring[situation].result()
     assert endured.held["threads"] <= endured.warm["threads"]
     assert endured.held["descriptors"] <= endured.warm["descriptors"]
@@ -355,8 +355,4 @@ def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[Endu
 def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[Endured]]) -> None:
     """Not one of the runs in a row, frozen in between, is called anything but what it is."""
     assert enduring["certificate-untrusted"].result().failures == {"CertificateUntrusted": 200}
-    silent = enduring["upgrade-silent"].result().failures
-    # So short a deadline may strike earlier on a busy machine.
-    assert sum(silent.values()) == 1000
-    assert {name for name in silent if name and not name.endswith("TimedOut")} == set()
-    assert silent["UpgradeTimedOut"] > 500
+    assert enduring["upgrade-silent"].result().failures == {"UpgradeTimedOut": 1000}
