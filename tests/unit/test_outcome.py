@@ -29,6 +29,17 @@ def test_outcome_unknown_values_are_null() -> None:
     }
 
 
+def test_outcome_times_are_rounded_to_two_decimals() -> None:
+    """Ten microseconds are finer than any network; they are rounded, not cut, and 0 stays 0."""
+    phases = {"dns": 0.0, "tcp": 8.006, "tls": 17.994, "upgrade": 0.004, "connack": 123456.789}
+    shown = outcome_of(
+        connect_ms=94.127, disconnect_ms=0.999, elapsed_ms=97.2549, certificate_days_left=-2.006, phases_ms=phases
+    ).as_dict()
+    times = ("connect_ms", "disconnect_ms", "elapsed_ms", "certificate_days_left")
+    assert [shown[key] for key in times] == [94.13, 1.0, 97.25, -2.01]
+    assert shown["phases_ms"] == {"dns": 0.0, "tcp": 8.01, "tls": 17.99, "upgrade": 0.0, "connack": 123456.79}
+
+
 def test_outcome_is_plain_json() -> None:
     """Enumerations become their values, times two decimals, and nothing needs a special encoder."""
     outcome = outcome_of(

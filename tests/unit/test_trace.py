@@ -1,0 +1,34 @@
+"""Trace: when each phase began, and how long each lasted."""
+
+import time
+
+from connect_canary.failures import Phase
+from connect_canary.flights import Trace
+
+
+def test_phases_last_until_the_next_one_begins() -> None:
+    """Each phase ends where the next one begins, the last one at the given moment; times are milliseconds."""
+    began = {Phase.DNS: 100.0, Phase.TCP: 100.0015, Phase.TLS: 100.25, Phase.UPGRADE: 100.25, Phase.CONNACK: 101.0}
+    phases = Trace(began=began).phases_ms(101.0000625)
+    assert list(phases) == ["dns", "tcp", "tls", "upgrade", "connack"]
+    expected = [1.5, 248.5, 0.0, 750.0, 0.0625]
+    assert all(abs(ms - wanted) < 1e-6 for ms, wanted in zip(phases.values(), expected, strict=True))
+
+
+def test_phase_that_was_not_reached_has_no_time() -> None:
+    """An attempt that ended in a phase has times up to it; one that never began has none."""
+    assert list(Trace(began={Phase.DNS: 1.0, Phase.TCP: 2.0}).phases_ms(2.5)) == ["dns", "tcp"]
+    assert Trace().phases_ms(2.5) == {}
+
+
+def test_entering_a_phase_ends_the_one_before() -> None:
+    """A phase begins when it is entered, on the clock that the moment of the end is read from."""
+    trace = Trace()
+    before = time.perf_counter()
+    trace.enter(Phase.DNS)
+    between = time.perf_counter()
+    trace.enter(Phase.TCP)
+    after = time.perf_counter()
+    assert trace.phase is Phase.TCP
+    assert before <= trace.began[Phase.DNS] <= between <= trace.began[Phase.TCP] <= after
+    assert sum(trace.phases_ms(after).values()) <= (after - before) * 1000 + 1e-6
