@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connect_canary.failures import Phase
 from connect_canary.settings import AuthMode, MqttVersion, Placement
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.situations import BY_ID, Expected
@@ -66,6 +67,11 @@ class Case:
     def expected(self) -> Expected:
         """What the canary must say."""
         return BY_ID[self.situation].expects(self.version)
+
+    @property
+    def pauses_s(self) -> Mapping[Phase, float]:
+        """The phases that the endpoint makes slow, and how many seconds each takes at least."""
+        return BY_ID[self.situation].pauses_s
 
     def target(self, port: int, ca_file: str, **others: object) -> dict[str, object]:
         """Return the entry of a targets document."""

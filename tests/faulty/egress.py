@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Mapping
 
 from tests.faulty import steps
+from tests.faulty.situations import PAUSE_S
 from tests.faulty.steps import Behaviour, Step, then
 from tests.faulty.visit import GoneError, Visit
 
@@ -48,6 +49,7 @@ async def _inward(visit: Visit, reader: asyncio.StreamReader) -> None:
 
 EGRESS: Mapping[str, Behaviour] = {
     "egress-healthy": Behaviour(accept=_carry),
+    "egress-slow": Behaviour(accept=then(steps.pause(PAUSE_S), _carry)),
     "egress-407": Behaviour(
         accept=_answer("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="x"\r\n')
     ),

@@ -1,6 +1,6 @@
 """A certificate authority of the moment, and one server certificate for each way of being wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -24,6 +24,15 @@ _LEAVES = (
     "wrong-purpose",
     "expired-elsewhere",
 )
+# How many days after its making a certificate starts and ends to be valid, where that is not as usual.
+_DAYS_LEFT: Mapping[str, int] = {"expired": -2, "expired-elsewhere": -2, "not-yet-valid": 30}
+_OTHER_DAYS_LEFT = 90
+_STARTS_AFTER_DAYS: Mapping[str, int] = {"expired": -30, "expired-elsewhere": -30, "not-yet-valid": 2}
+
+
+def days_left(kind: str) -> int:
+    """Return how many days after its making the certificate of a kind of leaf ends; negative for before."""
+    return _DAYS_LEFT.get(kind, _OTHER_DAYS_LEFT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +71,8 @@ class Pki:
             "self-signed": None,
         }.get(kind, trusted)
         names = ("elsewhere.invalid",) if kind in {"wrong-name", "expired-elsewhere"} else NAMES
-        starts, ends = {
-            "expired": (now - timedelta(days=30), now - timedelta(days=2)),
-            "expired-elsewhere": (now - timedelta(days=30), now - timedelta(days=2)),
-            "not-yet-valid": (now + timedelta(days=2), now + timedelta(days=30)),
-        }.get(kind, (now - timedelta(days=1), now + timedelta(days=90)))
+        starts = now + timedelta(days=_STARTS_AFTER_DAYS.get(kind, -1))
+        ends = now + timedelta(days=days_left(kind))
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if kind == "wrong-purpose" else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
             _certificate(names[0], key, signer, starts, ends)

@@ -31,6 +31,8 @@ class Expected:
     """What the canary must say; a healthy outcome has no failure.
 
     `reason` and `said` are parts of its reason, `reason` but for capital letters, on which the specifications differ.
+    `certificate` is the kind of certificate that the canary must have read. `entered_phase` is the phase that a client
+    may have entered when the answer to an earlier one fails it. `diagnosis_s` is what asking again takes at least.
     """
 
     phase: Phase | None = None
@@ -41,15 +43,36 @@ class Expected:
     http_status: int | None = None
     connack_code: int | None = None
     request_id: str | None = None
-    certificate: bool = False
+    certificate: str = ""
+    entered_phase: Phase | None = None
+    diagnosis_s: float = 0.0
+
+    @property
+    def times_out(self) -> bool:
+        """Whether the attempt lasts until its deadline."""
+        return self.failure in _TIMED_OUT
 
 
 HEALTHY = Expected()
+_TIMED_OUT = {
+    Failure.TCP_TIMED_OUT,
+    Failure.TLS_TIMED_OUT,
+    Failure.UPGRADE_TIMED_OUT,
+    Failure.CONNACK_TIMED_OUT,
+}
+# How long an endpoint pauses where it is slow: longer than everything else in a connect on loopback takes.
+PAUSE_S = 0.4
+# The shortest 101 has more bytes than this; a CONNACK in its frame has at least six, and no pause before the first.
+_DRIP_HEAD_S, _DRIPPED_HEAD_BYTES = 0.002, 100
+_DRIP_CONNACK_S, _DRIPPED_CONNACK_BYTES = 0.02, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """One way in which an endpoint behaves; `expected_311` only where MQTT 3.1.1 differs."""
+    """One way in which an endpoint behaves; `expected_311` only where MQTT 3.1.1 differs.
+
+    `pauses_s` are the slow phases, and how many seconds each takes at least.
+    """
 
     id: str
     title: str
@@ -59,6 +82,7 @@ class Situation:
     behaviour: Behaviour = field(default_factory=Behaviour)
     listener: Listener = Listener.SERVING
     host: str = "localhost"
+    pauses_s: Mapping[Phase, float] = field(default_factory=dict)
 
     def expects(self, version: MqttVersion) -> Expected:
         """Return what the canary must say in one MQTT version."""
@@ -155,10 +179,6 @@ def _tls() -> list[Situation]:
             "demands a client certificate (TLS 1.2)",
             Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, wants_client_certificate=True)),
         ),
-        "tls-client-certificate-1.3": (
-            "demands a client certificate (TLS 1.3)",
-            Behaviour(handshake=steps.shake_hands(wants_client_certificate=True)),
-        ),
     }
     bad_record = bytes([22, 3, 3, 0, 40]) + bytes(range(100, 140))
     timed_out: Mapping[str, tuple[str, Behaviour]] = {
@@ -183,6 +203,12 @@ def _tls() -> list[Situation]:
             behaviour=Behaviour(accept=then(steps.hear, steps.say(bad_record), steps.silence)),
             expected=replace(_TLS_FAILED, when=When.DEADLINE),
         ),
+        Situation(
+            id="tls-client-certificate-1.3",
+            title="demands a client certificate (TLS 1.3)",
+            behaviour=Behaviour(handshake=steps.shake_hands(wants_client_certificate=True)),
+            expected=replace(_TLS_FAILED, entered_phase=Phase.UPGRADE),
+        ),
     ]
 
 
@@ -202,7 +228,7 @@ def _certificates() -> list[Situation]:
             id=f"certificate-{kind}",
             title=title,
             behaviour=Behaviour(handshake=steps.shake_hands(kind)),
-            expected=Expected(phase=Phase.TLS, failure=failure, reason=reason, certificate=True),
+            expected=Expected(phase=Phase.TLS, failure=failure, reason=reason, certificate=kind),
         )
         for kind, (title, failure, reason) in kinds.items()
     ]
@@ -534,7 +560,6 @@ def _ping_first(level: int) -> bytes:
 
 
 def _healthy() -> list[Situation]:
-    slow = 0.4
     answers: Mapping[str, tuple[str, Behaviour]] = {
         "healthy": ("is healthy", Behaviour()),
         "healthy-tls-1.2": (
@@ -549,14 +574,6 @@ def _healthy() -> list[Situation]:
             "is healthy, and asks for another curve (HelloRetryRequest)",
             Behaviour(handshake=steps.shake_hands(curve="secp384r1")),
         ),
-        "slow-tls": ("is slow in the TLS handshake", Behaviour(handshake=steps.shake_hands(pause_s=slow))),
-        "slow-upgrade": ("is slow to answer the upgrade", Behaviour(upgrade=steps.switch_protocols(pause_s=slow))),
-        "drip-upgrade": (
-            "answers the upgrade byte by byte",
-            Behaviour(upgrade=steps.switch_protocols(every_s=0.002)),
-        ),
-        "slow-connack": ("is slow to answer CONNECT", Behaviour(connack=steps.answer_connect(pause_s=slow))),
-        "drip-connack": ("sends the CONNACK byte by byte", Behaviour(connack=steps.drip_connack(0.02))),
         "split-connack": (
             "sends the CONNACK in a frame a byte",
             Behaviour(connack=steps.answer_with(_split)),
@@ -577,25 +594,90 @@ def _healthy() -> list[Situation]:
                 )
             ),
         ),
-        "slow-disconnect": (
-            "is slow to close after DISCONNECT",
-            Behaviour(disconnect=then(steps.pause(slow), steps.part_in_order)),
-        ),
-        "slow-everywhere": (
-            "is slow in every phase",
-            Behaviour(
-                handshake=steps.shake_hands(pause_s=slow / 2),
-                upgrade=steps.switch_protocols(pause_s=slow / 2),
-                connack=steps.answer_connect(pause_s=slow / 2),
-                disconnect=then(steps.pause(slow / 2), steps.part_in_order),
-            ),
-        ),
         "disconnect-hangs": (
             "takes the DISCONNECT and keeps the connection",
             Behaviour(disconnect=steps.never_part),
         ),
     }
     return [Situation(id=id_, title=title, behaviour=how, expected=HEALTHY) for id_, (title, how) in answers.items()]
+
+
+def _slow() -> list[Situation]:
+    part_late = then(steps.pause(PAUSE_S), steps.part_in_order)
+    answers: Mapping[str, tuple[str, Mapping[Phase, float], Behaviour]] = {
+        "slow-tls": (
+            "is slow in the TLS handshake",
+            {Phase.TLS: PAUSE_S},
+            Behaviour(handshake=steps.shake_hands(pause_s=PAUSE_S)),
+        ),
+        "slow-tls-1.2": (
+            "is slow in the TLS handshake, with TLS 1.2",
+            {Phase.TLS: PAUSE_S},
+            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, pause_s=PAUSE_S)),
+        ),
+        "slow-upgrade": (
+            "is slow to answer the upgrade",
+            {Phase.UPGRADE: PAUSE_S},
+            Behaviour(upgrade=steps.switch_protocols(pause_s=PAUSE_S)),
+        ),
+        "drip-upgrade": (
+            "answers the upgrade byte by byte",
+            {Phase.UPGRADE: _DRIPPED_HEAD_BYTES * _DRIP_HEAD_S},
+            Behaviour(upgrade=steps.switch_protocols(every_s=_DRIP_HEAD_S)),
+        ),
+        "slow-connack": (
+            "is slow to answer CONNECT",
+            {Phase.CONNACK: PAUSE_S},
+            Behaviour(connack=steps.answer_connect(pause_s=PAUSE_S)),
+        ),
+        "drip-connack": (
+            "sends the CONNACK byte by byte",
+            {Phase.CONNACK: _DRIPPED_CONNACK_BYTES * _DRIP_CONNACK_S},
+            Behaviour(connack=steps.drip_connack(_DRIP_CONNACK_S)),
+        ),
+        "slow-disconnect": ("is slow to close after DISCONNECT", {}, Behaviour(disconnect=part_late)),
+        "slow-everywhere": (
+            "is slow in every phase",
+            {Phase.TLS: PAUSE_S, Phase.UPGRADE: PAUSE_S, Phase.CONNACK: PAUSE_S},
+            Behaviour(
+                handshake=steps.shake_hands(pause_s=PAUSE_S),
+                upgrade=steps.switch_protocols(pause_s=PAUSE_S),
+                connack=steps.answer_connect(pause_s=PAUSE_S),
+                disconnect=part_late,
+            ),
+        ),
+    }
+    return [
+        Situation(id=id_, title=title, behaviour=how, expected=HEALTHY, pauses_s=pauses_s)
+        for id_, (title, pauses_s, how) in answers.items()
+    ]
+
+
+def _slow_refusals() -> list[Situation]:
+    return [
+        Situation(
+            id="slow-tls-alert",
+            title="is slow to answer the ClientHello, with a TLS alert",
+            behaviour=Behaviour(accept=steps.alert(40, pause_s=PAUSE_S)),
+            expected=_TLS_FAILED,
+            pauses_s={Phase.TLS: PAUSE_S},
+        ),
+        Situation(
+            id="slow-http-403",
+            title="is slow to answer the upgrade, with HTTP 403",
+            behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], pause_s=PAUSE_S)),
+            expected=replace(_refused_status(403), diagnosis_s=PAUSE_S),
+            pauses_s={Phase.UPGRADE: PAUSE_S},
+        ),
+        Situation(
+            id="slow-connack-5-135",
+            title="is slow to refuse CONNECT with code 5 (3.1.1) or 135 (5)",
+            behaviour=Behaviour(connack=steps.answer_connect(5, 135, pause_s=PAUSE_S)),
+            expected=_refused_connect(135),
+            expected_311=replace(_refused_connect(5), diagnosis_s=PAUSE_S),
+            pauses_s={Phase.CONNACK: PAUSE_S},
+        ),
+    ]
 
 
 def _lost() -> list[Situation]:
@@ -623,5 +705,7 @@ SITUATIONS: tuple[Situation, ...] = (
     *_violations(),
     *_lost(),
     *_healthy(),
+    *_slow(),
+    *_slow_refusals(),
 )
 BY_ID: Mapping[str, Situation] = {situation.id: situation for situation in SITUATIONS}

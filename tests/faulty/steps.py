@@ -122,9 +122,9 @@ def shake_hands(  # noqa: PLR0913 - each is one way in which servers differ
     return handshake
 
 
-def alert(description: int) -> Step:
+def alert(description: int, *, pause_s: float = 0.0) -> Step:
     """Return a step that answers the ClientHello with a fatal alert (RFC 8446, section 6) and closes."""
-    return then(hear, say(bytes([21, 3, 3, 0, 2, 2, description])), close)
+    return then(hear, pause(pause_s), say(bytes([21, 3, 3, 0, 2, 2, description])), close)
 
 
 # -- the upgrade ---------------------------------------------------------------------------------------------------
@@ -158,7 +158,14 @@ def switch_protocols(
     return answer
 
 
-def refuse(status: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"", echo: bool = False) -> Step:
+def refuse(
+    status: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    echo: bool = False,
+    pause_s: float = 0.0,
+) -> Step:
     """Return an HTTP refusal as AWS IoT sends it; `echo` puts the client's own request into the body."""
 
     async def answer(visit: Visit) -> bool:
@@ -172,6 +179,7 @@ def refuse(status: str, *, headers: Mapping[str, str] | None = None, body: bytes
             "x-amzn-RequestId": REQUEST_ID,
             "x-amzn-ErrorType": ERROR_TYPE,
         }
+        await asyncio.sleep(pause_s)
         await visit.send(_head(status, known | dict(headers or {})) + said)
         # A server that closes at once could lose the answer: the client's own bytes may still be under way.
         await visit.say_nothing()

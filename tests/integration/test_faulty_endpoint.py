@@ -12,19 +12,22 @@ from typing import Any
 
 import pytest
 
-from connect_canary.failures import Failure
+from connect_canary.failures import Failure, Phase
 from connect_canary.settings import MqttVersion
 from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
 from tests.faulty.endurance import Endured, endure
+from tests.faulty.pki import days_left
 from tests.faulty.process import ROOT, FaultyServer, Handler
-from tests.faulty.situations import BY_ID, SITUATIONS, When
+from tests.faulty.situations import BY_ID, PAUSE_S, SITUATIONS, Situation, When
+from tests.faulty.timing import ROUNDING_MS, phases_total_ms, timed_phases, until_verdict_ms, waited_s
 
 DEADLINE_S = 2.5
 # What is told at once must not have waited for a deadline: that one is far away.
 FAR_DEADLINE_S = 10.0
 AT_ONCE_MS = FAR_DEADLINE_S * 1000 / 2
 LATE_MS = 1500
+_HOUR = 1 / 24
 
 # Where the way to authenticate changes what goes over the wire, every mode is asked.
 _WHERE_MODES_MATTER = (
@@ -98,8 +101,16 @@ def test_evidence_of_failure_is_one_line_for_people(observed: Observed, case: Ca
 @pytest.mark.parametrize("case", [c for c in CASES if c.expected.certificate], ids=lambda case: case.name)
 def test_certificate_that_fails_is_read_all_the_same(observed: Observed, case: Case) -> None:
     """Days left are what the certificate says, negative when it has expired."""
-    outcome = observed.outcomes[case]
-    assert (outcome["certificate_days_left"] < 0) is ("expired" in case.situation)
+    days = days_left(case.expected.certificate)
+    assert days - _HOUR < observed.outcomes[case]["certificate_days_left"] <= days
+
+
+def test_certificate_that_is_good_has_its_days_left(observed: Observed) -> None:
+    """A handshake of which the certificate is not the trouble shows how long it is still good."""
+    good = [observed.outcomes[case]["certificate_days_left"] for case in CASES if not case.expected.certificate]
+    days = [left for left in good if left is not None]
+    assert days_left("good") - _HOUR < min(days)
+    assert max(days) <= days_left("good")
 
 
 def test_bad_certificates_are_told_within_a_second(observed: Observed) -> None:
@@ -173,6 +184,78 @@ def test_custom_authorizer_fields_travel_where_they_should(observed: Observed) -
     assert [client["password"] for client in seen["clients"]].count(password) == len(MqttVersion)
 
 
+# -- times ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_phases_of_situation(observed: Observed, case: Case) -> None:
+    """The phases that an attempt went through have a time each, in order, and those that it did not reach have none."""
+    phases = observed.outcomes[case]["phases_ms"]
+    assert list(phases) in timed_phases(case.expected)
+    assert min(phases.values()) >= 0
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_times_add_up(observed: Observed, case: Case) -> None:
+    """Phases fit into the connect, connect and disconnect into the whole, and a diagnosis comes on top of both."""
+    outcome, expected = observed.outcomes[case], case.expected
+    assert (outcome["connect_ms"] is not None) is (expected.phase in {None, Phase.DISCONNECT})
+    assert (outcome["disconnect_ms"] is not None) is (expected.phase is None)
+    verdict_ms = until_verdict_ms(outcome)
+    assert phases_total_ms(outcome) <= verdict_ms + ROUNDING_MS
+    afterwards_ms = (outcome["disconnect_ms"] or 0) + expected.diagnosis_s * 1000
+    assert verdict_ms + afterwards_ms <= outcome["elapsed_ms"] + ROUNDING_MS
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.pauses_s], ids=lambda case: case.name)
+def test_slow_phase_lasts_as_long_as_the_endpoint_pauses(observed: Observed, case: Case) -> None:
+    """The phase in which the endpoint pauses has the pause in its time."""
+    phases = observed.outcomes[case]["phases_ms"]
+    for phase, pause_s in case.pauses_s.items():
+        assert phases[phase] >= pause_s * 1000 - ROUNDING_MS, phase
+
+
+@pytest.mark.parametrize("situation", [s for s in SITUATIONS if s.pauses_s], ids=lambda situation: situation.id)
+def test_pause_is_in_no_other_phase(observed: Observed, situation: Situation) -> None:
+    """Where the endpoint is quick, the quicker of two attempts is quicker than the pause elsewhere."""
+    outcomes = [outcome for case, outcome in observed.outcomes.items() if case.situation == situation.id]
+    for phase in set(outcomes[0]["phases_ms"]) - set(situation.pauses_s):
+        assert min(outcome["phases_ms"][phase] for outcome in outcomes) < PAUSE_S * 1000, phase
+
+
+@pytest.mark.parametrize("situation", ["slow-disconnect", "disconnect-hangs"])
+def test_close_after_disconnect_is_not_waited_for(observed: Observed, situation: str) -> None:
+    """DISCONNECT is the client's last word: an endpoint that is slow to close, or never does, costs no time."""
+    took = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.situation == situation]
+    assert min(took) < PAUSE_S * 1000
+
+
+def test_connect_is_little_more_than_its_phases(observed: Observed) -> None:
+    """ConnectLatency is the time on the wire and the SDK's own start, nothing before and nothing afterwards."""
+    healthy = [outcome for outcome in observed.outcomes.values() if outcome["healthy"]]
+    assert min(outcome["connect_ms"] - phases_total_ms(outcome) for outcome in healthy) < 100
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.expected.times_out], ids=lambda case: case.name)
+def test_time_out_is_the_deadline(observed: Observed, case: Case) -> None:
+    """The reason says in seconds how long was waited, from the attempt's beginning to its deadline."""
+    outcome = observed.outcomes[case]
+    assert DEADLINE_S <= waited_s(outcome) <= outcome["elapsed_ms"] / 1000 + 0.05
+    assert outcome["elapsed_ms"] >= DEADLINE_S * 1000
+    assert max(outcome["phases_ms"], key=outcome["phases_ms"].__getitem__) == outcome["phase"]
+
+
+def test_printed_metrics_are_the_times_of_the_outcomes(observed: Observed) -> None:
+    """What CloudWatch gets is what the return value says: each connect's duration, each certificate's days left."""
+    printed = [json.loads(line) for line in observed.printed.splitlines() if '"_aws"' in line]
+    for metric, key in (("ConnectLatency", "connect_ms"), ("CertificateDaysLeft", "certificate_days_left")):
+        measured = {blob["Target"]: blob[metric] for blob in printed if metric in blob}
+        told = {case.name: outcome[key] for case, outcome in observed.outcomes.items() if outcome[key] is not None}
+        assert measured == {name: [value] for name, value in told.items()}
+    phases = {case.name: outcome["phases_ms"] for case, outcome in observed.outcomes.items()}
+    assert {blob["Target"]: blob["phases_ms"] for blob in printed} == phases
+
+
 # -- endurance -----------------------------------------------------------------------------------------------------
 
 _MEBIBYTE = 1 << 20
@@ -193,6 +276,7 @@ def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
 
 _EGRESS: Mapping[str, tuple[str | None, str | None, str]] = {
     "egress-healthy": (None, None, ""),
+    "egress-slow": (None, None, ""),
     "egress-407": ("tcp", "TcpFailed", "407"),
     "egress-403": ("tcp", "TcpFailed", "403"),
     "egress-502": ("tcp", "TcpFailed", "502"),
@@ -228,6 +312,14 @@ def test_egress_proxy(
     outcome, (phase, failure, words) = through_proxies[0][f"{id_}-{version}"], _EGRESS[id_]
     assert (outcome["phase"], outcome["failure"]) == (phase, failure), outcome["reason"]
     assert words in (outcome["reason"] or "")
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+def test_slow_egress_proxy(through_proxies: tuple[Mapping[str, dict[str, Any]], str], version: MqttVersion) -> None:
+    """The time that the proxy takes to connect is in the TCP phase, and in the connect."""
+    outcome = through_proxies[0][f"egress-slow-{version}"]
+    assert outcome["phases_ms"]["tcp"] >= PAUSE_S * 1000 - ROUNDING_MS
+    assert phases_total_ms(outcome) <= outcome["connect_ms"] + ROUNDING_MS
 
 
 def test_egress_proxy_password_is_never_printed(through_proxies: tuple[Mapping[str, dict[str, Any]], str]) -> None:
@@ -267,6 +359,22 @@ def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None
     with Handler(**nowhere) as poor:
         outcome = _outcome(poor, server, Case(situation="healthy", version=version, mode="sigv4"))
     assert (outcome["phase"], outcome["failure"]) == ("credentials", "CredentialsUnavailable")
+
+
+def test_slow_credentials(server: FaultyServer, tmp_path: Path) -> None:
+    """What the credential chain takes is in the whole, and not in the connect."""
+    given = {"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRETS["secret_access_key"]}
+    source = tmp_path / "credentials.sh"
+    source.write_text(f"sleep {PAUSE_S}\necho '{json.dumps(given)}'\n")
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = sh {source}\n")
+    environ = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
+    with Handler(**environ, AWS_SHARED_CREDENTIALS_FILE=os.devnull) as slow:
+        outcome = _outcome(slow, server, Case(situation="healthy", version=MqttVersion.V5, mode="sigv4"))
+    assert outcome["healthy"], outcome["reason"]
+    in_connection_ms = outcome["connect_ms"] + outcome["disconnect_ms"]
+    assert outcome["elapsed_ms"] >= PAUSE_S * 1000 + in_connection_ms - ROUNDING_MS
+    assert phases_total_ms(outcome) <= outcome["connect_ms"] + ROUNDING_MS
 
 
 @pytest.mark.parametrize("comment", ["# Főtanúsítvány\n", "# 根\n"])
@@ -312,6 +420,7 @@ def test_target_without_time_left(handler: Handler, server: FaultyServer) -> Non
     """A target that cannot be started in time is reported as DeadlineExceeded, not dropped."""
     outcome = _outcome(handler, server, Case(situation="healthy", version=MqttVersion.V5), seconds=0.2)
     assert outcome["failure"] == "DeadlineExceeded"
+    assert (outcome["connect_ms"], outcome["disconnect_ms"], outcome["phases_ms"]) == (None, None, {})
 
 
 # -- many targets --------------------------------------------------------------------------------------------------

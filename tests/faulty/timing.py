@@ -1,0 +1,41 @@
+"""Which phases an outcome must have times of, and what those times come to."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connect_canary.failures import Phase
+from tests.faulty.situations import Expected
+
+TIMED = (Phase.DNS, Phase.TCP, Phase.TLS, Phase.UPGRADE, Phase.CONNACK)
+# An outcome's times have two decimals: seven of them add up to this at most.
+ROUNDING_MS = 0.05
+
+
+def timed_phases(expected: Expected) -> Sequence[list[str]]:
+    """Return the phases that an outcome may have times of: one list, or two where the client may be a phase ahead."""
+    return [_until(phase) for phase in (expected.phase, expected.entered_phase or expected.phase)]
+
+
+def _until(phase: Phase | None) -> list[str]:
+    """Return the phases up to `phase`; all of them for a healthy outcome, and for one that failed afterwards."""
+    last = TIMED.index(phase) if phase in TIMED else len(TIMED) - 1
+    return [str(each) for each in TIMED[: last + 1]]
+
+
+def phases_total_ms(outcome: Mapping[str, Any]) -> float:
+    """Return what an outcome's phases add up to."""
+    phases_ms: Mapping[str, float] = outcome["phases_ms"]
+    return sum(phases_ms.values())
+
+
+def waited_s(outcome: Mapping[str, Any]) -> float:
+    """Return the seconds within which something did not happen, as the reason says it; raise ValueError."""
+    (seconds,) = re.findall(r"within (\d+\.\d) s", outcome["reason"])
+    return float(seconds)
+
+
+def until_verdict_ms(outcome: Mapping[str, Any]) -> float:
+    """Return the connect's duration, or what is known of it where the connect failed."""
+    connect_ms: float | None = outcome["connect_ms"]
+    return phases_total_ms(outcome) if connect_ms is None else connect_ms
