@@ -1,8 +1,8 @@
 """A module of ours with name resolution, and if wanted a network, of its own: Linux namespaces, no privileges needed.
 
 `isolated()` is the beginning of a command line; inside the namespaces `main` puts other files in the place of
-/etc/hosts and /etc/resolv.conf, brings the loopback interface up, holds port 53 without ever answering, and becomes
-the rest of the command line.
+/etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf, brings the loopback interface up, holds port 53 without ever
+answering, and becomes the rest of the command line. `joined()` begins one that runs in a process's namespaces.
 """
 
 import argparse
@@ -28,11 +28,19 @@ def possible() -> bool:
     return tried.returncode == 0
 
 
-def isolated(*, hosts: Path | None = None, resolv: Path | None = None, network: bool = False) -> Sequence[str]:
+def isolated(
+    *, hosts: Path | None = None, resolv: Path | None = None, nsswitch: Path | None = None, network: bool = False
+) -> Sequence[str]:
     """Return the beginning of a command line that runs its rest with other files, and with no network but its own."""
-    files = [f"--{name}={path}" for name, path in (("hosts", hosts), ("resolv", resolv)) if path]
+    replaced = {"hosts": hosts, "resolv": resolv, "nsswitch": nsswitch}
+    files = [f"--{name}={path}" for name, path in replaced.items() if path]
     alone = ["--network"] if network else []
     return [*_unshare(network=network), sys.executable, "-m", "tests.faulty.isolated", *files, *alone, "--"]
+
+
+def joined(pid: int) -> Sequence[str]:
+    """Return the beginning of a command line that runs its rest in the namespaces of a process of ours."""
+    return ["nsenter", f"--target={pid}", "--user", "--mount", "--net", "--preserve-credentials", f"--wd={Path.cwd()}"]
 
 
 def _unshare(*, network: bool) -> list[str]:
@@ -44,12 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faulty.isolated", description=__doc__)
     parser.add_argument("--hosts", help="file in the place of /etc/hosts")
     parser.add_argument("--resolv", help="file in the place of /etc/resolv.conf")
+    parser.add_argument("--nsswitch", help="file in the place of /etc/nsswitch.conf")
     parser.add_argument("--network", action="store_true", help="the network namespace is new")
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
-    for path, place in ((arguments.hosts, "/etc/hosts"), (arguments.resolv, "/etc/resolv.conf")):
+    replaced = {"hosts": arguments.hosts, "resolv.conf": arguments.resolv, "nsswitch.conf": arguments.nsswitch}
+    for name, path in replaced.items():
         if path:
-            subprocess.run(["mount", "--bind", path, place], check=True)
+            subprocess.run(["mount", "--bind", path, f"/etc/{name}"], check=True)
     if arguments.network:
         _bring_up("lo")
         _never_answer()

@@ -74,9 +74,9 @@ class _Process:
 class FaultyServer(_Process):
     """The faulty endpoint, and where its listeners are."""
 
-    def __init__(self, *ids: str) -> None:
-        """Start listeners for `ids`; an id given twice has two."""
-        super().__init__("tests.faulty.server", *ids, environ={})
+    def __init__(self, *ids: str, before: Sequence[str] = ()) -> None:
+        """Start listeners for `ids`, as the last words of the command line `before`; an id given twice has two."""
+        super().__init__("tests.faulty.server", *ids, environ={}, before=before)
         hello, _ = self._hear("PORTS ")
         self.ca_file: str = json.loads(hello)["ca_file"]
         self.ports: list[tuple[str, int]] = [(id_, port) for id_, port in json.loads(hello)["ports"]]

@@ -8,12 +8,14 @@ import pytest
 
 from connect_canary.settings import MqttVersion
 from tests.faulty.canary import ENVIRON, Case, cases_of, watching
-from tests.faulty.isolated import isolated, possible
+from tests.faulty.isolated import isolated, joined, possible
 from tests.faulty.process import FaultyServer, Handler
+from tests.faulty.timing import ROUNDING_MS, phases_total_ms, waited_s
 
 pytestmark = pytest.mark.skipif(not possible(), reason="this machine lets no ordinary user make namespaces")
 
 DEADLINE_S = 1.5
+NAME_SERVER_TIMEOUT_S = 1  # the least that resolv.conf(5) knows
 NAME = "endpoint.test"
 
 
@@ -26,9 +28,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handler]:
         yield running
 
 
-def _outcomes(handler: Handler, endpoint: str, ca_file: str) -> list[dict[str, Any]]:
+def _outcomes(handler: Handler, endpoint: str, ca_file: str, *, deadline_s: float = DEADLINE_S) -> list[dict[str, Any]]:
     entries = [case.target(0, ca_file, endpoint=endpoint) for case in cases_of(["healthy"])]
-    said, _ = handler.invoke(watching(entries, DEADLINE_S), seconds=20)
+    said, _ = handler.invoke(watching(entries, deadline_s), seconds=20)
     return said["answer"]["targets"]  # type: ignore[no-any-return]  # JSON
 
 
@@ -36,7 +38,24 @@ def test_name_server_that_never_answers(alone: Handler) -> None:
     """A hanging name server is DnsFailed at the deadline; nobody waits for the system's own patience."""
     for outcome in _outcomes(alone, NAME, ""):
         assert (outcome["phase"], outcome["failure"]) == ("dns", "DnsFailed")
-        assert outcome["elapsed_ms"] < (DEADLINE_S + 1.5) * 1000
+        assert DEADLINE_S * 1000 <= outcome["elapsed_ms"] < (DEADLINE_S + 1.5) * 1000
+        assert DEADLINE_S <= waited_s(outcome) <= outcome["elapsed_ms"] / 1000 + 0.05
+        assert list(outcome["phases_ms"]) == ["dns"]
+
+
+def test_name_that_is_slow_to_resolve(tmp_path: Path) -> None:
+    """The resolver's wait for a silent name server is in the DNS phase and in the connect; the target is healthy."""
+    resolv, nsswitch, hosts = (tmp_path / name for name in ("resolv.conf", "nsswitch.conf", "hosts"))
+    resolv.write_text(f"nameserver 127.0.0.1\noptions timeout:{NAME_SERVER_TIMEOUT_S} attempts:1\n")
+    nsswitch.write_text("hosts: dns files\n")
+    hosts.write_text(f"127.0.0.1 {NAME}\n")
+    alone = isolated(hosts=hosts, resolv=resolv, nsswitch=nsswitch, network=True)
+    with FaultyServer("healthy", before=alone) as server, Handler(before=joined(server.pid), **ENVIRON) as handler:
+        outcomes = _outcomes(handler, f"{NAME}:{server.port('healthy')}", server.ca_file, deadline_s=10)
+    for outcome in outcomes:
+        assert outcome["healthy"], outcome["reason"]
+        assert outcome["phases_ms"]["dns"] >= NAME_SERVER_TIMEOUT_S * 1000 - ROUNDING_MS
+        assert phases_total_ms(outcome) <= outcome["connect_ms"] + ROUNDING_MS
 
 
 def test_address_without_route(alone: Handler) -> None:
