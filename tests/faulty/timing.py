@@ -10,6 +10,7 @@ from tests.faulty.situations import Expected
 TIMED = (Phase.DNS, Phase.TCP, Phase.TLS, Phase.UPGRADE, Phase.CONNACK)
 # An outcome's times have two decimals: seven of them add up to this at most.
 ROUNDING_MS = 0.05
+WAITED_ROUNDING_S = 0.06  # a reason has one decimal
 
 
 def timed_phases(expected: Expected) -> Sequence[list[str]]:
