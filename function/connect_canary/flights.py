@@ -17,6 +17,8 @@ _RECORD_HEADER = 5
 _LONGEST_FINISHED = 69
 # Between the upgrade request and the CONNECT a client may only end: a close_notify is 19 bytes, a close frame 25.
 _SHORTEST_CONNECT = 37
+# s2n splits what is longer into records of 8,087 bytes and their seal (measured): after one of them more follows.
+_FULL_RECORD = 8087
 _SEALED_ALERT = 19  # TLS 1.3: level, description, content type and 16 bytes of tag
 _CONTENT_TYPES = range(20, 24)
 _AFTER_UPGRADE = {Phase.CONNACK, Phase.DISCONNECT}
@@ -56,6 +58,7 @@ class Flights:
         self._client, self._endpoint = _Records(), _Records()
         self._answered = False
         self._may_have_closed = False
+        self._request_goes_on = False
         self._received = 0
 
     def client_sent(self, data: bytes) -> None:
@@ -64,7 +67,9 @@ class Flights:
         for kind, length in self._client.headers(data):
             if trace.phase is Phase.TLS and kind == _APPLICATION_DATA and length > _LONGEST_FINISHED:
                 trace.enter(Phase.UPGRADE)
-                self._answered = False
+                self._request_continues(length)
+            elif trace.phase is Phase.UPGRADE and self._request_goes_on:
+                self._request_continues(length)
             elif trace.phase is Phase.UPGRADE and self._answered and length >= _SHORTEST_CONNECT:
                 trace.enter(Phase.CONNACK)
             elif trace.phase is Phase.DISCONNECT and not trace.client_ended and _is_alert(kind, length):
@@ -81,6 +86,15 @@ class Flights:
         """
         if self._trace.phase is Phase.UPGRADE and self._may_have_closed:
             self._ended()
+
+    def _request_continues(self, length: int) -> None:
+        """Note a record of the upgrade request, which nothing before its last one can be the answer to.
+
+        In TLS 1.3 session tickets may come between two of its records. The SDK hands 16 KiB over at a time, and the
+        last record of that need not be full: in a longer request a ticket may still pass for the answer.
+        """
+        self._request_goes_on = length >= _FULL_RECORD
+        self._answered = False
 
     def endpoint_sent(self, data: bytes) -> None:
         """Look at bytes from the endpoint before they are carried on."""

@@ -3,7 +3,7 @@
 import time
 
 from connect_canary.failures import Phase
-from connect_canary.flights import Trace
+from connect_canary.flights import Flights, Trace
 
 
 def test_phases_last_until_the_next_one_begins() -> None:
@@ -32,3 +32,26 @@ def test_entering_a_phase_ends_the_one_before() -> None:
     assert trace.phase is Phase.TCP
     assert before <= trace.began[Phase.DNS] <= between <= trace.began[Phase.TCP] <= after
     assert sum(trace.phases_ms(after).values()) <= (after - before) * 1000 + 1e-6
+
+
+def _record(length: int) -> bytes:
+    """Return a TLS record of application data (RFC 8446, section 5.2)."""
+    return b"\x17\x03\x03" + length.to_bytes(2) + bytes(length)
+
+
+def _ignore(*_: object) -> None:
+    """Take an event that is not asked about."""
+
+
+def test_session_tickets_between_two_records_of_a_request_are_no_answer() -> None:
+    """What the endpoint sends before the request's last record answers the handshake; CONNECT follows the answer."""
+    trace = Trace()
+    trace.enter(Phase.TLS)
+    wire = Flights(trace, stop=_ignore, ended=_ignore)
+    ticket = _record(250)
+    for length in (8104, 8104, 1218):
+        wire.client_sent(_record(length))
+        assert trace.phase is Phase.UPGRADE
+        wire.endpoint_sent(ticket)
+    wire.client_sent(_record(84))
+    assert trace.phase is Phase.CONNACK
