@@ -7,6 +7,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 STACK ?= iot-connect-canary
 RUNS ?= 0
+WORKERS ?= auto
 PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
 FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(wildcard function/connect_canary/*.py)
@@ -26,8 +27,8 @@ help: ## List the targets
 run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 times
 	@.venv/bin/python -m infra.local.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS))
 
-test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account
-	@.venv/bin/python -m pytest $(PYTEST_ARGUMENTS)
+test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account; SEED=1 repeats a run
+	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) $(PYTEST_ARGUMENTS)
 
 check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
 	@echo "Checking style"

@@ -5,7 +5,6 @@ import os
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from connect_canary.failures import Failure, Phase
 from connect_canary.settings import MqttVersion
 from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
-from tests.faulty.endurance import Endured, endure
 from tests.faulty.pki import days_left
 from tests.faulty.process import ROOT, FaultyServer, Handler
 from tests.faulty.situations import BY_ID, PAUSE_S, SITUATIONS, Situation, When
@@ -265,22 +263,6 @@ def test_printed_metrics_are_the_times_of_the_outcomes(observed: Observed) -> No
     assert {blob["Target"]: blob["phases_ms"] for blob in printed} == phases
 
 
-# -- endurance -----------------------------------------------------------------------------------------------------
-
-_MEBIBYTE = 1 << 20
-RESIDENT_GROWTH = 24 * _MEBIBYTE
-
-
-@pytest.fixture(scope="module", autouse=True)
-def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
-    """Two processes with many runs each; they take their time beside the other tests."""
-    with ThreadPoolExecutor(2) as pool:
-        yield {
-            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=50, deadline_s=0.5, targets_per_version=10),
-            "certificate-untrusted": pool.submit(endure, "certificate-untrusted", runs=100, deadline_s=5),
-        }
-
-
 # -- egress proxies ------------------------------------------------------------------------------------------------
 
 _EGRESS: Mapping[str, tuple[str | None, str | None, str]] = {
@@ -486,19 +468,3 @@ def test_hundred_targets_of_which_thirty_fail(handler: Handler, server: FaultySe
     assert {(blob["Target"], blob["ConnectSuccess"][0]) for blob in measured} == {
         (outcome["target"], float(outcome["healthy"])) for outcome in outcomes
     }
-
-
-@pytest.mark.parametrize("situation", ["upgrade-silent", "certificate-untrusted"])
-def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[Endured]], situation: str) -> None:
-    """After 1,000 attempts without an answer, or 200 with a bad certificate, a process holds what it held when warm."""
-    endured = enduring[situation].result()
-    assert endured.held["threads"] <= endured.warm["threads"]
-    assert endured.held["descriptors"] <= endured.warm["descriptors"]
-    assert endured.held["resident_bytes"] - endured.warm["resident_bytes"] < RESIDENT_GROWTH
-    assert endured.healthy_afterwards
-
-
-def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[Endured]]) -> None:
-    """Not one of the runs in a row, frozen in between, is called anything but what it is."""
-    assert enduring["certificate-untrusted"].result().failures == {"CertificateUntrusted": 200}
-    assert enduring["upgrade-silent"].result().failures == {"UpgradeTimedOut": 1000}

@@ -3,14 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-from connect_canary import references
 from tests.unit.aws_answers import Aws, serving
-
-# A busy machine makes no property false, and nothing is left lying about.
-settings.register_profile("unit", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unit")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -26,7 +20,6 @@ def _nowhere() -> Iterator[None]:
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty AWS account on loopback, and a process that has asked it for nothing yet."""
     account = Aws()
-    caches = (references._ssm, references._secrets, references.describe_endpoint)
     with serving(account):
         for service in ("SSM", "SECRETS_MANAGER", "IOT"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", account.url)
@@ -35,5 +28,3 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
         yield account
-    for cache in caches:
-        cache.cache_clear()

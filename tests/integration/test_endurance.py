@@ -1,0 +1,37 @@
+"""Many runs in a row in one warm process: it leaks nothing, and not one run is called anything but what it is."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.faulty.endurance import Endured, endure
+
+_MEBIBYTE = 1 << 20
+RESIDENT_GROWTH = 24 * _MEBIBYTE
+
+
+@pytest.fixture(scope="module")
+def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
+    """Two processes with many runs each, at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=50, deadline_s=0.5, targets_per_version=10),
+            "certificate-untrusted": pool.submit(endure, "certificate-untrusted", runs=100, deadline_s=5),
+        }
+
+
+@pytest.mark.parametrize("situation", ["upgrade-silent", "certificate-untrusted"])
+def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[Endured]], situation: str) -> None:
+    """After 1,000 attempts without an answer, or 200 with a bad certificate, a process holds what it held when warm."""
+    endured = enduring[situation].result()
+    assert endured.held["threads"] <= endured.warm["threads"]
+    assert endured.held["descriptors"] <= endured.warm["descriptors"]
+    assert endured.held["resident_bytes"] - endured.warm["resident_bytes"] < RESIDENT_GROWTH
+    assert endured.healthy_afterwards
+
+
+def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[Endured]]) -> None:
+    """Not one of the runs in a row, frozen in between, is called anything but what it is."""
+    assert enduring["certificate-untrusted"].result().failures == {"CertificateUntrusted": 200}
+    assert enduring["upgrade-silent"].result().failures == {"UpgradeTimedOut": 1000}

@@ -1,0 +1,1 @@
+"""How the suite runs: its seed, its order on several workers, which skips fail, and what is reset between tests."""

@@ -1,0 +1,61 @@
+"""Which tests share a worker of pytest-xdist, and which are begun first.
+
+A module's tests stay together, because they share its servers; modules that share one local AWS stay together too.
+What takes longest begins first, so that the workers end at about the same time; within that, the seed decides.
+"""
+
+import os
+from collections.abc import Mapping
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+_MOST_WORKERS = 8
+
+# How the modules of a group begin; the groups that take longest first. Those wait for schedules and deadlines.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "local-alarms": ("tests/local/test_alarms.py", "tests/local/test_expectations.py"),
+    "endurance": ("tests/integration/test_endurance.py",),
+    "faulty-endpoint": ("tests/integration/test_faulty_endpoint.py",),
+    "local-run": ("tests/local/test_run.py",),
+    "local-aws": ("tests/local/",),
+    "command-line": ("tests/integration/test_cli.py",),
+    "tools": ("tests/template/test_tools.py",),
+    "secrecy": ("tests/unit/test_secrecy.py",),
+    "references": ("tests/unit/test_references.py",),
+    "artifact": ("tests/template/test_artifact.py",),
+    "fuzz": ("tests/integration/test_fuzz.py",),
+}
+
+
+def group_of(nodeid: str) -> str:
+    """Return the group of a test, which is its module where the table has no other."""
+    module = nodeid.partition("::")[0]
+    return next((group for group, beginnings in GROUPS.items() if module.startswith(beginnings)), module)
+
+
+class GroupScheduling(LoadScopeScheduling):
+    """Gives each group to one worker, in the order in which the workers have collected them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return two workers a processor, because tests wait more than they compute."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(2 * processors, _MOST_WORKERS)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Return the scheduler of this suite, whatever --dist says."""
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the groups that take longest first, in a worker; without workers the order stays as the seed has it."""
+    if hasattr(config, "workerinput"):
+        rank = {group: number for number, group in enumerate(GROUPS)}
+        items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(rank)))
