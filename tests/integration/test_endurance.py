@@ -16,7 +16,7 @@ def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
     """Two processes with many runs each, at the same time."""
     with ThreadPoolExecutor(2) as pool:
         yield {
-            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=50, deadline_s=0.5, targets_per_version=10),
+            "upgrade-silent": pool.submit(endure, "upgrade-silent", runs=50, deadline_s=1.0, targets_per_version=10),
             "certificate-untrusted": pool.submit(endure, "certificate-untrusted", runs=100, deadline_s=5),
         }
 

@@ -22,8 +22,8 @@ COMMANDS = {
 }
 _PRINT_OPTIONS = """
 import importlib, json, sys
-command = importlib.import_module(sys.argv[1]).cli
-print(json.dumps([option.name for option in command.params]))
+commands = {module: importlib.import_module(module).cli for module in sys.argv[1:]}
+print(json.dumps({module: [option.name for option in command.params] for module, command in commands.items()}))
 """
 
 
@@ -76,14 +76,20 @@ def test_samconfig_sections_known(config: str) -> None:
     assert document["default"].keys() <= {"global", *COMMANDS}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_samconfig_keys_known(command: str) -> None:
-    """Every key is an option of its command; sam ignores others without a word."""
-    done = _run("python", "-c", _PRINT_OPTIONS, COMMANDS[command])
+@pytest.fixture(scope="module")
+def options() -> dict[str, list[str]]:
+    """The options of each command, by its module."""
+    done = _run("python", "-c", _PRINT_OPTIONS, *COMMANDS.values())
     assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]  # JSON
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_samconfig_keys_known(options: dict[str, list[str]], command: str) -> None:
+    """Every key is an option of its command; sam ignores others without a word."""
     # What is global is meant for `deploy`; a command without such an option passes over it.
     sections = {command, "global"} if command == "deploy" else {command}
     written = [_config(config)["default"].get(section, {}) for config in CONFIGS for section in sections]
     keys = {key for section in written for key in section.get("parameters", {})}
     assert keys
-    assert keys <= set(json.loads(done.stdout))
+    assert keys <= set(options[COMMANDS[command]])

@@ -1,5 +1,6 @@
 """What several unit tests share."""
 
+import importlib
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,8 @@ def _nowhere() -> Iterator[None]:
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """An empty AWS account on loopback, and a process that has asked it for nothing yet."""
+    # The first import takes a second or more on a busy machine; no test's own time limit pays for it.
+    importlib.import_module("aws_lambda_powertools.utilities.parameters")
     account = Aws()
     with serving(account):
         for service in ("SSM", "SECRETS_MANAGER", "IOT"):

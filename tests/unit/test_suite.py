@@ -51,6 +51,12 @@ def test_on_worker(number):
 """
 
 
+def _only_named_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pytest processes of a test load the plugins that they name, and find those of this suite."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
 # -- skips ---------------------------------------------------------------------------------------------------------
 
 
@@ -99,14 +105,16 @@ def _run_seeded(pytester: pytest.Pytester, *arguments: str) -> tuple[str, pytest
     noted = pytester.path / "noted"
     noted.unlink(missing_ok=True)
     pytester.makepyfile(SEEDED)
-    result = pytester.runpytest_subprocess("-p", "tests.suite.seeds", "-p", "no:cacheprovider", *arguments)
+    result = pytester.runpytest_subprocess(
+        *("-p", "pytest_randomly", "-p", "_hypothesis_pytestplugin", "-p", "tests.suite.seeds"), *arguments
+    )
     result.assert_outcomes(passed=5)
     return noted.read_text(), result
 
 
 def test_seed_repeats_order_and_examples(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command that a run prints repeats its order, its random numbers and the examples of Hypothesis, in CI too."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    _only_named_plugins(monkeypatch)
     monkeypatch.setenv("CI", "true")
     first, result = _run_seeded(pytester)
     line = next(line for line in result.outlines if line.startswith("Seed "))
@@ -132,18 +140,20 @@ def test_groups_are_of_modules_that_exist() -> None:
 def test_group_of_a_test() -> None:
     """Its module, unless several share what is slow to start."""
     assert group_of("tests/unit/test_plan.py::test_x[a::b]") == "tests/unit/test_plan.py"
-    assert group_of("tests/local/test_alarms.py::test_x") == group_of("tests/local/test_expectations.py::test_y")
-    assert group_of("tests/local/test_secrets.py::test_x") == "local-aws"
+    assert (
+        group_of("tests/local/test_mqtt.py::test_x") == group_of("tests/local/test_secrets.py::test_y") == "local-aws"
+    )
+    assert group_of("tests/local/test_alarms.py::test_x") == "local-alarms"
 
 
 def test_group_stays_on_one_worker(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The modules that share a local AWS run on one worker, and the others have work at the same time."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    _only_named_plugins(monkeypatch)
     for module in ("tests/local/test_a.py", "tests/unit/test_b.py", "tests/local/test_c.py", "tests/unit/test_d.py"):
         path = pytester.path / module
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(ON_WORKERS)
-    arguments = ("--import-mode=importlib", "-p", "tests.suite.distribution", "--numprocesses=2")
+    arguments = ("--import-mode=importlib", "-p", "xdist", "-p", "tests.suite.distribution", "--numprocesses=2")
     pytester.runpytest_subprocess(*arguments, "tests").assert_outcomes(passed=16)
     workers = [line.split() for line in (pytester.path / "workers").read_text().splitlines()]
     assert len({worker for directory, worker in workers if directory == "local"}) == 1
