@@ -100,8 +100,8 @@ def test_allowed_skip_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.Monke
 # -- seed ----------------------------------------------------------------------------------------------------------
 
 
-def _run_seeded(pytester: pytest.Pytester, *arguments: str) -> tuple[str, pytest.RunResult]:
-    """Return the order and the examples of a run, and the run."""
+def _run_seeded(pytester: pytest.Pytester, *arguments: str) -> tuple[list[str], list[str], pytest.RunResult]:
+    """Return the examples of a run, its other tests in their order, and the run."""
     noted = pytester.path / "noted"
     noted.unlink(missing_ok=True)
     pytester.makepyfile(SEEDED)
@@ -109,22 +109,23 @@ def _run_seeded(pytester: pytest.Pytester, *arguments: str) -> tuple[str, pytest
         *("-p", "pytest_randomly", "-p", "_hypothesis_pytestplugin", "-p", "tests.suite.seeds"), *arguments
     )
     result.assert_outcomes(passed=5)
-    return noted.read_text(), result
+    lines = noted.read_text().splitlines()
+    return [line for line in lines if "example" in line], [line for line in lines if "example" not in line], result
 
 
 def test_seed_repeats_order_and_examples(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command that a run prints repeats its order, its random numbers and the examples of Hypothesis, in CI too."""
     _only_named_plugins(monkeypatch)
     monkeypatch.setenv("CI", "true")
-    first, result = _run_seeded(pytester)
+    examples, order, result = _run_seeded(pytester)
     line = next(line for line in result.outlines if line.startswith("Seed "))
     assert result.outlines.count(line) == 2
     seed = line.split()[1].removesuffix(":")
     assert line == f"Seed {seed}: `make test SEED={seed}` repeats this order and these examples."
-    again, _ = _run_seeded(pytester, f"--randomly-seed={seed}")
-    assert again == first
-    another, _ = _run_seeded(pytester, f"--randomly-seed={int(seed) + 1}")
-    assert another != first
+    assert _run_seeded(pytester, f"--randomly-seed={seed}")[:2] == (examples, order)
+    other_examples, other_order, _ = _run_seeded(pytester, f"--randomly-seed={int(seed) + 1}")
+    assert other_examples != examples
+    assert other_order != order
 
 
 # -- workers -------------------------------------------------------------------------------------------------------
