@@ -40,10 +40,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What an alarm watches for; `period` in seconds."""
+    """What an alarm watches for. `period`, and `step` from one evaluation to the next, in seconds."""
 
     statistic: str
     period: float
+    step: float
     evaluation_periods: int
     datapoints_to_alarm: int
     threshold: float
@@ -93,12 +94,15 @@ def statistic_of(samples: Sequence[Sample], statistic: str) -> float:
 
 
 def datapoints(samples: Iterable[Sample], rule: Rule, now: float) -> list[float | None]:
-    """Return the statistic of each finished period, oldest first, None where nothing came."""
+    """Return the statistic of each period that ended with the latest full step, oldest first, None for no sample.
+
+    A period slides: one of 5 minutes ends at every minute (CloudWatch user guide, "Evaluating an alarm").
+    """
     wanted = rule.evaluation_periods + EXTRA_PERIODS
-    end = math.floor(now / rule.period)
+    start = math.floor(now / rule.step) * rule.step - wanted * rule.period
     periods: list[list[Sample]] = [[] for _ in range(wanted)]
     for sample in samples:
-        index = math.floor(sample.timestamp / rule.period) - (end - wanted)
+        index = math.floor((sample.timestamp - start) / rule.period)
         if 0 <= index < wanted:
             periods[index].append(sample)
     return [statistic_of(period, rule.statistic) if period else None for period in periods]
@@ -113,7 +117,8 @@ def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Find
     breaches, words = _COMPARISONS[rule.comparison]
     breaching = sum(breaches(point, rule.threshold) for point in used)
     missing = rule.evaluation_periods - len(used)
-    state = _state(breaching, len(used) - breaching, missing, rule, current)
+    oldest = next((len(points) - index for index, point in enumerate(points) if point is not None), 0)
+    state = _state(breaching, len(used) - breaching, oldest, rule, current)
     values = ", ".join(f"{point:g}" for point in used) or "none"
     reason = (
         f"{breaching} of the last {rule.evaluation_periods} datapoints [{values}] were {words} "
@@ -123,16 +128,16 @@ def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Find
     return Finding(state=state, reason=reason)
 
 
-def _state(breaching: int, healthy: int, missing: int, rule: Rule, current: State) -> State:
-    needed = rule.datapoints_to_alarm
+def _state(breaching: int, healthy: int, oldest: int, rule: Rule, current: State) -> State:
+    """Return the state for counts of datapoints and the age, in periods, of the oldest one."""
+    needed, missing = rule.datapoints_to_alarm, rule.evaluation_periods - breaching - healthy
     if rule.missing is Missing.BREACHING:
         return State.ALARM if breaching + missing >= needed else State.OK
     if breaching >= needed:
         return State.ALARM
-    if rule.missing is Missing.NOT_BREACHING or missing == 0:
+    if rule.missing is Missing.NOT_BREACHING or healthy or missing == 0:
         return State.OK
     if rule.missing is Missing.IGNORE:
-        return State.OK if healthy else current
-    if breaching + healthy == 0:
-        return State.INSUFFICIENT_DATA
-    return State.ALARM if breaching >= min(needed, breaching + healthy) else State.OK
+        return current
+    # A breach is premature until it is as old as `needed` periods: the next datapoint may be healthy.
+    return State.ALARM if breaching and oldest >= needed else State.INSUFFICIENT_DATA

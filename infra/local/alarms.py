@@ -14,6 +14,8 @@ from infra.local.alarm_rules import Missing, Rule, Sample, State, datapoints, ev
 from infra.local.calls import cloudwatch
 
 _EVERY_SECONDS: Final = 1.0
+# CloudWatch evaluates an alarm whose period is a minute or longer once a minute.
+_STEP_SECONDS: Final = 60.0
 
 _log = logging.getLogger("alarms")
 
@@ -59,6 +61,7 @@ def _rule(alarm: dict[str, Any], speed: float) -> Rule:
     return Rule(
         statistic=alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average",
         period=float(alarm["Period"]) / speed,
+        step=min(float(alarm["Period"]), _STEP_SECONDS) / speed,
         evaluation_periods=periods,
         datapoints_to_alarm=int(alarm.get("DatapointsToAlarm") or periods),
         threshold=float(alarm["Threshold"]),

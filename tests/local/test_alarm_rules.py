@@ -20,7 +20,7 @@ from infra.local.alarm_rules import (
 # breaching and notBreaching. K keeps the state that the alarm has.
 THREE_OF_THREE = """
 0-X-X OK OK OK OK
-----0 OK OK OK OK
+0---- OK OK OK OK
 ----- INSUFFICIENT_DATA K ALARM OK
 0XX-X ALARM ALARM ALARM ALARM
 --X-- ALARM K ALARM OK
@@ -32,19 +32,34 @@ TWO_OF_THREE = """
 ----0 OK OK ALARM OK
 ---X- ALARM K ALARM OK
 """
+# The same page, "Avoiding premature transitions to alarm state": a breach that is younger than the
+# datapoints to alarm is no alarm yet. An older edition of the page names the state that it is.
+PREMATURE_OF_THREE = """
+----X INSUFFICIENT_DATA K ALARM OK
+---X- INSUFFICIENT_DATA K ALARM OK
+---X0 OK OK OK OK
+--X-0 OK OK OK OK
+X---- ALARM K ALARM OK
+"""
+PREMATURE_OF_TWO = """
+----X INSUFFICIENT_DATA K ALARM OK
+"""
+TABLES = ((3, THREE_OF_THREE + PREMATURE_OF_THREE), (2, TWO_OF_THREE + PREMATURE_OF_TWO))
 CASES = [
     pytest.param(needed, row.split()[0], missing, row.split()[column + 1], id=f"{needed}-{row.split()[0]}-{missing}")
-    for needed, table in ((3, THREE_OF_THREE), (2, TWO_OF_THREE))
-    for row in table.strip().splitlines()
+    for needed, table in TABLES
+    for row in table.split("\n")
+    if row
     for column, missing in enumerate(Missing)
 ]
 
 
-def rule(*, needed: int = 2, missing: Missing = Missing.MISSING, statistic: str = "Minimum") -> Rule:
-    """Return the rule of an alarm that wants at least 1 in `needed` of 3 minutes."""
+def rule(*, needed: int = 2, missing: Missing = Missing.MISSING, period: float = 60) -> Rule:
+    """Return the rule of an alarm that wants at least 1 in `needed` of 3 periods."""
     return Rule(
-        statistic=statistic,
-        period=60,
+        statistic="Minimum",
+        period=period,
+        step=60,
         evaluation_periods=3,
         datapoints_to_alarm=needed,
         threshold=1,
@@ -58,7 +73,7 @@ def rule(*, needed: int = 2, missing: Missing = Missing.MISSING, statistic: str 
 def test_state_as_the_user_guide_says(
     needed: int, points: str, missing: Missing, expected: str, current: State
 ) -> None:
-    """Every row of the guide's two tables comes out, whatever the alarm's state was."""
+    """Every row of the guide comes out, whatever the alarm's state was."""
     values = [{"0": 1.0, "X": 0.0, "-": None}[point] for point in points]
     finding = evaluate(values, rule(needed=needed, missing=missing), current)
     assert finding.state == (current if expected == "K" else expected)
@@ -76,6 +91,15 @@ def test_datapoints_of_finished_periods_only() -> None:
     found = datapoints(samples, rule(), now=301)
     assert found == [0, 60, 130, None, 299]
     assert len(found) == 3 + EXTRA_PERIODS
+
+
+@pytest.mark.parametrize(("minute", "expected"), [(4, [None, 0]), (5, [0, 5]), (6, [0, 5]), (9, [0, 5]), (10, [5, 10])])
+def test_datapoints_of_sliding_periods(minute: int, expected: list[float | None]) -> None:
+    """A period of five minutes ends at every full minute, not at every fifth."""
+    samples = [Sample(timestamp=60 * m + 5, value=m) for m in (0, 5, 10, 15)]
+    found = datapoints(samples, rule(period=300), now=60 * (minute + 1))
+    assert found[-2:] == expected
+    assert datapoints(samples, rule(period=300), now=60 * (minute + 1) + 59) == found
 
 
 @pytest.mark.parametrize(
