@@ -2,43 +2,47 @@
 
 import contextlib
 import io
-import json
-from typing import Final
+from typing import Any, Final
 
 from connect_canary import metrics
 from connect_canary.failures import Failure
 from connect_canary.outcome import Outcome
+from infra.local.embedded_metrics import MetricDatum, metric_data
 
 CANARY: Final = "stack-name"
 TARGET: Final = "default"
+# Lambda's own metrics of a function (developer guide, monitoring-metrics-types).
+OF_LAMBDA: Final = {
+    ("AWS/Lambda", name, frozenset({"FunctionName"})) for name in ("Invocations", "Errors", "Throttles", "Duration")
+}
 
 
-def _outcome(failure: Failure | None) -> Outcome:
-    return Outcome(
-        target=TARGET,
-        endpoint="host.example:443",
-        auth_mode="sigv4",
-        mqtt_version="5",
-        client_id="test-default-5f3a9c1e",
-        expect="connect",
-        healthy=failure is None,
-        failure=failure,
-        connect_ms=None if failure else 96.1,
-        certificate_days_left=213.5,
-    )
+def outcome(**facts: Any) -> Outcome:
+    """Return the outcome of a healthy connect, with `facts` instead."""
+    healthy: dict[str, Any] = {
+        "target": TARGET,
+        "endpoint": "host.example:443",
+        "auth_mode": "sigv4",
+        "mqtt_version": "5",
+        "client_id": "test-default-5f3a9c1e",
+        "expect": "connect",
+        "healthy": True,
+        "connect_ms": 96.1,
+        "certificate_days_left": 213.5,
+    }
+    return Outcome(**{**healthy, **facts})
+
+
+def emitted(canary: str, *outcomes: Outcome) -> list[MetricDatum]:
+    """Return the metric data that CloudWatch reads from what the canary prints about the outcomes."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        for each in outcomes:
+            metrics.emit(canary, each, cold_start=False)
+    return [datum for line in out.getvalue().splitlines() for datum in metric_data(line)]
 
 
 def metrics_printed() -> set[tuple[str, str, frozenset[str]]]:
     """Return namespace, name and names of the dimensions of every metric that the canary prints."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        for failure in (None, Failure.NOT_AUTHORIZED):
-            metrics.emit(CANARY, _outcome(failure), cold_start=False)
-    blobs = [json.loads(line)["_aws"]["CloudWatchMetrics"] for line in out.getvalue().splitlines()]
-    return {
-        (directive["Namespace"], metric["Name"], frozenset(dimensions))
-        for blob in blobs
-        for directive in blob
-        for metric in directive["Metrics"]
-        for dimensions in directive["Dimensions"]
-    }
+    failed = outcome(healthy=False, failure=Failure.NOT_AUTHORIZED, connect_ms=None)
+    return {(d.namespace, d.name, frozenset(d.dimensions)) for d in emitted(CANARY, outcome(), failed)}

@@ -1,0 +1,100 @@
+"""Histories of metric data, as the canary's own metrics and Lambda's would be, written as one letter a run.
+
+`history({"default": "000XX0"}, …)` is six runs of which two failed. What the letters mean stands in `OUTCOMES` and
+`RUNS_WITHOUT_OUTCOME`.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from connect_canary.failures import Failure, Phase
+from tests.template.alarm_simulation import MINUTE, Datum, Metric
+from tests.template.printed import emitted, outcome
+
+# A threshold for connects, and connects about it.
+THRESHOLD_MS: Final = 500
+_FAILED: Final[Mapping[str, Any]] = {"healthy": False, "connect_ms": None}
+_EXPIRED: Final[Mapping[str, Any]] = {**_FAILED, "phase": Phase.TLS, "failure": Failure.CERTIFICATE_EXPIRED}
+
+# What a target came to, by letter.
+OUTCOMES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "0": {},
+    "X": {**_FAILED, "phase": Phase.CONNACK, "failure": Failure.NOT_AUTHORIZED},
+    "D": {"healthy": False, "phase": Phase.DISCONNECT, "failure": Failure.DISCONNECT_FAILED},
+    "U": {"healthy": False, "expect": "refuse", "phase": Phase.CONNACK, "failure": Failure.UNEXPECTED_ACCEPT},
+    "S": {"connect_ms": THRESHOLD_MS + 400.0},
+    "s": {"connect_ms": float(THRESHOLD_MS)},
+    "3": {"certificate_days_left": 13.0},
+    "4": {"certificate_days_left": 14.0},
+    "5": {"certificate_days_left": 15.0},
+    "E": {**_EXPIRED, "certificate_days_left": -0.5},
+}
+# No run; a run that was throttled; one that raised before any connect; this target has bad settings (the others run,
+# and then the function raises); this target is not among those that the event names.
+NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED = "-", "T", "!", "B", " "
+RUNS_WITHOUT_OUTCOME: Final = frozenset({NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When runs begin, in seconds after the full minute, and how long their data need to be seen."""
+
+    every_minutes: int = 1
+    # Taken in turns: EventBridge Scheduler is accurate to a minute.
+    offsets_s: Sequence[float] = field(default=(5.0,))
+    delay_s: float = 20.0
+
+    def begins(self, run: int) -> float:
+        """Return when a run begins."""
+        return run * self.every_minutes * MINUTE + self.offsets_s[run % len(self.offsets_s)]
+
+
+def history(patterns: Mapping[str, str], *, canary: str, function: str, schedule: Schedule) -> list[Datum]:
+    """Return the data of runs whose letters are given by target, one letter a run."""
+    return [
+        Datum(metric=metric, value=value, unit=unit, timestamp=begin, arrival=begin + schedule.delay_s)
+        for run, letters in enumerate(zip(*patterns.values(), strict=True))
+        for begin in [schedule.begins(run)]
+        for metric, value, unit in _run(dict(zip(patterns, letters, strict=True)), canary, function)
+    ]
+
+
+_Sample = tuple[Metric, float, str]
+
+
+def _run(letters: Mapping[str, str], canary: str, function: str) -> Iterator[_Sample]:
+    """Yield what one run leaves, be it one that did not take place."""
+    kinds = frozenset(letters.values())
+    yield from _of_lambda(kinds, function)
+    if not kinds & {NOT_RUN, THROTTLED, RAISED}:
+        for target, letter in letters.items():
+            if letter in OUTCOMES:
+                yield from _of_canary(canary, target, letter)
+            else:
+                assert letter in RUNS_WITHOUT_OUTCOME, f"no such letter: {letter}"
+
+
+def _of_lambda(kinds: frozenset[str], function: str) -> Iterator[_Sample]:
+    """Yield Lambda's own metrics (developer guide, monitoring-metrics-types): a throttled request is no invocation."""
+    dimensions = frozenset({("FunctionName", function)})
+    if NOT_RUN in kinds:
+        return
+    if THROTTLED in kinds:
+        counts = {"Throttles": 1.0}
+    else:
+        counts = {"Invocations": 1.0, "Errors": float(bool(kinds & {RAISED, MISCONFIGURED})), "Throttles": 0.0}
+        yield Metric(namespace="AWS/Lambda", name="Duration", dimensions=dimensions), 350.0, "Milliseconds"
+    for name, count in counts.items():
+        yield Metric(namespace="AWS/Lambda", name=name, dimensions=dimensions), count, "Count"
+
+
+@functools.cache
+def _of_canary(canary: str, target: str, letter: str) -> tuple[_Sample, ...]:
+    """Return what the canary's metrics code emits for an outcome."""
+    return tuple(
+        (Metric(namespace=d.namespace, name=d.name, dimensions=frozenset(d.dimensions.items())), value, d.unit)
+        for d in emitted(canary, outcome(target=target, **OUTCOMES[letter]))
+        for value in d.values
+    )

@@ -1,0 +1,29 @@
+"""The alarms of both templates as they deploy, resolved for given parameters."""
+
+from typing import Any, Final
+
+from tests.template.cloudformation import Stack, canary, read
+
+TOPIC: Final = "arn:aws:sns:eu-west-1:123456789012:mine"
+ALARM: Final = "AWS::CloudWatch::Alarm"
+
+
+def canary_alarms(**given: str) -> dict[str, Any]:
+    """Return the alarms of the canary's own stack."""
+    return canary(**given).of_type(ALARM)
+
+
+def target_alarms(*targets: str, **given: str) -> dict[str, Any]:
+    """Return the alarms that infra/target-alarms.yaml makes for each target."""
+    template = read("infra/target-alarms.yaml")
+    ((loop, (identifier, collection, fragment)),) = template["Resources"].items()
+    assert loop.startswith("Fn::ForEach::")
+    assert collection == {"Ref": "AlarmTargets"}
+    found: dict[str, Any] = {}
+    for target in targets:
+        one = {**template["Parameters"], identifier: {"Type": "String", "Default": target}}
+        stack = Stack(template={**template, "Parameters": one, "Resources": fragment}, given=given)
+        # `&{Target}` stands for the name without what a logical id may not hold.
+        alnum = "".join(filter(str.isalnum, target))
+        found |= {name.replace(f"&{{{identifier}}}", alnum): made for name, made in stack.of_type(ALARM).items()}
+    return found

@@ -1,0 +1,204 @@
+"""The dashboard: every widget shows what its title says, of this canary, in this region."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from connect_canary.outcome import Outcome
+from tests.template.cloudformation import PSEUDO, canary
+from tests.template.printed import CANARY, OF_LAMBDA, metrics_printed
+
+PRINTED: Final = metrics_printed()
+TARGET: Final = ("Canary", "Target")
+OF_FUNCTION: Final = ("FunctionName",)
+_SEARCH: Final = re.compile(
+    r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\" Canary=\"(?P<canary>[^\"]+)\"', "
+    r"'(?P<statistic>\w+)', (?P<period>\d+)\)"
+)
+EVERY_RUN: Final = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What one row of a widget shows; the period is the schedule's where it is `EVERY_RUN`."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    statistic: str
+    period: int | None = EVERY_RUN
+    axis: str = "left"
+
+
+SHOWN: Final = {
+    "Success by target (0 or 1)": {Row(name="ConnectSuccess", dimensions=TARGET, statistic="Minimum")},
+    "Share of healthy connects in the range shown": {
+        Row(name="ConnectSuccess", dimensions=("Canary",), statistic="Average", period=None)
+    },
+    "Connect latency": {
+        Row(name="ConnectLatency", dimensions=TARGET, statistic=statistic, period=300)
+        for statistic in ("p50", "p90", "Maximum")
+    },
+    "Certificate, days left": {
+        Row(name="CertificateDaysLeft", dimensions=TARGET, statistic="Minimum", period=3600),
+    },
+    "Failures by name": {Row(name="ConnectFailures", dimensions=(*TARGET, "Failure"), statistic="Sum")},
+    "The canary itself": {
+        *(Row(name=name, dimensions=OF_FUNCTION, statistic="Sum") for name in ("Invocations", "Errors", "Throttles")),
+        Row(name="Duration", dimensions=OF_FUNCTION, statistic="Maximum", axis="right"),
+    },
+}
+VIEWS: Final = {
+    "Success by target (0 or 1)": ("timeSeries", {"left": {"min": 0, "max": 1.1}}),
+    "Share of healthy connects in the range shown": ("singleValue", {}),
+    "Connect latency": ("timeSeries", {"left": {"min": 0, "label": "ms", "showUnits": False}}),
+    "Certificate, days left": ("singleValue", {}),
+    "Failures by name": ("timeSeries", {"left": {"min": 0}}),
+    "The canary itself": ("timeSeries", {"right": {"min": 0, "label": "ms", "showUnits": False}}),
+    "Recent failures": ("table", {}),
+}
+
+
+def _body(**given: str) -> dict[str, Any]:
+    (dashboard,) = canary(**given).of_type("AWS::CloudWatch::Dashboard").values()
+    return dict(json.loads(dashboard["DashboardBody"]))
+
+
+def _widgets(kind: str, **given: str) -> list[dict[str, Any]]:
+    """Return the properties of the widgets of a kind."""
+    return [widget["properties"] for widget in _body(**given)["widgets"] if widget["type"] == kind]
+
+
+def _row(widget: dict[str, Any], metric: list[Any], name: str) -> tuple[str, Row]:
+    """Return the namespace and what a row shows, be it a metric or a search."""
+    period = None if widget.get("setPeriodToTimeRange") else widget["period"]
+    if isinstance(metric[0], dict):
+        search = _SEARCH.fullmatch(metric[0]["expression"])
+        assert search is not None, metric
+        assert search["canary"] == name
+        # The widget's period is the one that its graph is drawn with, so both must say the same.
+        assert int(search["period"]) == period
+        namespace, *dimensions = search["schema"].split(",")
+        found = Row(
+            name=search["name"], dimensions=tuple(dimensions), statistic=search["statistic"], period=period
+        )  # fmt: skip
+        return namespace, found
+    *texts, options = metric if isinstance(metric[-1], dict) else [*metric, {}]
+    namespace, metric_name, *dimensions = texts
+    assert dict(zip(dimensions[::2], dimensions[1::2], strict=True)).items() <= {
+        ("Canary", name),
+        ("FunctionName", "<CanaryFunction>"),
+    }
+    return namespace, Row(
+        name=metric_name,
+        dimensions=tuple(dimensions[::2]),
+        statistic=options.get("stat", widget.get("stat", "Average")),
+        period=period,
+        axis=options.get("yAxis", "left"),
+    )
+
+
+@pytest.mark.parametrize("name", [CANARY, "fleet"])
+@pytest.mark.parametrize("period", [60, 300])
+def test_dashboard_shows(period: int, name: str) -> None:
+    """Each widget's rows are the metrics, dimensions, statistics and periods that its title promises."""
+    schedule = {} if period == 60 else {"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": str(period)}
+    widgets = _widgets("metric", **schedule, **({"Name": name} if name != CANARY else {}))
+    shown = {w["title"]: {_row(w, metric, name)[1] for metric in w["metrics"]} for w in widgets}
+    assert shown == {
+        title: {
+            Row(**{**vars(row), "period": period if row.period is EVERY_RUN else row.period}) for row in rows
+        }
+        for title, rows in SHOWN.items()
+    }  # fmt: skip
+    assert [w["title"] for w in widgets] == list(SHOWN)
+
+
+def test_dashboard_metrics_exist() -> None:
+    """Every row shows a metric that exists, and every metric of the canary is shown."""
+    rows = [_row(widget, metric, CANARY) for widget in _widgets("metric") for metric in widget["metrics"]]
+    watched = {(namespace, row.name, frozenset(row.dimensions)) for namespace, row in rows}
+    assert watched <= PRINTED | OF_LAMBDA
+    assert {name for _, name, _ in PRINTED} <= {name for _, name, _ in watched}
+
+
+def test_dashboard_views() -> None:
+    """Each widget draws what it shows in a view and on axes that suit it."""
+    widgets = [*_widgets("metric"), *_widgets("log")]
+    assert {w["title"]: (w["view"], w.get("yAxis", {})) for w in widgets} == VIEWS
+    assert {w["title"] for w in widgets if w.get("stacked")} == {"Failures by name"}
+
+
+def test_dashboard_looks_into_its_own_region() -> None:
+    """A dashboard is seen from every region, so each widget names the stack's."""
+    widgets = [*_widgets("metric"), *_widgets("log")]
+    assert {widget["region"] for widget in widgets} == {PSEUDO["AWS::Region"]}
+
+
+def test_dashboard_rows_told_apart() -> None:
+    """Ids are unique within a widget, and where a widget has several searches each has its label."""
+    for widget in _widgets("metric"):
+        searches = [metric[0] for metric in widget["metrics"] if isinstance(metric[0], dict)]
+        assert len({search["id"] for search in searches}) == len(searches)
+        assert len({search["label"] for search in searches}) == len(searches)
+
+
+def test_dashboard_latency_labels() -> None:
+    """The labels of the latencies are their statistics."""
+    (latency,) = [widget for widget in _widgets("metric") if widget["title"] == "Connect latency"]
+    labels = {search["label"]: _row(latency, [search], CANARY)[1].statistic for (search,) in latency["metrics"]}
+    assert labels == {"p50": "p50", "p90": "p90", "max": "Maximum"}
+
+
+def test_dashboard_range() -> None:
+    """It opens on three hours, and its widgets keep their own periods whatever range is chosen."""
+    assert {key: value for key, value in _body().items() if key != "widgets"} == {
+        "start": "-PT3H",
+        "periodOverride": "inherit",
+    }
+
+
+@pytest.mark.parametrize("name", ["", "fleet"])
+def test_dashboard_says_whose_it_is(name: str) -> None:
+    """The text above names canary, schedule, function and log group."""
+    (text,) = _widgets("text", Name=name, Schedule="cron(0/5 * * * ? *)")
+    for part in (f"canary {name or CANARY}\n", "(cron(0/5 * * * ? *))", "**<CanaryFunction>**", "**<CanaryLogGroup>**"):
+        assert part in text["markdown"]
+
+
+def test_dashboard_log_query() -> None:
+    """The query reads the newest failures of the canary's log group, and keys that the record has."""
+    (query,) = [widget["query"] for widget in _widgets("log")]
+    source, condition, fields, order, limit = query.split(" | ")
+    assert source == "SOURCE '<CanaryLogGroup>'"
+    assert condition == 'filter message = "connect attempt finished" and healthy = 0'
+    assert (order, limit) == ("sort @timestamp desc", "limit 50")
+    first, *keys = fields.removeprefix("fields ").split(", ")
+    assert first == "@timestamp"
+    assert {"target", "phase", "failure", "reason", "hint"} <= set(keys) <= set(Outcome.__dataclass_fields__)
+
+
+def test_dashboard_widgets_fill_the_grid() -> None:
+    """Widgets stand side by side in 24 columns, without a gap and without an overlap."""
+    cells = [
+        (y, x)
+        for widget in _body()["widgets"]
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    height = max(y for y, _ in cells) + 1
+    assert sorted(cells) == [(y, x) for y in range(height) for x in range(24)]
+
+
+def test_dashboard_name() -> None:
+    """Dashboards of all regions share one name space, so the name has stack and region in it."""
+    (dashboard,) = canary().of_type("AWS::CloudWatch::Dashboard").values()
+    assert dashboard["DashboardName"] == f"{CANARY}-{PSEUDO['AWS::Region']}"
+
+
+def test_dashboard_left_out() -> None:
+    """An account has three dashboards free; who has more may do without."""
+    stack = canary(DashboardEnabled="false")
+    assert stack.of_type("AWS::CloudWatch::Dashboard") == {}
