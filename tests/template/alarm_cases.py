@@ -37,7 +37,7 @@ ONE_TARGET: Final[Sequence[tuple[str, str, Mapping[str, str]]]] = (
     ("function fails", "!" * 20, {"CanaryErrorsAlarm": TWENTY_BAD, "SilentCanaryAlarm": "ALARM 14, OK 30"}),
     ("two errors", "!000!", QUIET),
     ("three of five errors", "!0!0!", {"CanaryErrorsAlarm": "ALARM 14, OK 15"}),
-    ("a timeout in the settings of one target", "B" * 3, {"CanaryErrorsAlarm": "ALARM 12, OK 15"}),
+    ("bad settings of one target", "B" * 3, {"CanaryErrorsAlarm": "ALARM 12, OK 15"}),
     ("13 days left", "3" * 20, {"CertificateAlarm": TWENTY_BAD}),
     ("14 days left", "4" * 20, QUIET),
     ("15 days left", "5" * 20, QUIET),

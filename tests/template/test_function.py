@@ -55,11 +55,17 @@ def test_timeouts_nested() -> None:
 
 def test_schedule_once_a_run() -> None:
     """A run that failed is not repeated: the next one comes anyway, and a late one would measure nothing."""
-    schedule = _schedule()
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
-    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
-    assert _function()["EventInvokeConfig"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    once = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    assert _schedule() == {
+        "Description": "Runs the canary.",
+        "OmitName": True,
+        "ScheduleExpression": "rate(1 minute)",
+        "State": "ENABLED",
+        "Input": "{}",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "RetryPolicy": once,
+    }
+    assert _function()["EventInvokeConfig"] == once
 
 
 def test_schedule_by_parameters() -> None:
@@ -68,6 +74,25 @@ def test_schedule_by_parameters() -> None:
     schedule = _schedule(**given)
     assert [schedule[key] for key in ("ScheduleExpression", "State", "Input")] == list(given.values())
     assert json.loads(_schedule()["Input"]) == json.loads((ROOT / "events" / "every.json").read_text())
+
+
+def test_function_has_nothing_else() -> None:
+    """No URL, no permission beside the role's, no reserved concurrency, no layer: each would change what it can do."""
+    known = ("Description", "CodeUri", "Handler", "Runtime", "Architectures", "MemorySize", "Timeout", "Role")
+    assert _function().keys() == {*known, "LoggingConfig", "EventInvokeConfig", "Events", "Environment"}
+    assert _function()["Environment"].keys() == {"Variables"}
+
+
+def test_function_has_its_role() -> None:
+    """Without it SAM would make a role of its own, which may not connect."""
+    assert _function()["Role"] == "<CanaryRole.Arn>"
+
+
+def test_function_size() -> None:
+    """Memory and timeout are parameters."""
+    function = _function(MemorySize="1024", FunctionTimeoutSeconds="60")
+    assert (function["MemorySize"], function["Timeout"]) == ("1024", "60")
+    assert (_function()["MemorySize"], _function()["Timeout"]) == ("512", "30")
 
 
 def test_network_by_default() -> None:
@@ -100,17 +125,85 @@ def test_two_stacks_side_by_side() -> None:
 def test_log_group_is_the_functions() -> None:
     """The function writes to the stack's log group, as text, because Powertools writes JSON already."""
     assert _function()["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "<CanaryLogGroup>"}
-    (group,) = canary(LogRetentionDays="30").of_type("AWS::Logs::LogGroup").values()
-    assert group["RetentionInDays"] == "30"
+    for days in ("14", "30"):
+        (group,) = canary(LogRetentionDays=days).of_type("AWS::Logs::LogGroup").values()
+        assert group == {"LogGroupName": "/aws/lambda/stack-name", "RetentionInDays": days}
 
 
-def test_outputs_resolve() -> None:
-    """Every output has a value in the default stack and when everything optional is left out."""
-    bare = canary(AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:mine", DashboardEnabled="false")
-    for stack in (canary(), bare):
-        for name, output in read("template.yaml")["Outputs"].items():
-            if "Condition" not in output or stack.condition(output["Condition"]):
-                assert stack.resolve(output["Value"]), name
+@pytest.mark.parametrize(
+    ("given", "missing", "more"),
+    [
+        ({}, set(), set()),
+        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"AlarmTopic"}, set()),
+        ({"AlarmEmail": "a@example.com"}, set(), {"AlarmEmailSubscription"}),
+        ({"DashboardEnabled": "false"}, {"CanaryDashboard"}, set()),
+        ({"CertificateDaysThreshold": ""}, {"CertificateAlarm"}, set()),
+        ({"LatencyThresholdMilliseconds": "500"}, set(), {"LatencyAlarm"}),
+        ({"LatencyThresholdMilliseconds": "500", "Targets": "ssm:/targets"}, {"CertificateAlarm"}, set()),
+    ],
+)
+def test_resources(given: dict[str, str], missing: set[str], more: set[str]) -> None:
+    """A stack has these resources and no others: no policy of the topic, no retained data."""
+    stack = canary(**given)
+    always = {
+        "CanaryFunction": "AWS::Serverless::Function",
+        "CanaryLogGroup": "AWS::Logs::LogGroup",
+        "CanaryRole": "AWS::IAM::Role",
+        "ClientPolicy": "AWS::IoT::Policy",
+        "AlarmTopic": "AWS::SNS::Topic",
+        "CanaryDashboard": "AWS::CloudWatch::Dashboard",
+        "AlarmEmailSubscription": "AWS::SNS::Subscription",
+    }
+    alarms = {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"}
+    names = (always.keys() | alarms) - {"AlarmEmailSubscription"} - missing | more
+    assert {n: made["Type"] for n, made in stack.resources.items()} == {
+        name: always.get(name, "AWS::CloudWatch::Alarm") for name in names
+    }
+    assert {key for made in stack.resources.values() for key in made} <= {"Type", "Properties", "Condition", "Metadata"}
+
+
+def test_topic_is_plain() -> None:
+    """The topic has no name of its own, so two stacks can stand side by side, and only the account may use it."""
+    (topic,) = canary().of_type("AWS::SNS::Topic").values()
+    assert topic == {}
+
+
+def _outputs(**given: str) -> dict[str, str]:
+    stack = canary(**given)
+    outputs = read("template.yaml")["Outputs"]
+    made = [name for name, each in outputs.items() if "Condition" not in each or stack.condition(each["Condition"])]
+    return {name: stack.resolve(outputs[name]["Value"]) for name in made}
+
+
+def test_outputs() -> None:
+    """The outputs are what people and other stacks need from this one."""
+    console = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1"
+    assert _outputs() == {
+        "CanaryName": "stack-name",
+        "FunctionName": "<CanaryFunction>",
+        "LogGroupName": "<CanaryLogGroup>",
+        "RoleName": "<CanaryRole>",
+        "ClientPolicyName": "<ClientPolicy>",
+        "AlarmTopicArn": "<AlarmTopic>",
+        "DashboardName": "<CanaryDashboard>",
+        "DashboardUrl": f"{console}#dashboards:name=<CanaryDashboard>",
+    }
+
+
+def test_outputs_by_parameters() -> None:
+    """The names and the topic are those that were given, and what was left out has no output."""
+    topic = "arn:aws:sns:eu-west-1:123456789012:mine"
+    found = _outputs(Name="fleet", AlarmTopicArn=topic, DashboardEnabled="false")
+    assert found == {
+        **{name: value for name, value in _outputs().items() if not name.startswith("Dashboard")},
+        "CanaryName": "fleet",
+        "AlarmTopicArn": topic,
+    }
+
+
+def test_outputs_explained() -> None:
+    """Every output has a sentence."""
+    assert all(re.fullmatch(r"[A-Z].+\.", each["Description"]) for each in read("template.yaml")["Outputs"].values())
 
 
 @pytest.mark.parametrize("event", [path for path in EVENTS if path.stem != "env"], ids=lambda path: path.stem)

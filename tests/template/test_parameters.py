@@ -1,11 +1,13 @@
 """The template's parameters and the code's settings are the same thing, one to one."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from connect_canary.settings import BY_KEY, SETTINGS, Setting
+from tests.template import parameter_examples
 from tests.template.cloudformation import canary, read
 
 TEMPLATE = read("template.yaml")
@@ -14,6 +16,9 @@ VARIABLES: dict[str, Any] = TEMPLATE["Resources"]["CanaryFunction"]["Properties"
 REFERENCES = ("ssm:/iot-connect-canary/c/value", "secretsmanager:iot-connect-canary/c/secret#key")
 # What a permission or an alarm is made from must be known when the stack is deployed.
 KNOWN_AT_DEPLOYMENT = {"Name", "SigningRegion", "ClientIdPrefix", "ClientId"}
+# The proxy's variables have the names that every program knows.
+PROXY = {"HttpsProxy": "HTTPS_PROXY", "NoProxy": "NO_PROXY"}
+ANYTHING = parameter_examples.Examples(allowed=("one", "two"), refused=())
 CONSTRAINTS = {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue", "MinLength", "MaxLength"}
 
 
@@ -29,12 +34,25 @@ def test_variables_are_the_settings() -> None:
     assert VARIABLES.keys() == {setting.variable for setting in SETTINGS} | {"HTTPS_PROXY", "NO_PROXY"}
 
 
-@pytest.mark.parametrize("name", OF_SETTINGS)
+def _variables(**given: str) -> dict[str, Any]:
+    (function,) = canary(**given).of_type("AWS::Serverless::Function").values()
+    return dict(function["Environment"]["Variables"])
+
+
+def _two_values(name: str) -> Sequence[str]:
+    """Return two values that the parameter allows, so that neither can be the one that is always there."""
+    values = PARAMETERS[name].get("AllowedValues") or parameter_examples.CANARY.get(name, ANYTHING).allowed
+    first, second, *_ = [value for value in values if value]
+    return first, second
+
+
+@pytest.mark.parametrize("name", [*OF_SETTINGS, *PROXY])
 def test_parameter_reaches_its_variable(name: str) -> None:
-    """A parameter's value becomes the value of the variable of the same name, as it is."""
-    value = {"Endpoint": "host.example", "ClientId": "one"}.get(name, str(PARAMETERS[name]["Default"]) or "value")
-    function = canary(**{name: value}).resources["CanaryFunction"]
-    assert function["Properties"]["Environment"]["Variables"][OF_SETTINGS[name].variable] == value
+    """A parameter's value becomes the value of the variable of the same name, as it is, and of no other."""
+    variable = PROXY.get(name) or OF_SETTINGS[name].variable
+    first, second = (_variables(**{name: value}) for value in _two_values(name))
+    assert (first.pop(variable), second.pop(variable)) == _two_values(name)
+    assert first == second == {key: value for key, value in _variables().items() if key != variable}
 
 
 @pytest.mark.parametrize("name", OF_SETTINGS)
@@ -116,28 +134,19 @@ SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "Authori
         ({"AuthMode": "custom-unsigned"}, 0),
         ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t", "AlarmEmail": "a@example.com"}, 1),
         ({"AlarmEmail": "a@example.com"}, 0),
-        ({"Schedule": "rate(5 minutes)"}, 1),
-        ({"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": "300"}, 0),
-        ({"SchedulePeriodSeconds": "300"}, 1),
+        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t"}, 0),
+        ({"AuthMode": "sigv4-static", "AccessKeyId": "a"}, 1),
+        ({"AuthMode": "sigv4-static", "SecretAccessKey": "s"}, 1),
+        ({**SIGNED, "AuthorizerTokenKeyName": "", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
+        ({**SIGNED, "AuthorizerTokenValue": "", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
+        ({"AuthMode": "custom-signed", "Targets": "ssm:/targets"}, 0),
         ({"SchedulePeriodSeconds": "300", "ScheduleState": "DISABLED"}, 0),
         ({"Schedule": "cron(0/15 * * * ? *)", "SchedulePeriodSeconds": "900"}, 0),
-        ({"Endpoint": "https://host.example"}, 1),
-        ({"Endpoint": "host.example/mqtt"}, 1),
-        ({"Endpoint": "host.example:8443"}, 0),
-        ({"ClientIdPrefix": ""}, 1),
-        ({"ClientIdPrefix": "*"}, 1),
-        ({"ClientId": "test-?"}, 1),
-        ({"Name": "a b"}, 1),
-        ({"MaxConcurrentConnects": "0"}, 1),
-        ({"MaxConcurrentConnects": "1000"}, 0),
-        ({"TimeoutSeconds": "2.5"}, 0),
-        ({"TimeoutSeconds": "soon"}, 1),
-        ({"ScheduleInput": "[]"}, 1),
-        ({"AlarmDatapointsToAlarm": "1"}, 1),
         ({"SubnetIds": "subnet-0123456789abcdef0"}, 1),
         ({"SecurityGroupIds": "sg-0123456789abcdef0"}, 1),
         ({"SubnetIds": "subnet-01234567,subnet-12345678", "SecurityGroupIds": "sg-0123456789abcdef0"}, 0),
-        ({"HttpsProxy": "https://proxy.example"}, 1),
+        # The first parameter's constraint, and the second's.
+        ({"Endpoint": "https://host.example", "AlarmEvaluationPeriods": "1"}, 2),
     ],
 )
 def test_rules(given: dict[str, str], problems: int) -> None:
@@ -145,3 +154,23 @@ def test_rules(given: dict[str, str], problems: int) -> None:
     refusals = canary(**given).refusals()
     assert len(refusals) == problems, refusals
     assert all(sentence.endswith(".") for sentence in refusals)
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        ("rate(1 minute)", 60),
+        ("rate(2 minutes)", 120),
+        ("rate(5 minutes)", 300),
+        ("rate(10 minutes)", 600),
+        ("rate(15 minutes)", 900),
+        ("rate(30 minutes)", 1800),
+        ("rate(1 hour)", 3600),
+    ],
+)
+def test_schedule_and_period(expression: str, seconds: int) -> None:
+    """Where the schedule says how often it runs, the alarms' period must be the same, and the sentence names it."""
+    for other in PARAMETERS["SchedulePeriodSeconds"]["AllowedValues"]:
+        said = canary(Schedule=expression, SchedulePeriodSeconds=str(other)).refusals()
+        needed = f"Schedule {expression} needs SchedulePeriodSeconds {seconds}."
+        assert said == ([] if other == seconds else [needed])

@@ -17,6 +17,7 @@ OWN_PLACE = {
     "ssm:GetParametersByPath": [f"{SSM}/iot-connect-canary/{STACK}/*"],
     "secretsmanager:GetSecretValue": [f"{SECRET}:iot-connect-canary/{STACK}/*"],
 }
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
 INTERFACES = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -37,9 +38,53 @@ def allowed(**given: str) -> dict[str, list[str]]:
     for policy in canary(**given).resources["CanaryRole"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Effect"] == "Allow"
+            assert statement.keys() <= {"Effect", "Action", "Resource", "Condition"}
             for action in _list(statement["Action"]):
                 found.setdefault(action, []).extend(_list(statement["Resource"]))
     return found
+
+
+def _policies(**given: str) -> dict[str, Any]:
+    """Return the role's policies by name."""
+    policies = canary(**given).resources["CanaryRole"]["Properties"]["Policies"]
+    assert all(policy.keys() == {"PolicyName", "PolicyDocument"} for policy in policies)
+    return {policy["PolicyName"]: policy["PolicyDocument"] for policy in policies}
+
+
+def _trust(**given: str) -> dict[str, Any]:
+    (role,) = canary(**given).of_type("AWS::IAM::Role").values()
+    # No managed policy, no boundary, no path.
+    assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+    return dict(role["AssumeRolePolicyDocument"])
+
+
+@pytest.mark.parametrize("given", [{}, {"AuthMode": "custom-signed"}, {"Targets": "ssm:/targets", "Name": "fleet"}])
+def test_role_is_lambdas(given: dict[str, str]) -> None:
+    """Lambda, and nobody else, may take the role."""
+    assert _trust(**given)["Statement"] == [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ]
+
+
+@pytest.mark.parametrize("path", ["template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml"])
+def test_principals(path: str) -> None:
+    """No statement or permission of any template lets anybody in but the two services that must."""
+    found = list(_principals(read(path)["Resources"]))
+    assert (
+        found
+        == {
+            "template.yaml": [{"Service": "lambda.amazonaws.com"}],
+            "infra/target-alarms.yaml": [],
+            "infra/authorizer/template.yaml": ["iot.amazonaws.com", "iot.amazonaws.com"],
+        }[path]
+    )
+
+
+def _principals(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from (each for key, each in value.items() if key in {"Principal", "NotPrincipal"})
+    for each in value.values() if isinstance(value, dict) else _items(value):
+        yield from _principals(each)
 
 
 def test_role_by_default() -> None:
@@ -83,26 +128,54 @@ def test_role_with_signing_region() -> None:
 
 def test_role_with_named_references() -> None:
     """Parameters, secrets and a key that are named may be read, and no others."""
-    key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
     names = [f"{SSM}/shared/a", f"{SSM}/shared/b"]
-    found = allowed(ReadableParameters=",".join(names), ReadableSecrets=f"{SECRET}:shared-AbCdEf", KmsKeyArn=key)
+    found = allowed(ReadableParameters=",".join(names), ReadableSecrets=f"{SECRET}:shared-AbCdEf", KmsKeyArn=KEY)
     assert found["ssm:GetParameter"] == [*OWN_PLACE["ssm:GetParameter"], *names]
     assert found["secretsmanager:GetSecretValue"] == [
         *OWN_PLACE["secretsmanager:GetSecretValue"],
         f"{SECRET}:shared-AbCdEf",
     ]
-    assert found["kms:Decrypt"] == [key]
+    assert found["kms:Decrypt"] == [KEY]
 
 
 def test_role_in_subnets() -> None:
     """Only a function in subnets may make network interfaces there."""
     found = allowed(SubnetIds="subnet-0123456789abcdef0", SecurityGroupIds="sg-0123456789abcdef0")
     assert found.keys() - allowed().keys() == set(INTERFACES)
+    assert {resource for action in INTERFACES for resource in found[action]} == {"*"}
 
 
 def test_own_place_with_name() -> None:
     """The own place is the one of the canary's name."""
-    assert allowed(Name="fleet")["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
+    found = allowed(Name="fleet")
+    assert found["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
+    assert found["secretsmanager:GetSecretValue"] == [f"{SECRET}:iot-connect-canary/fleet/*"]
+
+
+def test_decryption_only_for_parameters_and_secrets() -> None:
+    """The key decrypts what SSM and Secrets Manager of the region ask it to, and nothing else."""
+    (statement,) = _policies(KmsKeyArn=KEY)["decrypt"]["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:ViaService": ["ssm.eu-west-1.amazonaws.com", "secretsmanager.eu-west-1.amazonaws.com"]}
+    }
+
+
+def test_policies_by_name() -> None:
+    """Each permission that a parameter asks for has a policy of its own."""
+    every = _policies(
+        ReadableParameters=f"{SSM}/a", ReadableSecrets=f"{SECRET}:a", KmsKeyArn=KEY,
+        SubnetIds="subnet-01234567", SecurityGroupIds="sg-01234567",
+    )  # fmt: skip
+    optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
+    assert list(_policies()) == ["write-log", "read-own-place", "connect", "ask-for-endpoint"]
+    assert list(every) == [*_policies(), *optional]
+
+
+def test_policies_state_their_version() -> None:
+    """Without it IAM takes the language of 2008."""
+    every = [*_policies(KmsKeyArn=KEY).values(), *_policies(Endpoint="host.example").values(), _trust()]
+    (client,) = canary().of_type("AWS::IoT::Policy").values()
+    assert {policy["Version"] for policy in [*every, client["PolicyDocument"]]} == {"2012-10-17"}
 
 
 def _statements(value: Any) -> Iterator[dict[str, Any]]:
