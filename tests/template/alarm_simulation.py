@@ -109,16 +109,19 @@ def _of_unit(data: Iterable[Datum], alarm: Properties) -> list[Datum]:
 
 def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state: State) -> list[Transition]:
     rule, found = rule_of(alarm), list[Transition]()
+    samples = [(datum.arrival, Sample(timestamp=datum.timestamp, value=datum.value)) for datum in data]
     timestamps = [datum.timestamp for datum in data]
+    reach = rule.period * (rule.evaluation_periods + EXTRA_PERIODS)
+    latest: list[float | None] = []
     for minute in minutes:
         now = minute * MINUTE
-        newest = bisect.bisect_left(timestamps, now)
-        oldest = bisect.bisect_left(timestamps, now - rule.period * (rule.evaluation_periods + EXTRA_PERIODS))
-        seen = [Sample(timestamp=d.timestamp, value=d.value) for d in data[oldest:newest] if d.arrival <= now]
-        finding = evaluate(datapoints(seen, rule, now), rule, state)
-        if finding.state is not state:
-            state = finding.state
+        within = slice(bisect.bisect_left(timestamps, now - reach), bisect.bisect_left(timestamps, now))
+        points = datapoints((sample for arrival, sample in samples[within] if arrival <= now), rule, now)
+        # What was evaluated a minute ago would come to the same state again.
+        if points != latest and (changed := evaluate(points, rule, state).state) is not state:
+            state = changed
             found.append(Transition(minute=minute, state=state, actions=_actions(alarm, state)))
+        latest = points
     return found
 
 

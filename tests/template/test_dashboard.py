@@ -2,8 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
 
 import pytest
 
@@ -30,6 +30,10 @@ class Row:
     statistic: str
     period: int | None = EVERY_RUN
     axis: str = "left"
+
+    def every(self, period: int) -> Self:
+        """Return the row for a schedule's period."""
+        return replace(self, period=period) if self.period == EVERY_RUN else self
 
 
 SHOWN: Final = {
@@ -72,31 +76,28 @@ def _widgets(kind: str, **given: str) -> list[dict[str, Any]]:
 
 
 def _row(widget: dict[str, Any], metric: list[Any], name: str) -> tuple[str, Row]:
-    """Return the namespace and what a row shows, be it a metric or a search."""
+    """Return the namespace and what a row of the canary `name` shows, be it a metric or a search."""
     period = None if widget.get("setPeriodToTimeRange") else widget["period"]
     if isinstance(metric[0], dict):
-        search = _SEARCH.fullmatch(metric[0]["expression"])
-        assert search is not None, metric
-        assert search["canary"] == name
-        # The widget's period is the one that its graph is drawn with, so both must say the same.
-        assert int(search["period"]) == period
-        namespace, *dimensions = search["schema"].split(",")
-        found = Row(
-            name=search["name"], dimensions=tuple(dimensions), statistic=search["statistic"], period=period
-        )  # fmt: skip
-        return namespace, found
+        return _searched(metric[0]["expression"], period, name)
     *texts, options = metric if isinstance(metric[-1], dict) else [*metric, {}]
     namespace, metric_name, *dimensions = texts
-    assert dict(zip(dimensions[::2], dimensions[1::2], strict=True)).items() <= {
-        ("Canary", name),
-        ("FunctionName", "<CanaryFunction>"),
-    }
+    values = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+    assert values.items() <= {("Canary", name), ("FunctionName", "<CanaryFunction>")}
+    statistic = options.get("stat", widget.get("stat", "Average"))
+    axis = options.get("yAxis", "left")
+    return namespace, Row(name=metric_name, dimensions=tuple(values), statistic=statistic, period=period, axis=axis)
+
+
+def _searched(expression: str, period: int | None, name: str) -> tuple[str, Row]:
+    search = _SEARCH.fullmatch(expression)
+    assert search is not None, expression
+    assert search["canary"] == name
+    # The widget draws its graph with its own period, so both must say the same.
+    assert int(search["period"]) == period
+    namespace, *dimensions = search["schema"].split(",")
     return namespace, Row(
-        name=metric_name,
-        dimensions=tuple(dimensions[::2]),
-        statistic=options.get("stat", widget.get("stat", "Average")),
-        period=period,
-        axis=options.get("yAxis", "left"),
+        name=search["name"], dimensions=tuple(dimensions), statistic=search["statistic"], period=period
     )
 
 
@@ -107,12 +108,7 @@ def test_dashboard_shows(period: int, name: str) -> None:
     schedule = {} if period == 60 else {"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": str(period)}
     widgets = _widgets("metric", **schedule, **({"Name": name} if name != CANARY else {}))
     shown = {w["title"]: {_row(w, metric, name)[1] for metric in w["metrics"]} for w in widgets}
-    assert shown == {
-        title: {
-            Row(**{**vars(row), "period": period if row.period is EVERY_RUN else row.period}) for row in rows
-        }
-        for title, rows in SHOWN.items()
-    }  # fmt: skip
+    assert shown == {title: {row.every(period) for row in rows} for title, rows in SHOWN.items()}
     assert [w["title"] for w in widgets] == list(SHOWN)
 
 

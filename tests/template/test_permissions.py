@@ -162,10 +162,8 @@ def test_decryption_only_for_parameters_and_secrets() -> None:
 
 def test_policies_by_name() -> None:
     """Each permission that a parameter asks for has a policy of its own."""
-    every = _policies(
-        ReadableParameters=f"{SSM}/a", ReadableSecrets=f"{SECRET}:a", KmsKeyArn=KEY,
-        SubnetIds="subnet-01234567", SecurityGroupIds="sg-01234567",
-    )  # fmt: skip
+    network = {"SubnetIds": "subnet-01234567", "SecurityGroupIds": "sg-01234567"}
+    every = _policies(ReadableParameters=f"{SSM}/a", ReadableSecrets=f"{SECRET}:a", KmsKeyArn=KEY, **network)
     optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
     assert list(_policies()) == ["write-log", "read-own-place", "connect", "ask-for-endpoint"]
     assert list(every) == [*_policies(), *optional]
