@@ -146,6 +146,15 @@ def test_evaluation_by_parameters(letter: str, period_s: int) -> None:
     assert _simulated({**alarms, **own}, few, runs=30, every_minutes=minutes) == {}
 
 
+@pytest.mark.parametrize("letter", OF_LETTER)
+def test_alarms_of_a_named_canary(letter: str) -> None:
+    """A canary with a name of its own emits its metrics under that, and its alarms look for them there."""
+    given = {"Name": "fleet", **LATENCY}
+    data = _history({TARGET: framed(letter * 4)}, Schedule(), **given)
+    found = _simulated(canary_alarms(**given), data, runs=30)
+    assert _changes(found) == _expected({OF_LETTER[letter]: "ALARM 12, OK 16"})
+
+
 def test_silence_by_parameters() -> None:
     """With 2 of 4, two periods that are empty, and two in doubt, are silence, and one run ends it."""
     alarms = canary_alarms(AlarmDatapointsToAlarm="2", AlarmEvaluationPeriods="4")
