@@ -18,6 +18,14 @@ OWN_PLACE = {
     "secretsmanager:GetSecretValue": [f"{SECRET}:iot-connect-canary/{STACK}/*"],
 }
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+# What gives the role every policy that it can have.
+EVERYTHING = {
+    "ReadableParameters": f"{SSM}/a",
+    "ReadableSecrets": f"{SECRET}:a",
+    "KmsKeyArn": KEY,
+    "SubnetIds": "subnet-01234567",
+    "SecurityGroupIds": "sg-01234567",
+}
 INTERFACES = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -162,16 +170,14 @@ def test_decryption_only_for_parameters_and_secrets() -> None:
 
 def test_policies_by_name() -> None:
     """Each permission that a parameter asks for has a policy of its own."""
-    network = {"SubnetIds": "subnet-01234567", "SecurityGroupIds": "sg-01234567"}
-    every = _policies(ReadableParameters=f"{SSM}/a", ReadableSecrets=f"{SECRET}:a", KmsKeyArn=KEY, **network)
     optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
     assert list(_policies()) == ["write-log", "read-own-place", "connect", "ask-for-endpoint"]
-    assert list(every) == [*_policies(), *optional]
+    assert list(_policies(**EVERYTHING)) == [*_policies(), *optional]
 
 
 def test_policies_state_their_version() -> None:
     """Without it IAM takes the language of 2008."""
-    every = [*_policies(KmsKeyArn=KEY).values(), *_policies(Endpoint="host.example").values(), _trust()]
+    every = [*_policies(**EVERYTHING).values(), _trust()]
     (client,) = canary().of_type("AWS::IoT::Policy").values()
     assert {policy["Version"] for policy in [*every, client["PolicyDocument"]]} == {"2012-10-17"}
 

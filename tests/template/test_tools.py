@@ -1,8 +1,6 @@
 """The templates and samconfig.toml in the eyes of the tools that use them."""
 
 import json
-import os
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 
 from infra.shards import spread, template
 from tests.template.cloudformation import ROOT
+from tests.template.sam_tools import run_tool
 
 TEMPLATES = ("template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml")
 CONFIGS = ("samconfig.toml", "infra/samconfig.toml")
@@ -27,35 +26,20 @@ print(json.dumps({module: [option.name for option in command.params] for module,
 """
 
 
-def _tool(name: str) -> Path:
-    tool = ROOT / ".venv-sam" / "bin" / name
-    assert tool.is_file(), f"{tool} is missing: `make test` and `make check` set it up."
-    return tool
-
-
-def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # A machine without AWS settings must do.
-    own = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "PYTHON"))}
-    environ = {**own, "SAM_CLI_TELEMETRY": "0", "AWS_EC2_METADATA_DISABLED": "true"}
-    return subprocess.run(
-        [_tool(name), *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
 def _config(path: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / path).read_text())
 
 
 def test_cfn_lint_templates() -> None:
     """cfn-lint has nothing to say, not even a hint."""
-    done = _run("cfn-lint", *TEMPLATES)
+    done = run_tool("cfn-lint", *TEMPLATES)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("path", TEMPLATES)
 def test_sam_validate_template(path: str) -> None:
     """`sam validate --lint` accepts the template."""
-    done = _run("sam", "validate", "--lint", "--region", "us-east-1", "--template", path)
+    done = run_tool("sam", "validate", "--lint", "--region", "us-east-1", "--template", path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -64,7 +48,7 @@ def test_cfn_lint_shards(tmp_path: Path) -> None:
     shards = spread([{"name": f"target-{number}"} for number in range(7)], most=3)
     path = tmp_path / "shards.json"
     path.write_text(json.dumps(template("fleet", shards)))
-    done = _run("cfn-lint", str(path))
+    done = run_tool("cfn-lint", str(path))
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -79,7 +63,7 @@ def test_samconfig_sections_known(config: str) -> None:
 @pytest.fixture(scope="module")
 def options() -> dict[str, list[str]]:
     """The options of each command, by its module."""
-    done = _run("python", "-c", _PRINT_OPTIONS, *COMMANDS.values())
+    done = run_tool("python", "-c", _PRINT_OPTIONS, *COMMANDS.values())
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)  # type: ignore[no-any-return]  # JSON
 
