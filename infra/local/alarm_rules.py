@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 # CloudWatch looks a little further back than asked, so that a late datapoint is not "missing".
 EXTRA_PERIODS: Final = 2
+# An alarm whose period is a minute or longer is evaluated once a minute.
+_STEP_SECONDS: Final = 60.0
 
 
 class State(StrEnum):
@@ -50,6 +52,21 @@ class Rule:
     threshold: float
     comparison: str
     missing: Missing
+
+
+def rule_of(alarm: Mapping[str, Any], speed: float = 1.0) -> Rule:
+    """Return what an alarm's properties watch for, with CloudWatch's defaults, on a clock `speed` times as fast."""
+    periods, period = int(alarm["EvaluationPeriods"]), float(alarm["Period"])
+    return Rule(
+        statistic=alarm.get("ExtendedStatistic") or alarm["Statistic"],
+        period=period / speed,
+        step=min(period, _STEP_SECONDS) / speed,
+        evaluation_periods=periods,
+        datapoints_to_alarm=int(alarm.get("DatapointsToAlarm") or periods),
+        threshold=float(alarm["Threshold"]),
+        comparison=alarm["ComparisonOperator"],
+        missing=Missing(alarm.get("TreatMissingData") or Missing.MISSING),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

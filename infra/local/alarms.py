@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.local import seams
-from infra.local.alarm_rules import Missing, Rule, Sample, State, datapoints, evaluate
+from infra.local.alarm_rules import Sample, State, datapoints, evaluate, rule_of
 from infra.local.calls import cloudwatch
 
 _EVERY_SECONDS: Final = 1.0
-# CloudWatch evaluates an alarm whose period is a minute or longer once a minute.
-_STEP_SECONDS: Final = 60.0
 
 _log = logging.getLogger("alarms")
 
@@ -47,27 +45,13 @@ class AlarmEvaluator:
                 self._evaluate(alarm)
 
     def _evaluate(self, alarm: dict[str, Any]) -> None:
-        rule = _rule(alarm, self.speed)
+        rule = rule_of(alarm, self.speed)
         current = State(alarm["StateValue"])
         points = datapoints(_samples(alarm), rule, time.time())
         finding = evaluate(points, rule, current)
         if finding.state is not current:
             change = {"StateValue": finding.state.value, "StateReason": finding.reason}
             cloudwatch("SetAlarmState", {"AlarmName": alarm["AlarmName"], **change})
-
-
-def _rule(alarm: dict[str, Any], speed: float) -> Rule:
-    periods = int(alarm["EvaluationPeriods"])
-    return Rule(
-        statistic=alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average",
-        period=float(alarm["Period"]) / speed,
-        step=min(float(alarm["Period"]), _STEP_SECONDS) / speed,
-        evaluation_periods=periods,
-        datapoints_to_alarm=int(alarm.get("DatapointsToAlarm") or periods),
-        threshold=float(alarm["Threshold"]),
-        comparison=alarm["ComparisonOperator"],
-        missing=Missing(alarm.get("TreatMissingData") or Missing.MISSING),
-    )
 
 
 def _samples(alarm: dict[str, Any]) -> Iterator[Sample]:

@@ -12,6 +12,7 @@ from infra.local.alarm_rules import (
     State,
     datapoints,
     evaluate,
+    rule_of,
     statistic_of,
 )
 
@@ -133,3 +134,24 @@ def test_statistic_unknown() -> None:
     """A statistic that this evaluator does not know is an error, not a guess."""
     with pytest.raises(ValueError, match="TM90"):
         statistic_of([Sample(timestamp=0, value=1)], "TM90")
+
+
+def test_rule_on_a_faster_clock() -> None:
+    """Periods, and the minute from one evaluation to the next, pass as fast as the clock."""
+    alarm = {
+        "Statistic": "Sum",
+        "Period": 300,
+        "EvaluationPeriods": 3,
+        "Threshold": 0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    assert rule_of(alarm, speed=10) == Rule(
+        statistic="Sum",
+        period=30,
+        step=6,
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
+        threshold=0,
+        comparison="GreaterThanThreshold",
+        missing=Missing.MISSING,
+    )

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from infra.local.alarm_rules import EXTRA_PERIODS, Missing, Rule, Sample, State, datapoints, evaluate
+from infra.local.alarm_rules import EXTRA_PERIODS, Sample, State, datapoints, evaluate, rule_of
 
 Properties = Mapping[str, Any]
 Dimensions = frozenset[tuple[str, str]]
 
 MINUTE: Final = 60.0
-# What `rule_of` and `_watched` understand. Another property changes an alarm in a way that nobody would see here.
+# What is simulated. Another property changes an alarm in a way that nobody would see here.
 KNOWN_PROPERTIES: Final = frozenset(
     {
         *("AlarmName", "AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions"),
@@ -59,24 +59,6 @@ class Transition:
     actions: tuple[str, ...]
 
 
-def rule_of(alarm: Properties) -> Rule:
-    """Return what the resolved properties of an `AWS::CloudWatch::Alarm` watch for, with CloudWatch's defaults."""
-    unknown = alarm.keys() - KNOWN_PROPERTIES
-    if unknown:
-        raise ValueError(f"not simulated: {', '.join(sorted(unknown))}")
-    periods, period = int(alarm["EvaluationPeriods"]), float(alarm["Period"])
-    return Rule(
-        statistic=alarm.get("ExtendedStatistic") or alarm["Statistic"],
-        period=period,
-        step=min(period, MINUTE),
-        evaluation_periods=periods,
-        datapoints_to_alarm=int(alarm.get("DatapointsToAlarm", periods)),
-        threshold=float(alarm["Threshold"]),
-        comparison=alarm["ComparisonOperator"],
-        missing=Missing(alarm.get("TreatMissingData", Missing.MISSING)),
-    )
-
-
 def simulate(
     alarms: Mapping[str, Properties],
     history: Iterable[Datum],
@@ -108,6 +90,9 @@ def _of_unit(data: Iterable[Datum], alarm: Properties) -> list[Datum]:
 
 
 def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state: State) -> list[Transition]:
+    unknown = alarm.keys() - KNOWN_PROPERTIES
+    if unknown:
+        raise ValueError(f"not simulated: {', '.join(sorted(unknown))}")
     rule, found = rule_of(alarm), list[Transition]()
     samples = [(datum.arrival, Sample(timestamp=datum.timestamp, value=datum.value)) for datum in data]
     timestamps = [datum.timestamp for datum in data]

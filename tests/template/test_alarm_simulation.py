@@ -1,0 +1,82 @@
+"""The simulation of alarms: what it takes for an alarm's own metric, and whom it tells."""
+
+from typing import Any, Final
+
+import pytest
+
+from infra.local.alarm_rules import State, rule_of
+from tests.template.alarm_simulation import Datum, Metric, Transition, simulate
+
+ALARM: Final[dict[str, Any]] = {
+    "Namespace": "N",
+    "MetricName": "M",
+    "Dimensions": [{"Name": "D", "Value": "d"}],
+    "Statistic": "Minimum",
+    "Period": "60",
+    "EvaluationPeriods": "2",
+    "Threshold": "1",
+    "ComparisonOperator": "LessThanThreshold",
+    "TreatMissingData": "ignore",
+    "AlarmActions": ["topic"],
+}
+OWN: Final = Metric(namespace="N", name="M", dimensions=frozenset({("D", "d")}))
+RANG: Final = [Transition(minute=2, state=State.ALARM, actions=("topic",))]
+
+
+def _bad(metric: Metric = OWN, *, delay_s: float = 0) -> list[Datum]:
+    """Return two bad values, one a minute."""
+    times = (5.0, 65.0)
+    return [Datum(metric=metric, value=0, unit="Count", timestamp=at, arrival=at + delay_s) for at in times]
+
+
+def _changes(data: list[Datum], **properties: Any) -> list[Transition]:
+    return simulate({"alarm": {**ALARM, **properties}}, data, minutes=range(1, 5))["alarm"]
+
+
+def test_alarm_on_its_own_metric() -> None:
+    """Two bad values are seen when the second minute is over, and told."""
+    assert _changes(_bad()) == RANG
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Metric(namespace="N", name="M", dimensions=frozenset()),
+        Metric(namespace="N", name="M", dimensions=frozenset({("D", "d"), ("E", "e")})),
+        Metric(namespace="N", name="M", dimensions=frozenset({("D", "other")})),
+        Metric(namespace="N", name="other", dimensions=OWN.dimensions),
+        Metric(namespace="other", name="M", dimensions=OWN.dimensions),
+    ],
+)
+def test_alarm_on_another_metric(metric: Metric) -> None:
+    """A metric that differs in anything is another metric; CloudWatch adds nothing up."""
+    assert _changes(_bad(metric)) == []
+
+
+def test_alarm_of_a_unit() -> None:
+    """An alarm that names a unit sees the values of that unit only."""
+    assert _changes(_bad(), Unit="Count") == RANG
+    assert _changes(_bad(), Unit="Seconds") == []
+
+
+def test_data_seen_from_their_arrival() -> None:
+    """A value belongs to its own minute, however late it comes."""
+    assert [change.minute for change in _changes(_bad(delay_s=60))] == [3]
+
+
+@pytest.mark.parametrize("properties", [{"ActionsEnabled": "false"}, {"ActionsEnabled": False}, {"AlarmActions": []}])
+def test_alarm_that_tells_nobody(properties: dict[str, Any]) -> None:
+    """The state changes all the same."""
+    assert _changes(_bad(), **properties) == [Transition(minute=2, state=State.ALARM, actions=())]
+
+
+def test_defaults_are_cloudwatchs() -> None:
+    """All periods make an alarm, and missing data are missing, unless the template says otherwise."""
+    rule = rule_of({key: value for key, value in ALARM.items() if key != "TreatMissingData"})
+    assert (rule.datapoints_to_alarm, rule.missing) == (2, "missing")
+
+
+def test_unknown_property_refused() -> None:
+    """A property that is not simulated is an error, and not an alarm that seems to work."""
+    with pytest.raises(ValueError, match="Metrics"):
+        _changes([], Metrics=[])
