@@ -12,7 +12,7 @@ from connect_canary.authentication import Handshake, handshake
 from connect_canary.certificate import Look, Looks
 from connect_canary.connections import Connection, Refused, open_connection
 from connect_canary.diagnosis import Answer, ask, clean
-from connect_canary.dialling import Proxy
+from connect_canary.dialling import DialError, Proxy
 from connect_canary.failures import (
     AUTHENTICATION_FAILURES,
     SWITCHING_PROTOCOLS,
@@ -28,7 +28,7 @@ from connect_canary.outcome import Outcome
 from connect_canary.settings import Expect, MqttVersion
 from connect_canary.targets import SUFFIX_CHARACTERS, Target
 from connect_canary.trust import trust_store
-from connect_canary.tunnel import LOOPBACK, Tunnel
+from connect_canary.tunnel import LOOPBACK, Tunnel, own_error
 
 # A client whose tunnel is cut ends in about a millisecond; one in s2n's blinding delay takes 10 to 30 s and is left.
 _ENDING_S = 0.1
@@ -47,6 +47,16 @@ _CONNECT_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
 _NOT_SIGNED = ("AWS_AUTH_", "AWS_ERROR_HTTP_CALLBACK_FAILURE")
 # A client certificate that TLS 1.3 asks for is missed only after the client's upgrade request.
 _TLS_SAYS = "AWS_IO_TLS_"
+# How a connect on loopback fails, and the SDK connects to nothing but the tunnel.
+_NOT_CONNECTED = {
+    "AWS_IO_SOCKET_ADDRESS_IN_USE",
+    "AWS_IO_SOCKET_CONNECTION_REFUSED",
+    "AWS_IO_SOCKET_CONNECT_ABORTED",
+    "AWS_IO_SOCKET_INVALID_ADDRESS",
+    "AWS_IO_SOCKET_NETWORK_DOWN",
+    "AWS_IO_SOCKET_NO_ROUTE_TO_HOST",
+    "AWS_IO_SOCKET_TIMEOUT",
+}
 _CLOSED = {"closed": "the endpoint closed the connection", "reset": "the endpoint reset the connection"}
 
 
@@ -109,6 +119,9 @@ async def attempt(target: Target, *, seconds: float, proxy: Proxy | None = None,
             await _connect_and_disconnect(run, run.how, tunnel, looking)
     except (TimeoutError, Refused, AwsCrtError, _Proved, _Lost) as error:
         run.error = error
+        if _tunnel_failed(run):
+            # The connection that the tunnel has seen, if any, was not the SDK's.
+            run.trace = Trace(error=_own_error(run))
     run.ended = time.perf_counter()
     if looking is not None:
         await _wait(looking, min(run.left, _LOOK_S))
@@ -203,6 +216,25 @@ async def _look(run: _Run, tunnel: Tunnel, looks: Looks) -> Look:
         seconds=max(run.left, LEAST_S),
     )
     return await asyncio.shield(shared)
+
+
+def _tunnel_failed(run: _Run) -> bool:
+    """Return whether the SDK's client failed to connect to the tunnel, or lost it before its ClientHello."""
+    if not isinstance(run.error, Refused) or run.phase is Phase.CREDENTIALS:
+        return False
+    name, trace = run.error.error_name, run.trace
+    if name in _NOT_CONNECTED:
+        return True
+    if trace.client_started or trace.endpoint_closed or name.startswith(_TLS_SAYS) or name.endswith("_TIMEOUT"):
+        return False
+    return trace.phase is None or trace.error is None
+
+
+def _own_error(run: _Run) -> DialError:
+    """Return what the tunnel itself has noticed of its failure, else what the SDK says."""
+    if run.trace.phase is None and run.trace.error is not None:
+        return run.trace.error
+    return own_error(run.error.error_name if isinstance(run.error, Refused) else "")
 
 
 def _keeps_something_back(run: _Run) -> bool:

@@ -36,6 +36,7 @@ class Trace:
     error: DialError | None = None
     address: AddressInfo | None = None
     endpoint_closed: str | None = None
+    client_started: bool = False
     client_ended: bool = False
     alert: int | None = None
 
@@ -64,6 +65,7 @@ class Flights:
     def client_sent(self, data: bytes) -> None:
         """Look at bytes from the client before they are carried on."""
         trace = self._trace
+        trace.client_started = True
         for kind, length in self._client.headers(data):
             if trace.phase is Phase.TLS and kind == _APPLICATION_DATA and length > _LONGEST_FINISHED:
                 trace.enter(Phase.UPGRADE)

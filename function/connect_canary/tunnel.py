@@ -6,6 +6,7 @@ encrypted. So the very connection that gives the verdict can be timed, explained
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable
 from typing import cast
@@ -28,6 +29,11 @@ LOOPBACK = "127.0.0.1"
 # How a connect ends that was accepted and reset at once; a refused one ends with ECONNREFUSED (RFC 9293).
 _RESET = "ECONNRESET"
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def own_error(error_name: str) -> DialError:
+    """Return the error of a tunnel that its client could not use: trouble of the canary, not of the endpoint."""
+    return DialError(error_name, f"nothing came through the canary's own tunnel on {LOOPBACK}: {error_name}")
 
 
 class Tunnel:
@@ -77,11 +83,14 @@ class Tunnel:
             side.abort()
 
     async def _serve(self) -> None:
-        accepted, _ = await asyncio.get_running_loop().sock_accept(self._listener)
-        self._listener.close()
+        try:
+            accepted = await self._accept()
+        except OSError as error:
+            self.trace.error = own_error(errno.errorcode.get(error.errno or 0, type(error).__name__))
+            self._settle(carrying=False)
+            return
         with contextlib.ExitStack() as unused:
             unused.callback(accepted.close)
-            await receive_head(accepted, quick_ack=True)
             try:
                 dialled = await self._dial()
             except DialError as error:
@@ -93,6 +102,17 @@ class Tunnel:
                 return
             unused.pop_all()
         await self._carry(accepted, dialled)
+
+    async def _accept(self) -> socket.socket:
+        """Return the client's connection once its CONNECT request is received; raise OSError."""
+        accepted, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+        self._listener.close()
+        try:
+            await receive_head(accepted, quick_ack=True)
+        except BaseException:
+            accepted.close()
+            raise
+        return accepted
 
     async def _dial(self) -> socket.socket:
         """Return a socket on which the endpoint's bytes come and go; raise DialError."""

@@ -1,0 +1,125 @@
+"""An attempt whose own loopback tunnel fails: trouble of the canary; no endpoint and no name server is blamed."""
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from connect_canary.attempt import attempt
+from connect_canary.outcome import Outcome
+from connect_canary.settings import MqttVersion
+from connect_canary.tunnel import LOOPBACK, Tunnel
+from tests.unit.given import target_of
+
+Opened = Callable[[int], int]
+_DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def after_open(monkeypatch: pytest.MonkeyPatch) -> Callable[[Opened], None]:
+    """Return a function that lets something happen on loopback between the tunnel's opening and the SDK's connect."""
+
+    def install(happens: Opened) -> None:
+        opening = Tunnel.open
+        monkeypatch.setattr(Tunnel, "open", lambda tunnel: happens(opening(tunnel)))
+
+    return install
+
+
+@contextmanager
+def _silent_endpoint() -> Iterator[str]:
+    """Give an endpoint whose TCP connects succeed and that says nothing."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        yield f"{LOOPBACK}:{listening.getsockname()[1]}"
+
+
+async def _attempt(endpoint: str, version: MqttVersion) -> Outcome:
+    target = target_of(endpoint=endpoint, auth_mode="custom-unsigned", mqtt_version=version)
+    return await attempt(target, seconds=_DEADLINE_S)
+
+
+def _assert_own_trouble(outcome: Outcome) -> None:
+    assert (outcome.phase, outcome.failure, outcome.healthy) == (None, "Unclassified", False), outcome
+    assert outcome.phases_ms == {}
+    assert f"through the canary's own tunnel on {LOOPBACK}" in (outcome.reason or "")
+    assert outcome.elapsed_ms < _DEADLINE_S * 1000
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize("request_head", [b"CONNECT x:443 HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b""])
+async def test_another_process_connects_to_the_tunnel_first(
+    after_open: Callable[[Opened], None], version: MqttVersion, request_head: bytes
+) -> None:
+    """The SDK is refused while the endpoint is dialled for somebody else."""
+    with contextlib.ExitStack() as stack:
+
+        def take(port: int) -> int:
+            stranger = stack.enter_context(socket.create_connection((LOOPBACK, port)))
+            stranger.sendall(request_head)
+            if not request_head:
+                stranger.shutdown(socket.SHUT_WR)
+            return port
+
+        after_open(take)
+        endpoint = stack.enter_context(_silent_endpoint())
+        _assert_own_trouble(await _attempt(endpoint, version))
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_tunnel_refuses_while_the_name_is_still_resolved(
+    after_open: Callable[[Opened], None], monkeypatch: pytest.MonkeyPatch, version: MqttVersion
+) -> None:
+    """A slow name server was blamed with DnsFailed for what loopback refused."""
+    resolving = socket.getaddrinfo
+
+    def slowly(*arguments: object, **options: object) -> object:
+        time.sleep(0.4)
+        return resolving(*arguments, **options)  # type: ignore[arg-type]
+
+    with _silent_endpoint() as endpoint, contextlib.ExitStack() as stack:
+
+        def take(port: int) -> int:
+            stranger = stack.enter_context(socket.create_connection((LOOPBACK, port)))
+            stranger.sendall(b"CONNECT x:443 HTTP/1.1\r\n\r\n")
+            return port
+
+        after_open(take)
+        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+        _assert_own_trouble(await _attempt(endpoint, version))
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_nothing_listens_where_the_tunnel_was(after_open: Callable[[Opened], None], version: MqttVersion) -> None:
+    """As when the listener is closed before the SDK has connected."""
+    with socket.socket() as bound:
+        bound.bind((LOOPBACK, 0))
+        after_open(lambda _: int(bound.getsockname()[1]))
+        outcome = await _attempt("iot.example.com", version)
+    _assert_own_trouble(outcome)
+    assert outcome.error_name == "AWS_IO_SOCKET_CONNECTION_REFUSED"
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_process_has_no_descriptor_left(after_open: Callable[[Opened], None], version: MqttVersion) -> None:
+    """Neither the SDK nor the tunnel gets a socket."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def exhaust(port: int) -> int:
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        asyncio.get_running_loop().call_later(2, resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        return port
+
+    after_open(exhaust)
+    try:
+        with _silent_endpoint() as endpoint:
+            _assert_own_trouble(await _attempt(endpoint, version))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
