@@ -13,6 +13,8 @@ from connect_canary.failures import Phase
 
 _ALERT, _APPLICATION_DATA = 21, 23
 _RECORD_HEADER = 5
+_RECORD_TYPE_AND_VERSION = 2  # only the version's first byte, which is 3 in every version of TLS
+_PLAINTEXT_ALERT = 2  # level, description
 # A TLS 1.3 Finished travels as application data, 4 + 48 (SHA-384) + 1 + 16 bytes at most; no request is so short.
 _LONGEST_FINISHED = 69
 # Between the upgrade request and the CONNECT a client may only end: a close_notify is 19 bytes, a close frame 25.
@@ -61,6 +63,7 @@ class Flights:
         self._may_have_closed = False
         self._request_goes_on = False
         self._received = 0
+        self._beginning = b""
 
     def client_sent(self, data: bytes) -> None:
         """Look at bytes from the client before they are carried on."""
@@ -72,12 +75,14 @@ class Flights:
                 self._request_continues(length)
             elif trace.phase is Phase.UPGRADE and self._request_goes_on:
                 self._request_continues(length)
-            elif trace.phase is Phase.UPGRADE and self._answered and length >= _SHORTEST_CONNECT:
+            elif trace.phase is Phase.UPGRADE and self._answered and _can_be_connect(kind, length):
                 trace.enter(Phase.CONNACK)
+                self._answered = False
             elif trace.phase is Phase.DISCONNECT and not trace.client_ended and _is_alert(kind, length):
                 self._ended()
-            elif trace.phase in _AFTER_TLS:
-                # A DISCONNECT, a close frame or a close_notify: from now on the endpoint only answers that.
+            elif trace.phase in _AFTER_TLS and (self._answered or not _can_be_connect(kind, length)):
+                # A DISCONNECT, a close frame or a close_notify: from now on the endpoint only answers that. Before any
+                # answer a long record is a further one of a long request or CONNECT.
                 self.client_closed()
                 trace.client_ended = True
 
@@ -100,8 +105,10 @@ class Flights:
 
     def endpoint_sent(self, data: bytes) -> None:
         """Look at bytes from the endpoint before they are carried on."""
-        if not self._received and not _is_tls(data):
-            self._stop(DialError("NotTls", "the endpoint answers, but not with TLS"))
+        if self._received < _RECORD_TYPE_AND_VERSION:
+            self._beginning = (self._beginning + data)[:_RECORD_TYPE_AND_VERSION]
+            if not _is_tls(self._beginning):
+                self._stop(DialError("NotTls", "the endpoint answers, but not with TLS"))
         self._received += len(data)
         if self._received > _MOST_RECEIVED and self._trace.phase is not Phase.DISCONNECT:
             self._stop(DialError("AnswerTooLong", f"the endpoint's answer has more than {_MOST_RECEIVED >> 20} MiB"))
@@ -117,6 +124,11 @@ class Flights:
 def _is_alert(kind: int, length: int) -> bool:
     """Tell whether a record is an alert, such as the close_notify of a side that ends without DISCONNECT."""
     return kind == _ALERT or (kind == _APPLICATION_DATA and length == _SEALED_ALERT)
+
+
+def _can_be_connect(kind: int, length: int) -> bool:
+    """Tell whether a record can be a CONNECT; an alert of TLS 1.2 is as long as one where it is padded (CBC)."""
+    return kind == _APPLICATION_DATA and length >= _SHORTEST_CONNECT
 
 
 def _is_tls(data: bytes) -> bool:
@@ -141,12 +153,22 @@ class _Records:
                 self._body -= step
                 at += step
                 continue
-            missing = _RECORD_HEADER - len(self._header)
+            missing = self._wanted - len(self._header)
             self._header += data[at : at + missing]
             at += missing
-            if len(self._header) == _RECORD_HEADER:
-                kind, length = self._header[0], int.from_bytes(self._header[3:5])
-                self._header, self._body = b"", length
-                if kind == _ALERT and length == 2 and at + 2 <= len(data):  # noqa: PLR2004 - level, description
-                    self.alert = data[at + 1]
-                yield kind, length
+            if len(self._header) == self._wanted:
+                yield self._begin()
+
+    @property
+    def _wanted(self) -> int:
+        """How much of a record is kept: its header, and all of an alert in clear."""
+        alert = self._header[:1] == bytes([_ALERT]) and self._header[3:5] == _PLAINTEXT_ALERT.to_bytes(2)
+        return _RECORD_HEADER + _PLAINTEXT_ALERT if alert else _RECORD_HEADER
+
+    def _begin(self) -> tuple[int, int]:
+        header, self._header = self._header, b""
+        length = int.from_bytes(header[3:5])
+        self._body = _RECORD_HEADER + length - len(header)
+        if self._body == 0 and header[0] == _ALERT and length:
+            self.alert = header[-1]
+        return header[0], length
