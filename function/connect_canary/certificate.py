@@ -21,9 +21,10 @@ _VERDICTS = {
     62: Failure.CERTIFICATE_NAME_MISMATCH,
     64: Failure.CERTIFICATE_NAME_MISMATCH,
 }
-_COMMON_NAME = bytes.fromhex("0603550403")  # the DER of object identifier 2.5.4.3
+_COMMON_NAME = bytes.fromhex("550403")  # object identifier 2.5.4.3
 _NAME_CHARACTERS = 64  # RFC 5280, appendix A, ub-common-name
 _UTC_TIME = 0x17
+_TIME_CHARACTERS = len("YYYYMMDDHHMMSSZ")
 
 Dial = Callable[[], Awaitable[socket.socket]]
 
@@ -232,13 +233,17 @@ def _time(tag: int, text: bytes) -> datetime:
     digits = text.decode("ascii")
     if tag == _UTC_TIME:
         digits = ("19" if digits >= "50" else "20") + digits
+    if len(digits) != _TIME_CHARACTERS:  # strptime would take fewer digits for another time
+        raise ValueError("no X.509 certificate")
     return datetime.strptime(digits, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
 def _common_name(names: bytes) -> str:
-    at = names.rfind(_COMMON_NAME)
-    if at < 0:
-        return ""
-    _, text = next(_elements(names[at + len(_COMMON_NAME) :]))
-    name = text.decode("utf-8", "replace")[:_NAME_CHARACTERS]
+    """Return the last common name of an RDNSequence (RFC 5280, section 4.1.2.4), "" for none."""
+    found = b""
+    for _, attributes in _elements(names) if names else ():
+        for _, attribute in _elements(attributes):
+            (_, kind), (_, value) = _elements(attribute)
+            found = value if kind == _COMMON_NAME else found
+    name = found.decode("utf-8", "replace")[:_NAME_CHARACTERS]
     return "".join(character for character in name if character.isprintable())
