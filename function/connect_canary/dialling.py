@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import cast
 from connect_canary.threads import in_thread
 
 _HEAD_LIMIT = 16384
+_STATUS = re.compile(rb"HTTP/1\.\d (\d{3})\s", re.IGNORECASE)  # some servers send no reason phrase, and no space
 _HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -127,10 +129,10 @@ async def ask_proxy(connected: socket.socket, proxy: Proxy, authority: str) -> N
     except BaseException:
         connected.close()
         raise
-    status = head.split(b" ", 2)[1:2]
-    if status != [b"200"]:
+    status = _STATUS.match(head)
+    if status is None or status.group(1) != b"200":
         connected.close()
-        answer = status[0][:3].decode("ascii", "replace") if status else "no HTTP"
+        answer = status.group(1).decode() if status else "no HTTP"
         raise DialError("ProxyRefused", f"{who} answers {answer} to CONNECT")
 
 

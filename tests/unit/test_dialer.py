@@ -1,0 +1,351 @@
+"""From a name to a connected socket, and through an egress proxy: real sockets on loopback, no TLS."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+from connect_canary.dialling import (
+    AddressInfo,
+    DialError,
+    Proxy,
+    ask_proxy,
+    connect,
+    connect_one,
+    receive_head,
+    resolve,
+)
+
+LOOPBACK = "127.0.0.1"
+HEAD_LIMIT = 16384
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def _address(port: int, host: str = LOOPBACK) -> AddressInfo:
+    return (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
+
+
+@contextmanager
+def _refusing() -> Iterator[AddressInfo]:
+    """Give an address where nothing listens, and nobody else can begin to."""
+    with socket.socket() as bound:
+        bound.bind((LOOPBACK, 0))
+        yield _address(bound.getsockname()[1])
+
+
+@contextmanager
+def _silent() -> Iterator[AddressInfo]:
+    """Give an address that answers no SYN: its queue of new connections is full."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind((LOOPBACK, 0))
+        full.listen(0)
+        for _ in range(8):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(full.getsockname())
+        yield _address(full.getsockname()[1])
+
+
+@contextmanager
+def _listening() -> Iterator[AddressInfo]:
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        yield _address(listening.getsockname()[1])
+
+
+# -- names ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "EAI_NONAME"),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), "EAI_AGAIN"),
+        (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), "EAI_FAIL"),
+        (socket.gaierror(socket.EAI_SYSTEM, "System error"), "EAI_SYSTEM"),
+        (socket.gaierror(socket.EAI_MEMORY, "Memory allocation failure"), "EAI_MEMORY"),
+        (socket.gaierror(-9999, "Unheard of"), "EAI_FAIL"),
+        (OSError(errno.EMFILE, "Too many open files"), "EMFILE"),
+    ],
+)
+async def test_error_of_the_resolver_is_named(monkeypatch: pytest.MonkeyPatch, error: OSError, name: str) -> None:
+    """The system's name for it, and its own words."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(DialError) as caught:
+        await resolve("iot.example.com", 443)
+    assert caught.value.error_name == name
+    assert str(caught.value) == f"iot.example.com does not resolve: {error.strerror}"
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 64}.invalid", "x..y", ""])
+async def test_name_that_does_not_resolve(host: str) -> None:
+    """By the resolver of this machine; a label that is too long, or empty, is asked of nobody."""
+    with pytest.raises(DialError) as caught:
+        await resolve(host, 443)
+    assert caught.value.error_name.startswith("EAI_")
+    assert str(caught.value).startswith(f"{host} does not resolve: ")
+
+
+async def test_address_resolves_to_itself() -> None:
+    """For TCP, with the port."""
+    found = await resolve(LOOPBACK, 8443)
+    assert [(info[0], info[1], info[4]) for info in found] == [
+        (socket.AF_INET, socket.SOCK_STREAM, (LOOPBACK, 8443)),
+    ]
+
+
+# -- TCP -----------------------------------------------------------------------------------------------------------
+
+
+async def test_refused_address() -> None:
+    """By the system's name, with address and port."""
+    with _refusing() as refusing:
+        with pytest.raises(DialError) as caught:
+            await connect([refusing])
+        with pytest.raises(ConnectionRefusedError):
+            await connect_one(refusing)
+    assert caught.value.error_name == "ECONNREFUSED"
+    assert str(caught.value) == f"{LOOPBACK}:{refusing[4][1]}: Connection refused"
+
+
+async def test_refused_address_of_ipv6_is_in_brackets() -> None:
+    """Whether or not this machine has IPv6, the address is told as URLs have it."""
+    refusing: AddressInfo = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", 1, 0, 0))
+    with pytest.raises(DialError, match=r"^\[::1\]:1: ") as caught:
+        await connect([refusing])
+    assert caught.value.error_name in {"ECONNREFUSED", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"}
+
+
+async def test_first_error_is_told_when_all_fail() -> None:
+    """The address that the name server put first counts."""
+    broadcast = _address(1, "255.255.255.255")
+    with _refusing() as first, pytest.raises(DialError, match=f":{first[4][1]}: Connection refused$") as caught:
+        await connect([first, broadcast])
+    assert caught.value.error_name == "ECONNREFUSED"
+
+
+async def test_next_address_is_dialled_when_one_refuses() -> None:
+    """At once, and the winner is told."""
+    with _refusing() as refusing, _listening() as listening:
+        connected, address = await connect([refusing, listening])
+        with connected:
+            assert address == listening
+            assert connected.getpeername() == listening[4]
+
+
+async def test_next_address_is_dialled_after_a_delay_when_one_is_silent() -> None:
+    """RFC 8305: 250 ms, and not before."""
+    with _silent() as silent, _listening() as listening:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(10):
+            connected, address = await connect([silent, listening])
+        assert loop.time() - began >= 0.24
+        connected.close()
+        assert address == listening
+        await asyncio.sleep(0.01)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_address_that_answers_first_is_taken_without_the_others() -> None:
+    """The second is not dialled at all."""
+    with _listening() as listening, socket.create_server((LOOPBACK, 0)) as other:
+        other.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        connected, address = await connect([listening, _address(other.getsockname()[1])])
+        connected.close()
+        assert address == listening
+        with pytest.raises(BlockingIOError):
+            other.accept()
+
+
+async def test_silent_address_is_left_when_time_is_over() -> None:
+    """The socket is closed with the task: nothing warns of one left open."""
+    with _silent() as silent, pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await connect([silent, silent])
+
+
+# -- heads of HTTP responses ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _answering(serve: Serve) -> AsyncIterator[socket.socket]:
+    """Give a socket that is connected to a server which does what `serve` says."""
+    ended = asyncio.Event()
+
+    async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            ended.set()
+
+    server = await asyncio.start_server(serving, LOOPBACK, 0)
+    connected, _ = await connect_one(_address(server.sockets[0].getsockname()[1]))
+    try:
+        yield connected
+    finally:
+        connected.close()
+        await asyncio.wait_for(ended.wait(), 10)
+        server.close()
+
+
+def _saying(*chunks: bytes, pause_s: float = 0.0, stay: bool = True) -> Serve:
+    """Return a server that answers a request with `chunks`, each in a segment of its own."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(pause_s)
+            if stay:
+                await reader.read()
+
+    return serve
+
+
+async def _ask(serve: Serve, proxy: Proxy | None = None) -> None:
+    async with _answering(serve) as connected:
+        await ask_proxy(connected, proxy or Proxy(host="proxy.test", port=3128), "iot.example.com:443")
+        assert connected.fileno() >= 0
+
+
+async def _refusal(serve: Serve) -> DialError:
+    """Return why the proxy does not connect; the socket is closed then."""
+    async with _answering(serve) as connected:
+        with pytest.raises(DialError) as caught:
+            await ask_proxy(connected, Proxy(host="proxy.test", port=3128, authorization="Basic s"), "iot.test:443")
+        assert connected.fileno() == -1
+    assert str(caught.value).startswith("egress proxy proxy.test:3128 ")
+    assert "Basic" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 Connection established\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nVia: 1.0 squid\r\n\r\n",
+        b"HTTP/1.1 200\r\n\r\n",
+        b"http/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nProxy-Agent: x\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_proxy_that_connects(head: bytes) -> None:
+    """In either version of HTTP, with or without a reason phrase."""
+    await _ask(_saying(head))
+
+
+async def test_head_may_be_cut_at_any_byte() -> None:
+    """TCP promises nothing about segments."""
+    head = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
+    for at in range(1, len(head)):
+        await _ask(_saying(head[:at], head[at:]))
+
+
+async def test_head_that_comes_slowly() -> None:
+    """Byte by byte."""
+    await _ask(_saying(*(bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\n\r\n"), pause_s=0.002))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n", "answers 407 to CONNECT"),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "answers 503 to CONNECT"),
+        (b"HTTP/1.0 403 Forbidden\r\nContent-Length: 3\r\n\r\nno!", "answers 403 to CONNECT"),
+        (b"HTTP/1.1 407\r\n\r\n", "answers 407 to CONNECT"),
+        (b"HTTP/1.1 2000 OK\r\n\r\n", "answers no HTTP to CONNECT"),
+        (b"HTTP/1.1 20 OK\r\n\r\n", "answers no HTTP to CONNECT"),
+        (b"ICY 200 OK\r\n\r\n", "answers no HTTP to CONNECT"),
+        (b"\x15\x03\x03\x00\x02\x02\x28\r\n\r\n", "answers no HTTP to CONNECT"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "answers no HTTP to CONNECT"),
+    ],
+)
+async def test_proxy_that_does_not_connect(answer: bytes, words: str) -> None:
+    """Its status is told, and nothing else of its answer."""
+    refused = await _refusal(_saying(answer))
+    assert refused.error_name == "ProxyRefused"
+    assert words in str(refused)
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r"])
+async def test_proxy_that_closes_early(answer: bytes) -> None:
+    """A head without its end is none."""
+    refused = await _refusal(_saying(answer, stay=False))
+    assert refused.error_name == "ProxyECONNABORTED"
+    assert str(refused).endswith("closes the connection")
+
+
+async def test_proxy_that_resets() -> None:
+    """By the system's name for it."""
+
+    async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Unread bytes and an immediate end are a reset.
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+    assert (await _refusal(reset)).error_name in {"ProxyECONNRESET", "ProxyECONNABORTED", "ProxyEPIPE"}
+
+
+async def test_head_without_end_is_not_read_for_ever() -> None:
+    """A proxy that sends on and on is left after some kilobytes."""
+    refused = await _refusal(_saying(*[b"x" * 4096] * 64))
+    assert refused.error_name == "ProxyECONNABORTED"
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(HEAD_LIMIT, True), (3 * HEAD_LIMIT, False)])
+async def test_longest_head(size: int, is_read: bool) -> None:  # noqa: FBT001 - a case
+    """16 KiB fit."""
+    head = b"HTTP/1.1 200 OK\r\nA: ".ljust(size - 4, b"a") + b"\r\n\r\n"
+    chunks = [head[at : at + 1024] for at in range(0, size, 1024)]
+    if is_read:
+        await _ask(_saying(*chunks))
+    else:
+        assert (await _refusal(_saying(*chunks))).error_name == "ProxyECONNABORTED"
+
+
+async def test_silent_proxy_is_left_when_time_is_over() -> None:
+    """The socket is closed."""
+    async with _answering(_saying()) as connected:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await ask_proxy(connected, Proxy(host="proxy.test", port=3128), "iot.test:443")
+        assert connected.fileno() == -1
+
+
+@pytest.mark.parametrize("authorization", [None, "Basic dXNlcjpwYXNz"])
+async def test_request_to_the_proxy(authorization: str | None) -> None:
+    """CONNECT with authority and Host (RFC 9110, section 9.3.6), and credentials where there are some."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await reader.read()
+
+    await _ask(serve, Proxy(host="proxy.test", port=3128, authorization=authorization))
+    credentials = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
+    expected = f"CONNECT iot.example.com:443 HTTP/1.1\r\nHost: iot.example.com:443\r\n{credentials}\r\n"
+    assert heard == [expected.encode()]
+
+
+async def test_head_is_returned_as_it_came() -> None:
+    """To its end."""
+    head = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        theirs.sendall(head)
+        assert await receive_head(ours) == head
