@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connect_canary.settings import TARGET_SETTINGS, AuthMode, Expect, MqttVersion, Placement
@@ -37,36 +37,60 @@ BEYOND_A_SCHEMA = (
     "signing_region is not set",
     "iot:DescribeEndpoint failed",
 )
-VALUES: dict[str, list[object]] = {
-    "name": ["a", "a.b-c_d", 7, "a b", "", "n" * 65, None, True, {}],
-    "endpoint": [
-        "iot.example.com",
-        "localhost:1",
-        "e:99999",
-        "https://e",
-        "e/mqtt",
-        "e?x",
-        ":1",
-        "e e",
-        "",
-        "ssm:/e",
-        [],
-    ],
-    "signing_region": ["us-gov-west-1", "ireland", "", "ssm:/r"],
-    "auth_mode": [*AuthMode, "iam", 5, None],
-    "mqtt_version": [*MqttVersion, 5, 4, "3.1", True],
-    "client_id": ["test-one", "x" * 129, 7, "", {}],
-    "client_id_prefix": ["lab-", "p" * 129, 7, False],
-    "timeout_seconds": [5, 0.5, "2.5", 0, -1, 300, 301, "soon", None],
-    "expect": [*Expect, "deny", ""],
-    "authorizer_placement": [*Placement, "body", []],
-    "authorizer_name": ["gate", 7, None, "secretsmanager:a#b"],
-    "authorizer_password": ["p", "base64:AAAA", "base64:A", ["p"]],
-    "unheard_of": ["x"],
+_WORD = st.text(st.sampled_from("abcXYZ019-_."), min_size=1, max_size=20)
+_ANY_WORD = {setting.key: _WORD for setting in TARGET_SETTINGS}
+VALID: dict[str, st.SearchStrategy[object]] = _ANY_WORD | {
+    "name": st.text(st.sampled_from("abcXYZ019-_."), min_size=1, max_size=64) | st.integers(0, 10**9),
+    "endpoint": st.sampled_from(["iot.example.com", "localhost:1", "e:65535", "a-b.example:8443", "192.0.2.1"]),
+    "signing_region": st.sampled_from(["us-gov-west-1", "eu-west-1", "ap-southeast-2"]),
+    "auth_mode": st.sampled_from(AuthMode),
+    "mqtt_version": st.sampled_from([*MqttVersion, 5]),
+    "client_id": _WORD | st.integers(0, 10**9) | st.just("c" * 128),
+    "client_id_prefix": _WORD | st.just(""),
+    "timeout_seconds": st.integers(1, 300) | st.floats(0.1, 300) | st.sampled_from(["2.5", "300", ".5"]),
+    "expect": st.sampled_from(Expect),
+    "authorizer_placement": st.sampled_from(Placement),
+    "authorizer_password": _WORD | st.just("base64:AAAA"),
 }
-ENTRY = st.fixed_dictionaries({"name": st.sampled_from(VALUES["name"])}, optional={
-    key: st.sampled_from(values) for key, values in VALUES.items() if key != "name"
-})  # fmt: skip
+# What a mode cannot do without, and what it cannot have.
+NEEDED = {
+    AuthMode.SIGV4_STATIC: ("access_key_id", "secret_access_key"),
+    AuthMode.CUSTOM_SIGNED: ("authorizer_token_key_name", "authorizer_token_value", "authorizer_token_signature"),
+}
+ELSEWHERE = {"ca_file", "authorizer_signing_key"}  # a file, or a key, that has to be there
+NO_VALUE: list[object] = [None, True, False, [], {}, {"ssm": "/a"}]
+WRONG: dict[str, list[object]] = {
+    "name": ["", "a b", "n" * 65, "é", "a/b"],
+    "endpoint": ["https://e", "e/mqtt", "e?x", ":1", "e e", "e:", "e:x", "user@e"],
+    "signing_region": ["ireland", "eu_west_1", "EU-WEST-1"],
+    "auth_mode": ["iam", "SigV4", "", 5],
+    "mqtt_version": ["4", "3.1", "", 4, 3.1],
+    "client_id": ["x" * 129],
+    "client_id_prefix": ["p" * 129],
+    "timeout_seconds": [0, -1, 300.5, 301, "soon", ""],
+    "expect": ["deny", "", 1],
+    "authorizer_placement": ["body", "", 0],
+    "unheard_of": ["x", 1, ""],
+    "Endpoint": ["iot.example.com"],
+}
+BROKEN = [
+    (key, value)
+    for key in ("name", *TARGET_KEYS, "unheard_of", "Endpoint")
+    for value in WRONG.get(key, []) + (NO_VALUE if key in {"name", *TARGET_KEYS} else [])
+]
+
+
+@st.composite
+def valid_entries(draw: st.DrawFn) -> dict[str, Any]:
+    """Return an entry that neither schema nor code has anything against."""
+    mode = draw(VALID["auth_mode"])
+    optional = sorted(VALID.keys() - {"name", "auth_mode"} - ELSEWHERE)
+    keys = [*draw(st.lists(st.sampled_from(optional), unique=True, max_size=6)), *NEEDED.get(AuthMode(str(mode)), ())]
+    return {"name": draw(VALID["name"]), "auth_mode": mode, **{key: draw(VALID[key]) for key in keys}}
+
+
+def _problems(entry: dict[str, Any]) -> tuple[str, ...]:
+    return problems_of(targets=document(entry), endpoint="default.test")
 
 
 def _command(*arguments: str, root: Path = ROOT) -> "subprocess.CompletedProcess[str]":
@@ -128,18 +152,37 @@ def test_schema_refuses_what_the_code_refuses(entry: object, sentence: str) -> N
     assert VALIDATOR.is_valid({"targets": [entry]}) is not seen
 
 
-@given(ENTRY)
-def test_schema_and_code_agree_on_any_entry(entry: dict[str, Any]) -> None:
-    """An entry is refused by both or by neither, but for what a schema cannot see."""
-    asked = {key: value for key, value in entry.items() if not str(value).startswith(("ssm:", "secretsmanager:"))}
-    valid = VALIDATOR.is_valid({"targets": [asked]})
-    sentences = problems_of(targets=document(asked), endpoint="default.test", auth_mode="custom-unsigned")
-    seen = [sentence for sentence in sentences if not any(words in sentence for words in BEYOND_A_SCHEMA)]
-    if valid:
-        assert not seen
-    elif "signing_region" not in asked and not {"client_id", "client_id_prefix"} <= asked.keys():
-        # The code looks at a region only where something is signed for it, and at a prefix only where it is used.
-        assert sentences
+@settings(max_examples=40)
+@given(valid_entries())
+def test_schema_and_code_accept_any_valid_entry(entry: dict[str, Any]) -> None:
+    """Whatever settings it has of its own."""
+    assert [error.message for error in VALIDATOR.iter_errors({"targets": [entry]})] == []
+    assert _problems(entry) == ()
+
+
+@settings(max_examples=40)
+@given(valid_entries(), st.sampled_from(BROKEN))
+def test_schema_and_code_refuse_an_entry_for_its_one_wrong_key(
+    entry: dict[str, Any], broken: tuple[str, object]
+) -> None:
+    """One wrong value in an entry that is valid otherwise: both say which key it is, and name no other."""
+    _assert_refused(entry, *broken)
+
+
+@pytest.mark.parametrize(("key", "value"), BROKEN, ids=repr)
+def test_schema_and_code_refuse_each_wrong_value(key: str, value: object) -> None:
+    """All of them, in an entry that has nothing else."""
+    _assert_refused({"name": "a", "auth_mode": AuthMode.CUSTOM_UNSIGNED}, key, value)
+
+
+def _assert_refused(entry: dict[str, Any], key: str, value: object) -> None:
+    # The code looks at a region only where something is signed for it, and at a prefix only where it is used.
+    around = entry | {"auth_mode": AuthMode.SIGV4} if key == "signing_region" else entry
+    around = {other: kept for other, kept in around.items() if (key, other) != ("client_id_prefix", "client_id")}
+    wrong = around | {key: value}
+    errors = list(VALIDATOR.iter_errors({"targets": [wrong]}))
+    assert {error.path[-1] for error in errors} == ({key} if key in VALID else {0})
+    assert {sentence.partition(" is ")[0] for sentence in _problems(wrong)} == {f"targets[0].{key}"}
 
 
 def test_schema_accepts_an_empty_value_that_takes_an_inherited_one_away() -> None:
