@@ -1,0 +1,340 @@
+"""The tunnel over plain sockets: bytes pass unchanged, ends are passed on and told, in any order of closing."""
+
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from connect_canary.dialling import Proxy
+from connect_canary.failures import Phase
+from connect_canary.tunnel import Tunnel
+
+LOOPBACK = "127.0.0.1"
+REQUEST = b"CONNECT iot.example.com:443 HTTP/1.1\r\nHost: iot.example.com:443\r\n\r\n"
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"
+_SOON_S = 20.0
+# The beginning of a handshake record, so that the endpoint is not stopped for speaking no TLS.
+HELLO = b"\x16\x03\x03\x00\x04\x02\x00\x00\x00"
+
+
+@dataclass(slots=True)
+class Ends:
+    """A tunnel with a connection on either side."""
+
+    tunnel: Tunnel
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    endpoint_reader: asyncio.StreamReader
+    endpoint_writer: asyncio.StreamWriter
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """A listener that hands over its connections."""
+
+    port: int
+    accepted: "asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]" = field(default_factory=asyncio.Queue)
+
+
+@asynccontextmanager
+async def _endpoint() -> AsyncIterator[Endpoint]:
+    writers: list[asyncio.StreamWriter] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await endpoint.accepted.put((reader, writer))
+
+    server = await asyncio.start_server(accept, LOOPBACK, 0)
+    endpoint = Endpoint(server.sockets[0].getsockname()[1])
+    try:
+        yield endpoint
+    finally:
+        for writer in writers:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def _client(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def _established() -> AsyncIterator[Ends]:
+    """Give a tunnel through which nothing has passed yet."""
+    async with asyncio.timeout(_SOON_S), _endpoint() as endpoint:
+        tunnel = Tunnel(LOOPBACK, endpoint.port)
+        try:
+            async with _client(tunnel.open()) as (reader, writer):
+                writer.write(REQUEST)
+                assert await reader.readuntil(b"\r\n\r\n") == ESTABLISHED
+                assert await tunnel.carrying()
+                yield Ends(tunnel, reader, writer, *await endpoint.accepted.get())
+        finally:
+            tunnel.cut()
+            await asyncio.sleep(0)
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes, chunks: random.Random) -> None:
+    at = 0
+    while at < len(data):
+        size = chunks.choice([1, 2, 5, 100, 4096, 65536, 300_000])
+        writer.write(data[at : at + size])
+        await writer.drain()
+        at += size
+        if chunks.random() < 0.3:
+            await asyncio.sleep(0)
+
+
+def _record(size: int, source: random.Random) -> bytes:
+    return b"\x17\x03\x03" + size.to_bytes(2) + source.randbytes(size)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_bytes_pass_unchanged_both_ways_at_the_same_time(seed: int) -> None:
+    """In any chunks, more than any buffer holds, and never more than the endpoint may answer."""
+    source = random.Random(seed)  # noqa: S311 - bytes to carry
+    up = HELLO + b"".join(_record(source.randrange(16384), source) for _ in range(200))
+    down = HELLO + b"".join(_record(source.randrange(16384), source) for _ in range(100))[: 1 << 19]
+    async with _established() as ends:
+        *_, up_received, down_received = await asyncio.gather(
+            _send(ends.writer, up, source),
+            _send(ends.endpoint_writer, down, source),
+            ends.endpoint_reader.readexactly(len(up)),
+            ends.reader.readexactly(len(down)),
+        )
+        assert up_received == up
+        assert down_received == down
+        assert ends.tunnel.trace.error is None
+
+
+async def test_receiver_that_does_not_read_holds_the_sender_back() -> None:
+    """The tunnel keeps no more than its buffers: the sender's socket fills up."""
+    async with _established() as ends:
+        ends.endpoint_reader._transport.pause_reading()  # type: ignore[attr-defined]
+        block, sent = bytes(1 << 18), 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 512:
+                ends.writer.write(block)
+                async with asyncio.timeout(0.3):
+                    await ends.writer.drain()
+                sent += 1
+        assert sent < 512
+        ends.endpoint_reader._transport.resume_reading()  # type: ignore[attr-defined]
+        assert await ends.endpoint_reader.readexactly(len(block)) == block
+
+
+async def test_phases_before_tls() -> None:
+    """Name, TCP, and then TLS from the moment at which the client may speak."""
+    async with _established() as ends:
+        assert list(ends.tunnel.trace.began) == [Phase.DNS, Phase.TCP, Phase.TLS]
+        assert ends.tunnel.trace.address is not None
+
+
+# -- ends ----------------------------------------------------------------------------------------------------------
+
+End = Callable[[asyncio.StreamWriter], None]
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    connected: socket.socket = writer.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    writer.transport.abort()
+
+
+def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+@pytest.mark.parametrize(("end", "told"), [(_close, "closed"), (_reset, "reset")])
+async def test_endpoint_that_ends_first(end: End, told: str) -> None:
+    """It is told how, and the client's connection ends after what was sent."""
+    async with _established() as ends:
+        if end is _close:
+            ends.endpoint_writer.write(HELLO)
+        end(ends.endpoint_writer)
+        await ends.tunnel.over.wait()
+        assert ends.tunnel.trace.endpoint_closed == told
+        assert await ends.reader.read() == (HELLO if end is _close else b"")
+
+
+@pytest.mark.parametrize("end", [_close, _reset])
+async def test_client_that_ends_first(end: End) -> None:
+    """The endpoint's connection ends too, and what the endpoint does then is not told."""
+    async with _established() as ends:
+        if end is _close:
+            ends.writer.write(HELLO)
+        end(ends.writer)
+        await ends.tunnel.over.wait()
+        assert await ends.endpoint_reader.read() == (HELLO if end is _close else b"")
+        ends.endpoint_writer.close()
+        await asyncio.sleep(0.02)
+        assert ends.tunnel.trace.endpoint_closed is None
+
+
+async def test_endpoint_that_shuts_down_its_sending_side_only() -> None:
+    """A half-closed connection is closed: no client of TLS sends anything more."""
+    async with _established() as ends:
+        ends.endpoint_writer.write(HELLO)
+        ends.endpoint_writer.write_eof()
+        assert await ends.reader.read() == HELLO
+        await ends.tunnel.over.wait()
+        assert ends.tunnel.trace.endpoint_closed == "closed"
+        assert await ends.endpoint_reader.read() == b""
+
+
+async def test_cut() -> None:
+    """Both sides end at once, any number of times, and nothing is told of the endpoint."""
+    async with _established() as ends:
+        ends.tunnel.cut()
+        ends.tunnel.cut()
+        for reader in (ends.reader, ends.endpoint_reader):
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        assert ends.tunnel.trace.endpoint_closed is None
+
+
+async def test_cut_before_anybody_came() -> None:
+    """Nobody can connect any more, and whoever waits for the endpoint is told that there is none."""
+    tunnel = Tunnel(LOOPBACK, 1)
+    port = tunnel.open()
+    tunnel.cut()
+    assert not await tunnel.carrying()
+    await asyncio.sleep(0.01)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(LOOPBACK, port)
+
+
+async def test_cut_before_it_is_open() -> None:
+    """Nothing is left open."""
+    tunnel = Tunnel(LOOPBACK, 1)
+    tunnel.cut()
+    assert not await tunnel.carrying()
+
+
+async def test_endpoint_that_speaks_no_tls_is_cut_off() -> None:
+    """The client learns it at once, and the trace says why."""
+    async with _established() as ends:
+        ends.endpoint_writer.write(b"220 mail.example.com ESMTP\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            await ends.reader.read()
+        assert ends.tunnel.trace.error is not None
+        assert ends.tunnel.trace.error.error_name == "NotTls"
+
+
+# -- listening and dialling ----------------------------------------------------------------------------------------
+
+
+async def test_second_client_is_refused() -> None:
+    """The listener is closed as soon as one has come."""
+    async with _endpoint() as endpoint:
+        tunnel = Tunnel(LOOPBACK, endpoint.port)
+        port = tunnel.open()
+        async with _client(port) as (reader, writer):
+            writer.write(REQUEST)
+            await reader.readuntil(b"\r\n\r\n")
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(LOOPBACK, port)
+        tunnel.cut()
+        await asyncio.sleep(0)
+
+
+async def test_second_connection_leads_to_the_same_address() -> None:
+    """It is a socket of its own, on which nothing is traced."""
+    async with _established() as ends:
+        second = await ends.tunnel.dial_again()
+        with second:
+            assert ends.tunnel.trace.address is not None
+            assert second.getpeername() == ends.tunnel.trace.address[4]
+
+
+async def test_endpoint_that_refuses() -> None:
+    """The client gets 502, and the trace has the system's name for it."""
+    with socket.socket() as bound:
+        bound.bind((LOOPBACK, 0))
+        tunnel = Tunnel(LOOPBACK, bound.getsockname()[1])
+        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
+            writer.write(REQUEST)
+            assert (await reader.read()).startswith(BAD_GATEWAY)
+    assert not await tunnel.carrying()
+    assert tunnel.trace.error is not None
+    assert (tunnel.trace.error.error_name, tunnel.trace.phase) == ("ECONNREFUSED", Phase.TCP)
+    tunnel.cut()
+
+
+async def test_name_that_does_not_resolve() -> None:
+    """The phase is DNS, with and without an egress proxy, whose name it is then."""
+    for proxy, words in (
+        (None, "nowhere.invalid"),
+        (Proxy(host="proxy.invalid", port=1), "egress proxy proxy.invalid"),
+    ):
+        tunnel = Tunnel("nowhere.invalid", 443, proxy=proxy)
+        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
+            writer.write(REQUEST)
+            assert (await reader.read()).startswith(BAD_GATEWAY)
+        assert tunnel.trace.phase is Phase.DNS
+        assert str(tunnel.trace.error).startswith(f"{words} does not resolve")
+        tunnel.cut()
+
+
+async def test_proxy_is_asked_for_each_connection() -> None:
+    """For the first and for the second one, with the endpoint's name."""
+    async with asyncio.timeout(_SOON_S), _endpoint() as endpoint:
+        tunnel = Tunnel("iot.example.com", 443, proxy=Proxy(host=LOOPBACK, port=endpoint.port))
+        async with _client(tunnel.open()) as (reader, writer):
+            writer.write(REQUEST)
+            for dialling in (reader.readuntil(b"\r\n\r\n"), tunnel.dial_again()):
+                task = asyncio.ensure_future(dialling)
+                asked, answering = await endpoint.accepted.get()
+                assert (await asked.readuntil(b"\r\n\r\n")).startswith(b"CONNECT iot.example.com:443 HTTP/1.1\r\n")
+                answering.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                connected = await task
+                if isinstance(connected, socket.socket):
+                    connected.close()
+        tunnel.cut()
+        await asyncio.sleep(0)
+
+
+async def test_client_that_sends_no_request() -> None:
+    """It is our own tunnel's trouble, not the endpoint's: no phase has begun."""
+    tunnel = Tunnel(LOOPBACK, 1)
+    async with asyncio.timeout(_SOON_S):
+        async with _client(tunnel.open()):
+            pass
+        assert not await tunnel.carrying()
+    assert (tunnel.trace.phase, tunnel.trace.began) == (None, {})
+    assert "the canary's own tunnel" in str(tunnel.trace.error)
+
+
+async def test_no_descriptor_is_left_to_accept_with() -> None:
+    """The same."""
+    tunnel = Tunnel(LOOPBACK, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_connection((LOOPBACK, tunnel.open())):
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            assert not await tunnel.carrying()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert tunnel.trace.phase is None
+    assert tunnel.trace.error is not None
+    assert tunnel.trace.error.error_name == "EMFILE"
