@@ -89,18 +89,23 @@ def test_secrets_in_variables_are_not_told(endpoint: str, mode: str) -> None:
     assert [answer.get("dry_run", False) for answer in told.answers] == [False, True]
 
 
-def test_secrets_behind_references_are_not_told(aws: Aws, endpoint: str) -> None:
+def _referring(kind: str) -> dict[str, str]:
+    """Return settings whose secrets, or whose targets, are references of one kind."""
+    if kind == "document":
+        return {"targets": "ssm:/targets"}
+    signed = {"auth_mode": "custom-signed", "authorizer_token_key_name": "token"}
+    if kind == "parameters":
+        return {**signed, **{key: f"ssm:/{key}" for key in SECRETS}, "authorizer_signing_key": ""}
+    return {**signed, **{key: f"secretsmanager:all#{key}" for key in SECRETS}, "authorizer_token_signature": ""}
+
+
+@pytest.mark.parametrize("kind", ["parameters", "keys of a secret", "document"])
+def test_secrets_behind_references_are_not_told(aws: Aws, endpoint: str, kind: str) -> None:
     """From parameters, from keys of a secret, and from a document that is a reference itself."""
     aws.parameters = {f"/{key}": value for key, value in SECRETS.items()} | {"/targets": _targets()}
     aws.secrets = {"all": json.dumps(SECRETS)}
     where = {"AWS_ENDPOINT_URL_SSM": aws.url, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url}
-    by_parameter = {key: f"ssm:/{key}" for key in SECRETS} | {"authorizer_signing_key": ""}
-    by_key = {key: f"secretsmanager:all#{key}" for key in SECRETS} | {"authorizer_token_signature": ""}
-    for references in (by_parameter, by_key):
-        settings = {"auth_mode": "custom-signed", "authorizer_token_key_name": "token", **references}
-        told = _told({**where, **_environment(endpoint, **settings)}, {}, {"dry_run": True})
-        assert len(told.answers) == 2
-    told = _told({**where, **_environment(endpoint), "CANARY_TARGETS": "ssm:/targets"}, {}, {"dry_run": True})
+    told = _told({**where, **_environment(endpoint, **_referring(kind))}, {}, {"dry_run": True})
     assert len(told.answers) == 2
 
 

@@ -125,22 +125,6 @@ async def test_bytes_pass_unchanged_both_ways_at_the_same_time(seed: int) -> Non
         assert ends.tunnel.trace.error is None
 
 
-async def test_receiver_that_does_not_read_holds_the_sender_back() -> None:
-    """The tunnel keeps no more than its buffers: the sender's socket fills up."""
-    async with _established() as ends:
-        ends.endpoint_reader._transport.pause_reading()  # type: ignore[attr-defined]
-        block, sent = bytes(1 << 18), 0
-        with contextlib.suppress(TimeoutError):
-            while sent < 512:
-                ends.writer.write(block)
-                async with asyncio.timeout(0.3):
-                    await ends.writer.drain()
-                sent += 1
-        assert sent < 512
-        ends.endpoint_reader._transport.resume_reading()  # type: ignore[attr-defined]
-        assert await ends.endpoint_reader.readexactly(len(block)) == block
-
-
 async def test_phases_before_tls() -> None:
     """Name, TCP, and then TLS from the moment at which the client may speak."""
     async with _established() as ends:
