@@ -117,6 +117,8 @@ async def test_process_has_no_descriptor_left(after_open: Callable[[Opened], Non
         asyncio.get_running_loop().call_later(2, resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         return port
 
+    # What an earlier run of the process has opened stays open: the trust store is read, the event loop group made.
+    assert (await _attempt("localhost:1", version)).failure == "TcpRefused"
     after_open(exhaust)
     try:
         with _silent_endpoint() as endpoint:
