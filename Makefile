@@ -17,7 +17,7 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test check format bench nightly pictures build deploy invoke logs delete smoke lock clean environments
+.PHONY: help run test check format bench mutants nightly pictures build deploy invoke logs delete smoke lock clean environments
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,8 +47,13 @@ format: .venv/.ready ## Format the code
 bench: .venv/.ready ## Measure, and write docs/measurements.md
 	@.venv/bin/python -m tests.bench
 
-nightly: .venv/.ready ## Fuzz with 10,000 cases
+mutants: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Change the code and see whether tests notice: AREA=template, MODULE=path, SLICE=1/20, SAMPLE=400
+	@.venv/bin/python -m tests.mutation $(if $(AREA),--area $(AREA)) $(if $(MODULE),--module $(MODULE)) \
+		$(if $(SLICE),--slice $(SLICE)) $(if $(SAMPLE),--sample $(SAMPLE))
+
+nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cases, and try a twentieth of the mutants
 	@.venv/bin/python -m tests.faulty.fuzz
+	@$(MAKE) --no-print-directory mutants SLICE=$$(( $$(date +%s) / 86400 % 20 + 1 ))/20
 
 pictures: .venv/.ready ## Draw the pictures in README.md and docs/development.md
 	@.venv/bin/python -m tests.faulty.picture
@@ -121,5 +126,5 @@ lock: .venv/.ready ## Lock the requirements anew (needs uv)
 	done
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache
 	find function infra tests -name __pycache__ -prune -exec rm -rf {} +

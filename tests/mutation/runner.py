@@ -1,0 +1,124 @@
+"""Tries mutants in sandboxes of their own, as many at the same time as there are workers."""
+
+import json
+import queue
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.mutation import worker
+from tests.mutation.areas import Area
+from tests.mutation.mutations import Mutant, python_mutants
+from tests.mutation.sandbox import ROOT, environment, files, sandbox
+from tests.mutation.selection import Baseline, BaselineError
+from tests.mutation.template_mutations import template_mutants
+from tests.mutation.worker import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A mutant, what became of it, and the test that found it."""
+
+    mutant: Mutant
+    verdict: Verdict
+    seconds: float
+    found_by: str = ""
+
+
+def mutants_of(area: Area) -> list[Mutant]:
+    """Return every mutant of an area."""
+    paths = [name for name in files() if Path(name) in {path.relative_to(ROOT) for path in ROOT.glob(area.files)}]
+    mutate = python_mutants if area.files.endswith(".py") else template_mutants
+    return [mutant for path in paths for mutant in mutate(path, (ROOT / path).read_bytes())]
+
+
+class _Worker:
+    """The process of a sandbox, asked line by line."""
+
+    def __init__(self, copy: Path, baseline: Baseline) -> None:
+        self._baseline = baseline
+        command = [sys.executable, "-m", worker.__name__]
+        around = environment(copy)
+        self._process = subprocess.Popen(
+            command, cwd=copy, env=around, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._write(baseline.packages)
+
+    def _write(self, value: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(value) + "\n")
+        self._process.stdin.flush()
+
+    def ask(self, path: str, text: bytes, tiers: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """Return what becomes of a file with another text."""
+        assert self._process.stdout is not None
+        limits = [{test: self._baseline.limit(test) for test in tier} for tier in tiers]
+        self._write({"path": path, "text": text.decode(), "tiers": limits})
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def stop(self) -> None:
+        """End the process after its last answer."""
+        self._process.communicate()
+
+
+@contextmanager
+def _worker(baseline: Baseline) -> Iterator[_Worker]:
+    with sandbox() as copy:
+        running = _Worker(copy, baseline)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+def run(mutants: Sequence[Mutant], baseline: Baseline, workers: int) -> Iterator[Tried]:
+    """Try every mutant and yield each as it ends; raises `BaselineError` when the unchanged files do not survive."""
+    waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
+    tried: queue.SimpleQueue[Tried | Exception] = queue.SimpleQueue()
+    _check_unchanged(mutants, baseline)
+    for mutant in mutants:
+        waiting.put(mutant)
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(workers):
+            pool.submit(_work, waiting, tried, baseline)
+        for _ in mutants:
+            result = tried.get()
+            if isinstance(result, Exception):
+                raise result
+            yield result
+
+
+def _check_unchanged(mutants: Sequence[Mutant], baseline: Baseline) -> None:
+    """Show the tests of all mutants the unchanged file, which they must pass."""
+    shown = [set[str]().union(*tier) for tier in zip(*(baseline.select(mutant) for mutant in mutants), strict=True)]
+    if not mutants:
+        return
+    with _worker(baseline) as process:
+        path = mutants[0].path
+        answer = process.ask(path, (ROOT / path).read_bytes(), [baseline.ordered(tier) for tier in shown])
+    if answer["verdict"] != Verdict.SURVIVED:
+        raise BaselineError(f"a test fails or hangs without a mutation:\n{answer['said']}")
+
+
+def _work(
+    waiting: "queue.SimpleQueue[Mutant]", tried: "queue.SimpleQueue[Tried | Exception]", baseline: Baseline
+) -> None:
+    try:
+        with _worker(baseline) as process:
+            while True:
+                mutant = waiting.get_nowait()
+                text = mutant.applied((ROOT / mutant.path).read_bytes())
+                answer = process.ask(mutant.path, text, baseline.select(mutant))
+                found_by = answer["said"].partition("\n")[0]
+                verdict = Verdict(answer["verdict"])
+                tried.put(Tried(mutant=mutant, verdict=verdict, seconds=answer["seconds"], found_by=found_by))
+    except queue.Empty:
+        return
+    except Exception as error:  # noqa: BLE001 - the caller raises it
+        tried.put(error)

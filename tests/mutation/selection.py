@@ -1,0 +1,126 @@
+"""Which tests a mutant is shown, and in which order: those that run its lines, quickest first."""
+
+import json
+import pickle
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import coverage
+
+from tests.mutation import recording
+from tests.mutation.areas import Area
+from tests.mutation.mutations import Mutant
+from tests.mutation.sandbox import ROOT, digest, environment, sandbox
+
+# As the project configures pytest, but alone in its process and always in the same order.
+PYTEST: Final = ("-q", "-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:randomly")
+CACHE: Final = ROOT / ".mutants_cache"
+_TOO_SLOW_S: Final = 20.0
+_LIMIT_S: Final = 15.0
+_LIMIT_FACTOR: Final = 5.0
+
+
+class BaselineError(RuntimeError):
+    """The tests do not run without a mutation; the message says how they ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """How the tests of an area run without a mutation."""
+
+    seconds: Mapping[str, float]
+    fixtures: Mapping[str, float]
+    passed: tuple[frozenset[str], ...]
+    left_out: tuple[str, ...]
+    packages: tuple[str, ...]
+    lines: Mapping[str, Mapping[int, frozenset[str]]]
+
+    def limit(self, test: str) -> float:
+        """Return after how many seconds a test counts as hanging."""
+        return _LIMIT_S + _LIMIT_FACTOR * (self.seconds[test] + self.fixtures.get(_module(test), 0))
+
+    def select(self, mutant: Mutant) -> list[list[str]]:
+        """Return the tests of each tier that run the mutant's lines; all of them where lines say nothing."""
+        lines = self.lines.get(mutant.path)
+        if lines is None:
+            return [self.ordered(tests) for tests in self.passed]
+        everywhere = frozenset[str]().union(*lines.values())
+        first, last = mutant.lines
+        here = frozenset[str]().union(*(lines.get(line, frozenset()) for line in range(first, last + 1)))
+        # Callbacks on the SDK's own threads are not measured: other lines of their module stand for them.
+        names = everywhere if mutant.runs_at_import or not here else here
+        return [self.ordered(tests & names or (tests if not names else ())) for tests in self.passed]
+
+    def ordered(self, tests: Iterable[str]) -> list[str]:
+        """Sort modules by time; within each, which may share fixtures, the tests keep their order."""
+        times: dict[str, float] = defaultdict(float)
+        for test in tests:
+            times[_module(test)] += self.seconds[test]
+        places = {test: place for place, test in enumerate(self.seconds)}
+        return sorted(tests, key=lambda test: (self._cost(test, times), _module(test), places[test]))
+
+    def _cost(self, test: str, times: Mapping[str, float]) -> float:
+        return times[_module(test)] + self.fixtures.get(_module(test), 0)
+
+
+def _module(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def measure(area: Area) -> Baseline:
+    """Return what the tests of an area do, measured unless that is known of these very files."""
+    cached = CACHE / f"{area.name}-{digest()}.pickle"
+    if cached.exists():
+        return cast("Baseline", pickle.loads(cached.read_bytes()))  # noqa: S301 - our own
+    baseline = _measure(area)
+    CACHE.mkdir(exist_ok=True)
+    for outdated in CACHE.glob(f"{area.name}-*"):
+        outdated.unlink()
+    cached.write_bytes(pickle.dumps(baseline))
+    return baseline
+
+
+def _measure(area: Area) -> Baseline:
+    """Run the tests of an area in a sandbox; raises `BaselineError` when they do not even run."""
+    paths = list(dict.fromkeys(path for tier in area.tiers for path in tier))
+    with sandbox() as copy:
+        recording.prepare(copy)
+        command = [sys.executable, "-m", recording.__name__, *PYTEST, *paths]
+        around = environment(copy, **{recording.LEADER: "1"})
+        done = subprocess.run(command, cwd=copy, env=around, capture_output=True, text=True, check=False)
+        if not (copy / recording.TESTS).exists():
+            raise BaselineError(done.stdout + done.stderr)
+        told = json.loads((copy / recording.TESTS).read_text())
+        passed = [test for test in told["passed"] if told["seconds"][test] < _TOO_SLOW_S]
+        return Baseline(
+            seconds=told["seconds"],
+            fixtures=told["fixtures"],
+            passed=tuple(frozenset(t for t in passed if t.startswith(tier)) for tier in area.tiers),
+            left_out=tuple(sorted(told["seconds"].keys() - set(passed))),
+            packages=tuple(told["packages"]),
+            lines=_lines(copy, passed) if area.files.endswith(".py") else {},
+        )
+
+
+def _lines(copy: Path, tests: list[str]) -> dict[str, dict[int, frozenset[str]]]:
+    """Return the tests by file and line; a directory or a module stands for all of its tests."""
+    measured = coverage.Coverage(data_file=str(copy / recording.DATA), config_file=False)
+    measured.combine()
+    data = measured.get_data()
+    names = {name: _tests_of(name, tests) for name in data.measured_contexts()}
+    return {
+        str(Path(file).relative_to(copy)): {
+            line: frozenset[str]().union(*(names[context] for context in contexts))
+            for line, contexts in data.contexts_by_lineno(file).items()
+        }
+        for file in data.measured_files()
+    }
+
+
+def _tests_of(name: str, tests: list[str]) -> frozenset[str]:
+    return frozenset(t for t in tests if name and (t == name or t.startswith((f"{name}::", f"{name}/"))))
