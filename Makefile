@@ -47,9 +47,9 @@ format: .venv/.ready ## Format the code
 bench: .venv/.ready ## Measure, and write docs/measurements.md
 	@.venv/bin/python -m tests.bench
 
-mutants: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Change the code and see whether tests notice: AREA=template, MODULE=path, SLICE=1/20, SAMPLE=400
+mutants: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Change the code and see whether tests notice: AREA=template MODULE=path SLICE=1/20 SAMPLE=400
 	@.venv/bin/python -m tests.mutation $(if $(AREA),--area $(AREA)) $(if $(MODULE),--module $(MODULE)) \
-		$(if $(SLICE),--slice $(SLICE)) $(if $(SAMPLE),--sample $(SAMPLE))
+		$(if $(SLICE),--slice $(SLICE)) --sample $(or $(SAMPLE),$(if $(MODULE)$(SLICE),0,400))
 
 nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cases, and try a twentieth of the mutants
 	@.venv/bin/python -m tests.faulty.fuzz

@@ -22,11 +22,12 @@ _SHOWN = 300
 def main() -> int:
     """Try the mutants that the arguments name; return the exit code."""
     arguments = _arguments()
-    reached = True
-    for area in AREAS:
-        if arguments.area in ("", area.name):
-            reached &= _run_area(area, arguments)
-    return 0 if reached else 1
+    areas = [area for area in AREAS if arguments.area in ("", area.name)]
+    reached = [_run_area(area, arguments) for area in areas]
+    if reached == [None] * len(areas):
+        print("there are no such mutants")
+        return 2
+    return 1 if False in reached else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -52,18 +53,17 @@ def _hash(mutant: Mutant) -> int:
     return int.from_bytes(hashlib.sha256("\n".join(mutant.key).encode()).digest()[:8])
 
 
-def _run_area(area: Area, arguments: argparse.Namespace) -> bool:
-    """Try an area's mutants and print them; return whether its goals are reached."""
-    everything = mutants_of(area)
-    of_module = [mutant for mutant in everything if arguments.module in ("", mutant.path)]
+def _run_area(area: Area, arguments: argparse.Namespace) -> bool | None:
+    """Try an area's mutants and print them; return whether its goals are reached, None when it has no mutants."""
+    mutants = mutants_of(area, arguments.module)
     known = equivalent.read(area.name)
-    chosen = choose(of_module, arguments.slice, arguments.sample)
+    chosen = choose(mutants, arguments.slice, arguments.sample)
     tried = [mutant for mutant in chosen if mutant.key not in known]
-    if not of_module:
-        return True
-    sentence = f"{len(tried)} of {len(of_module)} mutants, {len(chosen) - len(tried)} more are equivalent"
-    print(f"{area.name}: {sentence}", flush=True)
-    for key in equivalent.stale(known, everything):
+    if not chosen:
+        return None
+    how = "" if len(chosen) == len(mutants) else "a sample of "
+    print(f"{area.name}: {how}{len(chosen)} of {len(mutants)} mutants, {len(chosen) - len(tried)} are equivalent")
+    for key in () if arguments.module else equivalent.stale(known, mutants):
         print(f"  stale entry in {equivalent.TABLE.name}: {key}")
     try:
         return _report(area, _try(tried, area, arguments))

@@ -30,9 +30,10 @@ class Tried:
     found_by: str = ""
 
 
-def mutants_of(area: Area) -> list[Mutant]:
-    """Return every mutant of an area."""
-    paths = [name for name in files() if Path(name) in {path.relative_to(ROOT) for path in ROOT.glob(area.files)}]
+def mutants_of(area: Area, module: str = "") -> list[Mutant]:
+    """Return every mutant of an area, or of one of its files."""
+    known = {str(path.relative_to(ROOT)) for path in ROOT.glob(area.files)}
+    paths = [name for name in files() if name in known and module in ("", name)]
     mutate = python_mutants if area.files.endswith(".py") else template_mutants
     return [mutant for path in paths for mutant in mutate(path, (ROOT / path).read_bytes())]
 
