@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,16 @@ def run(mutants: Sequence[Mutant], baseline: Baseline, workers: int) -> Iterator
     with ThreadPoolExecutor(workers) as pool:
         for _ in range(workers):
             pool.submit(_work, waiting, tried, baseline)
-        for _ in mutants:
-            result = tried.get()
-            if isinstance(result, Exception):
-                raise result
-            yield result
+        try:
+            for _ in mutants:
+                result = tried.get()
+                if isinstance(result, Exception):
+                    raise result
+                yield result
+        finally:
+            with suppress(queue.Empty):
+                while True:
+                    waiting.get_nowait()
 
 
 def _check_unchanged(mutants: Sequence[Mutant], baseline: Baseline) -> None:

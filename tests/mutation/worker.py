@@ -91,9 +91,11 @@ def _try(limits: Mapping[str, float], log: Path) -> Verdict:
             code = _run_tests(limits, log)
         finally:
             os._exit(code)
-    _, status = os.waitpid(child, 0)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(status)
     return {0: Verdict.SURVIVED, _TIMED_OUT: Verdict.TIMED_OUT}.get(code, Verdict.KILLED)
 
