@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from infra.local import seams
 from infra.local.calls import Response
+from infra.local.token_signatures import is_public_key
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
@@ -138,6 +139,8 @@ def _apply(authorizer: Authorizer, request: Mapping[str, Any]) -> None:
         problem = f"status must be one of {', '.join(_STATUSES)}."
     elif not authorizer.signing_disabled and not (token_key_name and public_keys):
         problem = "An authorizer that checks signatures needs tokenKeyName and a public key."
+    elif not all(isinstance(key, str) and is_public_key(key) for key in public_keys.values()):
+        problem = "tokenSigningPublicKeys must be RSA public keys (PEM) of at least 2048 bits."
     if problem:
         raise ControlPlaneError("InvalidRequestException", problem, 400)
     authorizer.function_arn, authorizer.token_key_name = function_arn, token_key_name

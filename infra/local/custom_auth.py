@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from infra.local import seams
+from infra.local.authorizer_response import Document, RefusedError, policy_documents
 from infra.local.authorizers import Authorizer, Authorizers
 from infra.local.mqtt import Connect
 from infra.local.token_signatures import is_signed_by_any
@@ -22,15 +22,7 @@ AUTHORIZER_NAME: Final = "x-amz-customauthorizer-name"
 AUTHORIZER_SIGNATURE: Final = "x-amz-customauthorizer-signature"
 
 _ANSWER_SECONDS: Final = 5.0
-_MAX_POLICIES: Final = 10
-_PRINCIPAL: Final = re.compile(r"[a-zA-Z0-9]{1,128}")
-_INTERVALS: Final = ("disconnectAfterInSeconds", "refreshAfterInSeconds")
-_MIN_INTERVAL_SECONDS: Final = 300
-_MAX_INTERVAL_SECONDS: Final = 86400
-
-
-class RefusedError(Exception):
-    """The client is turned away; the message is for the local AWS's own log."""
+_SERVICE: Final = "iot.amazonaws.com"
 
 
 class DeniedError(RefusedError):
@@ -57,6 +49,15 @@ def _fields(upgrade: Upgrade, connect: Connect) -> dict[str, str]:
     return fields
 
 
+def _host_name(upgrade: Upgrade) -> str:
+    return upgrade.host.partition(":")[0]
+
+
+def names_authorizer(upgrade: Upgrade, connect: Connect) -> bool:
+    """Return whether a client names a custom authorizer, in whichever place."""
+    return AUTHORIZER_NAME in _fields(upgrade, connect)
+
+
 async def authorize(authorizers: Authorizers, upgrade: Upgrade, connect: Connect) -> None:
     """Return when the client may connect; raise `RefusedError` or `DeniedError` when not."""
     fields = _fields(upgrade, connect)
@@ -68,9 +69,8 @@ async def authorize(authorizers: Authorizers, upgrade: Upgrade, connect: Connect
     _check_signature(authorizer, token, fields.get(AUTHORIZER_SIGNATURE, ""))
     _check_permission(authorizer, upgrade)
     event = _event(authorizer, upgrade, connect, token)
-    answer = await _invoke(authorizer, upgrade, event)
-    _check_answer(answer)
-    _check_policies(answer, upgrade, connect)
+    payload = await _invoke(authorizer, upgrade, event)
+    _check_policies(policy_documents(payload), upgrade, connect)
 
 
 def _check_signature(authorizer: Authorizer, token: str | None, signature: str) -> None:
@@ -83,10 +83,21 @@ def _check_signature(authorizer: Authorizer, token: str | None, signature: str) 
 
 
 def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
+    """Refuse unless the function's resource policy lets AWS IoT invoke it for this authorizer."""
     with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
         found = seams.LAMBDA_POLICY.get()(authorizer.function_arn)
-    statements = found[0].get("Statement", []) if found else []
-    if not any("iot.amazonaws.com" in json.dumps(s.get("Principal")) for s in statements):
+    context = seams.EVALUATION_CONTEXT.get()(
+        # A service is none of the account's principals, so that only "*" matches as one.
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action="lambda:InvokeFunction",
+        resource_arn=authorizer.function_arn,
+        region=upgrade.region,
+        service_context={"aws:sourcearn": authorizer.arn, "aws:sourceaccount": upgrade.account_id},
+    )
+    evaluate = seams.EVALUATE_RESOURCE_POLICY.get()
+    if not found or evaluate(found[0], context, service=_SERVICE).decision != "Allow":
         raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
 
 
@@ -100,7 +111,7 @@ def _event(authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: st
         "signatureVerified": not authorizer.signing_disabled,
         "protocols": ["tls", "http", "mqtt"],
         "protocolData": {
-            "tls": {"serverName": upgrade.host.partition(":")[0]},
+            "tls": {"serverName": _host_name(upgrade)},
             "http": {
                 "headers": dict(upgrade.headers),
                 "queryString": f"?{upgrade.query_string}" if upgrade.query_string else "",
@@ -112,35 +123,22 @@ def _event(authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: st
     return event if token is None else {"token": token, **event}
 
 
-async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]) -> dict[str, Any]:
+async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]) -> bytes:
     path = f"/2015-03-31/functions/{authorizer.function_arn}/invocations"
     with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
-        call = seams.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {})
-        try:
-            status, headers, body = await asyncio.wait_for(call, _ANSWER_SECONDS)
-        except TimeoutError as error:
-            raise RefusedError(f"authorizer {authorizer.name} took over 5 s to answer") from error
+        call = asyncio.ensure_future(seams.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {}))
+    # MiniStack's call ignores cancellation, so `asyncio.wait_for` would wait for its end.
+    done, _ = await asyncio.wait({call}, timeout=_ANSWER_SECONDS)
+    if not done:
+        call.cancel()
+        raise RefusedError(f"authorizer {authorizer.name} took over 5 s to answer")
+    status, headers, body = call.result()
     if status != HTTPStatus.OK or "X-Amz-Function-Error" in headers:
         raise RefusedError(f"the function of authorizer {authorizer.name} failed")
-    answer = json.loads(body or b"null")
-    return answer if isinstance(answer, dict) else {}
+    return bytes(body)
 
 
-def _check_answer(answer: Mapping[str, Any]) -> None:
-    if answer.get("isAuthenticated") is not True:
-        raise RefusedError("the authorizer says that the client is not authenticated")
-    if not _PRINCIPAL.fullmatch(str(answer.get("principalId", ""))):
-        raise RefusedError("the authorizer's principalId is not 1 to 128 letters and digits")
-    for name in _INTERVALS:
-        seconds = answer.get(name)
-        if not isinstance(seconds, int) or not (_MIN_INTERVAL_SECONDS <= seconds <= _MAX_INTERVAL_SECONDS):
-            raise RefusedError(f"the authorizer's {name} is not 300 to 86400")
-
-
-def _check_policies(answer: Mapping[str, Any], upgrade: Upgrade, connect: Connect) -> None:
-    documents = answer.get("policyDocuments") or []
-    if len(documents) > _MAX_POLICIES:
-        raise RefusedError("the authorizer returned more than ten policy documents")
+def _check_policies(documents: list[Document], upgrade: Upgrade, connect: Connect) -> None:
     resource = f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:client/{connect.client_id}"
     context = seams.EVALUATION_CONTEXT.get()(
         principal_arn=f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:custom-auth",
@@ -149,6 +147,7 @@ def _check_policies(answer: Mapping[str, Any], upgrade: Upgrade, connect: Connec
         action="iot:Connect",
         resource_arn=resource,
         region=upgrade.region,
+        service_context={"iot:clientid": connect.client_id, "iot:domainname": _host_name(upgrade)},
     )
     parse = seams.PARSE_POLICY.get()
     result = seams.EVALUATE_POLICIES.get()(context, [parse(document) for document in documents])

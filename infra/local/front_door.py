@@ -13,15 +13,20 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from infra.local import seams
+from infra.local.authorizer_response import RefusedError
 from infra.local.authorizers import Authorizers
-from infra.local.custom_auth import DeniedError, RefusedError, Upgrade, authorize
+from infra.local.custom_auth import DeniedError, Upgrade, authorize, names_authorizer
 from infra.local.mqtt import (
+    CONNECT,
+    MAX_CLIENT_ID_BYTES,
     MQTT_5,
     Connect,
     MalformedPacketError,
+    PacketTypes,
+    Refusal,
+    connack,
     is_complete,
     parse_connect,
-    refusal,
 )
 
 Scope = dict[str, Any]
@@ -33,9 +38,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _SIGNING_SERVICE: Final = "iotdevicegateway"
 _MQTT_PATH: Final = "/mqtt"
 _SUBPROTOCOL: Final = "mqtt"
-_SIGNED_REGION: Final = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/")
+_SIGNED_SCOPE: Final = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _SIGNATURE_FIELDS: Final = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-signature"})
 _NORMAL_CLOSURE: Final = 1000
+_DISCONNECTED: Final[Message] = {"type": "websocket.disconnect", "code": 1002}
 _MAX_CONNECT_BYTES: Final = 128 * 1024
 
 _log = logging.getLogger("front_door")
@@ -63,24 +69,24 @@ class FrontDoor:
         elif _claims_signature(scope, headers):
             await self._serve_signed(scope, headers, receive, send)
         else:
-            await self._serve_unsigned(scope, headers, receive, send)
+            await self._serve_mqtt(scope, headers, receive, send, signed=False)
 
     async def _serve_signed(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         verified = seams.AUTHENTICATE_UPGRADE.get()(scope, _SIGNING_SERVICE)
         # MiniStack lets its root keys in unverified; here nobody enters without a proof.
         if not isinstance(verified, seams.RESOLVED_CREDENTIAL.get()):
-            _log.warning("upgrade refused: %s", getattr(verified, "code", "root or no credentials"))
-            await _refuse_upgrade(send, HTTPStatus.FORBIDDEN, "ForbiddenException")
+            problem = getattr(verified, "code", "root or no credentials")
+        elif _signed_scope(scope, headers) != (self._region, _SIGNING_SERVICE):
+            problem = "signed for another region or service"
+        else:
+            await self._serve_mqtt(scope, headers, receive, send, signed=True)
             return
-        if _signed_region(scope, headers) != self._region:
-            _log.warning("upgrade refused: signed for another region")
-            await _refuse_upgrade(send, HTTPStatus.FORBIDDEN, "ForbiddenException")
-            return
-        broker = seams.IOT_WEBSOCKET.get()
-        replayed = _Replay({"type": "websocket.connect"}, receive=receive)
-        await broker(scope, replayed, send, self._account_id, self._region)
+        _log.warning("upgrade refused: %s", problem)
+        await _refuse_upgrade(send, HTTPStatus.FORBIDDEN, "ForbiddenException")
 
-    async def _serve_unsigned(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+    async def _serve_mqtt(
+        self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, signed: bool
+    ) -> None:
         await send({"type": "websocket.accept", "subprotocol": _SUBPROTOCOL})
         upgrade = Upgrade(
             account_id=self._account_id,
@@ -96,17 +102,22 @@ class FrontDoor:
             _log.warning("connection closed: %s", error)
             await _close(send)
             return
-        if await self._is_let_in(upgrade, connect, send):
+        if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
+            await _refuse(send, connect, Refusal.CLIENT_ID_INVALID)
+        elif await self._is_authorized(upgrade, connect, send, signed=signed):
             await self._hand_over(scope, packet, receive, send)
 
-    async def _is_let_in(self, upgrade: Upgrade, connect: Connect, send: Send) -> bool:
+    async def _is_authorized(self, upgrade: Upgrade, connect: Connect, send: Send, *, signed: bool) -> bool:
+        # The broker itself checks a signer's policies, but knows nothing of authorizers.
+        if signed and not names_authorizer(upgrade, connect):
+            return True
         try:
             await authorize(self._authorizers, upgrade, connect)
         except RefusedError as error:
             _log.warning("client %s refused: %s", connect.client_id, error)
             # A 3.1.1 client whom a policy denies sees only the connection end, as on AWS.
             if connect.protocol_level == MQTT_5 or not isinstance(error, DeniedError):
-                await _send_bytes(send, refusal(connect.protocol_level))
+                await _send_bytes(send, connack(connect.protocol_level, Refusal.NOT_AUTHORIZED))
             await _close(send)
             return False
         return True
@@ -120,11 +131,28 @@ class FrontDoor:
 
         await seams.IOT_WEBSOCKET.get()(
             scope,
-            _Replay(*first, receive=receive),
+            _OneConnect(_Replay(*first, receive=receive)),
             send_once_accepted,
             self._account_id,
             self._region,
         )
+
+
+class _OneConnect:
+    """Ends the connection at a second CONNECT, whose client id nobody has authorized."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._types = PacketTypes()
+        self._connects = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        try:
+            self._connects += self._types.feed(message.get("bytes") or b"").count(CONNECT)
+        except MalformedPacketError:
+            return _DISCONNECTED
+        return message if self._connects <= 1 else _DISCONNECTED
 
 
 class _Replay:
@@ -148,7 +176,7 @@ def _upgrade_problem(scope: Scope, headers: dict[str, str]) -> int | None:
     """Return the HTTP status of a request that is no MQTT upgrade over TLS, else None."""
     if scope.get("path") != _MQTT_PATH:
         return HTTPStatus.NOT_FOUND
-    offered = [p.strip().lower() for p in headers.get("sec-websocket-protocol", "").split(",")]
+    offered = [p.strip() for p in headers.get("sec-websocket-protocol", "").split(",")]
     return HTTPStatus.BAD_REQUEST if scope.get("scheme") != "wss" or _SUBPROTOCOL not in offered else None
 
 
@@ -162,21 +190,24 @@ def _claims_signature(scope: Scope, headers: dict[str, str]) -> bool:
     return any(name.lower() in _SIGNATURE_FIELDS for name in _query(scope))
 
 
-def _signed_region(scope: Scope, headers: dict[str, str]) -> str:
+def _signed_scope(scope: Scope, headers: dict[str, str]) -> tuple[str, str]:
+    """Return the region and the service that a request is signed for."""
     credential = (_query(scope).get("X-Amz-Credential") or [""])[0]
     if not credential:
         credential = headers.get("authorization", "").partition("Credential=")[2]
-    match = _SIGNED_REGION.match(credential)
-    return match["region"] if match else ""
+    match = _SIGNED_SCOPE.match(credential)
+    return (match["region"], match["service"]) if match else ("", "")
 
 
 async def _first_packet(receive: Receive) -> bytes:
     packet = b""
-    while not (packet and is_complete(packet)):
+    while not is_complete(packet):
         message = await receive()
         if message["type"] == "websocket.disconnect":
             raise MalformedPacketError("The client left before its CONNECT.")
-        packet += message.get("bytes") or b""
+        if message.get("bytes") is None:
+            raise MalformedPacketError("The client sent a text frame.")
+        packet += message["bytes"]
         if len(packet) > _MAX_CONNECT_BYTES:
             raise MalformedPacketError("The first packet is longer than 128 KiB.")
     return packet
@@ -198,6 +229,11 @@ async def _refuse_upgrade(send: Send, status: int, error_type: str) -> None:
     message = "Forbidden" if status == HTTPStatus.FORBIDDEN else "Bad request"
     body = json.dumps({"message": message, "traceId": trace_id}).encode()
     await send({"type": "websocket.http.response.body", "body": body})
+
+
+async def _refuse(send: Send, connect: Connect, refusal: Refusal) -> None:
+    await _send_bytes(send, connack(connect.protocol_level, refusal))
+    await _close(send)
 
 
 async def _send_bytes(send: Send, data: bytes) -> None:

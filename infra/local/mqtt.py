@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 MQTT_311: Final = 4
 MQTT_5: Final = 5
-NOT_AUTHORIZED_311: Final = 0x05
-NOT_AUTHORIZED_5: Final = 0x87
+CONNECT: Final = 1
+MAX_CLIENT_ID_BYTES: Final = 128
 
-_CONNECT: Final = 1
 _CONNACK: Final = 2
+_RESERVED: Final = 0x01
 _WILL: Final = 0x04
+_WILL_OPTIONS: Final = 0x38
+_WILL_QOS_3: Final = 0x18
 _PASSWORD: Final = 0x40
 _USERNAME: Final = 0x80
 _MORE_FOLLOWS: Final = 0x80
@@ -25,6 +28,13 @@ class MalformedPacketError(ValueError):
 
 class IncompletePacketError(MalformedPacketError):
     """The packet is longer than the bytes at hand."""
+
+
+class Refusal(Enum):
+    """Why a CONNECT is refused, with its codes in a CONNACK of MQTT 3.1.1 and of MQTT 5."""
+
+    NOT_AUTHORIZED = (0x05, 0x87)
+    CLIENT_ID_INVALID = (0x02, 0x85)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +70,15 @@ class _Reader:
 
     def text(self) -> str:
         try:
-            return self.binary().decode()
+            text = self.binary().decode()
         except UnicodeDecodeError as error:
             raise MalformedPacketError("The CONNECT packet holds text that is not UTF-8.") from error
+        if "\0" in text:
+            raise MalformedPacketError("The CONNECT packet holds text with a null character.")
+        return text
+
+    def is_at_end(self) -> bool:
+        return self._at == len(self._data)
 
     def length(self) -> int:
         """Return a variable byte integer."""
@@ -76,39 +92,88 @@ class _Reader:
 
 
 def is_complete(data: bytes) -> bool:
-    """Tell whether `data` holds one whole packet; a length that never ends raises."""
+    """Return whether `data` holds one whole packet, or raise when it can become no CONNECT."""
     reader = _Reader(data)
     try:
-        reader.byte()
+        _check_type(reader.byte())
         reader.take(reader.length())
     except IncompletePacketError:
         return False
     return True
 
 
+class PacketTypes:
+    """Finds the type of each packet in a stream of bytes, however the bytes are divided."""
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._body_left = 0
+
+    def feed(self, data: bytes) -> list[int]:
+        """Return the types of the packets whose headers end in `data`; a length that never ends raises."""
+        types = []
+        while data:
+            skipped = min(self._body_left, len(data))
+            self._body_left -= skipped
+            self._header += data[skipped : skipped + 1]
+            data = data[skipped + 1 :]
+            length = _body_length(self._header)
+            if length is not None:
+                types.append(self._header[0] >> 4)
+                self._header, self._body_left = b"", length
+        return types
+
+
+def _body_length(header: bytes) -> int | None:
+    reader = _Reader(header)
+    try:
+        reader.byte()
+        return reader.length()
+    except IncompletePacketError:
+        return None
+
+
 def parse_connect(packet: bytes) -> Connect:
     """Parse a CONNECT packet of MQTT 3.1.1 or 5, or raise `MalformedPacketError`."""
     outer = _Reader(packet)
-    if outer.byte() >> 4 != _CONNECT:
-        raise MalformedPacketError("The first packet is not a CONNECT.")
+    _check_type(outer.byte())
     reader = _Reader(outer.take(outer.length()))
     if reader.text() != "MQTT":
         raise MalformedPacketError("The CONNECT packet is not MQTT's.")
     level, flags, _keep_alive = reader.byte(), reader.byte(), reader.take(2)
-    if level not in {MQTT_311, MQTT_5}:
-        raise MalformedPacketError(f"MQTT level {level} is neither 3.1.1 nor 5.")
+    _check_level_and_flags(level, flags)
     _skip_properties(reader, level)
     client_id = reader.text()
     if flags & _WILL:
         _skip_properties(reader, level)
+        reader.text()
         reader.binary()
-        reader.binary()
-    return Connect(
+    connect = Connect(
         protocol_level=level,
         client_id=client_id,
         username=reader.text() if flags & _USERNAME else None,
         password=reader.binary() if flags & _PASSWORD else None,
     )
+    if not reader.is_at_end():
+        raise MalformedPacketError("The CONNECT packet is longer than its fields.")
+    return connect
+
+
+def _check_type(first_byte: int) -> None:
+    if first_byte != CONNECT << 4:
+        raise MalformedPacketError("The first packet is not a CONNECT.")
+
+
+def _check_level_and_flags(level: int, flags: int) -> None:
+    """Raise for a version or flags that the broker might read otherwise than a client meant them."""
+    if level not in {MQTT_311, MQTT_5}:
+        raise MalformedPacketError(f"MQTT level {level} is neither 3.1.1 nor 5.")
+    if flags & _RESERVED or flags & _WILL_QOS_3 == _WILL_QOS_3:
+        raise MalformedPacketError("The CONNECT packet's flags hold a reserved value.")
+    if flags & _WILL_OPTIONS and not flags & _WILL:
+        raise MalformedPacketError("The CONNECT packet's flags describe a will that it lacks.")
+    if level == MQTT_311 and flags & _PASSWORD and not flags & _USERNAME:
+        raise MalformedPacketError("The CONNECT packet has a password without a user name.")
 
 
 def _skip_properties(reader: _Reader, level: int) -> None:
@@ -116,8 +181,9 @@ def _skip_properties(reader: _Reader, level: int) -> None:
         reader.take(reader.length())
 
 
-def refusal(protocol_level: int) -> bytes:
-    """Return the CONNACK that says "not authorized" in the client's version."""
+def connack(protocol_level: int, refusal: Refusal) -> bytes:
+    """Return the CONNACK that refuses a client, in the client's version."""
+    code_311, code_5 = refusal.value
     if protocol_level == MQTT_5:
-        return bytes([_CONNACK << 4, 3, 0, NOT_AUTHORIZED_5, 0])
-    return bytes([_CONNACK << 4, 2, 0, NOT_AUTHORIZED_311])
+        return bytes([_CONNACK << 4, 3, 0, code_5, 0])
+    return bytes([_CONNACK << 4, 2, 0, code_311])

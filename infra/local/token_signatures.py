@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
+from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+_MIN_KEY_BITS: Final = 2048
+
+
+def is_public_key(pem: str) -> bool:
+    """Return whether the text is an RSA public key of at least 2048 bits in PEM."""
+    return _public_key(pem) is not None
+
 
 def is_signed_by_any(token: str, signature: str, public_keys: Iterable[str]) -> bool:
-    """Tell whether the base64 signature was made for the token by one of the PEM keys' owners."""
+    """Return whether the base64 signature of the token was made with the private key of one of the PEM keys."""
     try:
         raw = base64.b64decode(signature, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return False
     return any(_is_signed_by(token, raw, key) for key in public_keys)
 
 
-def _is_signed_by(token: str, signature: bytes, public_key: str) -> bool:
+def _public_key(pem: str) -> rsa.RSAPublicKey | None:
     try:
-        key = load_pem_public_key(public_key.encode())
-    except ValueError:
-        return False
-    if not isinstance(key, rsa.RSAPublicKey):
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MIN_KEY_BITS else None
+
+
+def _is_signed_by(token: str, signature: bytes, pem: str) -> bool:
+    key = _public_key(pem)
+    if key is None:
         return False
     try:
         key.verify(signature, token.encode(), padding.PKCS1v15(), hashes.SHA256())

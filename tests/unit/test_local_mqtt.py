@@ -1,16 +1,23 @@
-"""The front door's reading of CONNECT packets."""
+"""The local device gateway's reading of MQTT packets, byte by byte."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.local.mqtt import (
     MQTT_5,
     MQTT_311,
+    Connect,
     MalformedPacketError,
+    PacketTypes,
+    Refusal,
+    connack,
     is_complete,
     parse_connect,
-    refusal,
 )
 
 
@@ -19,59 +26,170 @@ def text(value: bytes) -> bytes:
     return len(value).to_bytes(2, "big") + value
 
 
-def connect(level: int = MQTT_5, flags: int = 0xC2, payload: bytes = b"", properties: bytes = b"\x00") -> bytes:
-    """Return a CONNECT packet."""
-    variable = text(b"MQTT") + bytes([level, flags, 0, 60]) + (properties if level == MQTT_5 else b"")
-    body = variable + payload
-    return bytes([0x10, len(body)]) + body
+def length(count: int) -> bytes:
+    """Return a variable byte integer, as the MQTT specification's example encodes it."""
+    encoded = b""
+    while count >= 128:
+        encoded, count = encoded + bytes([count % 128 + 128]), count // 128
+    return encoded + bytes([count])
+
+
+def packet(body: bytes, first_byte: int = 0x10) -> bytes:
+    """Return a packet of this body."""
+    return bytes([first_byte]) + length(len(body)) + body
+
+
+def connect(
+    payload: bytes, *, level: int = MQTT_5, flags: int = 0x02, protocol: bytes = b"MQTT", properties: bytes = b"\x00"
+) -> bytes:
+    """Return a CONNECT packet; only MQTT 5 has properties."""
+    head = text(protocol) + bytes([level, flags, 0, 60])
+    return packet(head + (properties if level == MQTT_5 else b"") + payload)
 
 
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_binary_password(level: int) -> None:
     """Client id, user name and a password of any bytes are read in both versions."""
-    read = parse_connect(connect(level, payload=text(b"test-1") + text(b"user?a=b") + text(b"\x00\xff")))
-    assert (read.protocol_level, read.client_id) == (level, "test-1")
-    assert (read.username, read.password) == ("user?a=b", b"\x00\xff")
+    read = parse_connect(connect(text(b"test-1") + text(b"user?a=b") + text(b"\x00\xff"), level=level, flags=0xC2))
+    assert read == Connect(protocol_level=level, client_id="test-1", username="user?a=b", password=b"\x00\xff")
 
 
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
-def test_connect_with_will(level: int) -> None:
-    """A will stands before the user name and is passed over."""
+def test_connect_with_client_id_only(level: int) -> None:
+    """A user name or a password that is not there is None, which an empty one is not."""
+    read = parse_connect(connect(text(b"test-1"), level=level))
+    assert read == Connect(protocol_level=level, client_id="test-1", username=None, password=None)
+    read = parse_connect(connect(text(b"") + text(b"") + text(b""), level=level, flags=0xC2))
+    assert read == Connect(protocol_level=level, client_id="", username="", password=b"")
+
+
+def test_password_without_user_name() -> None:
+    """MQTT 5 allows a password alone, 3.1.1 does not."""
+    payload = text(b"test-1") + text(b"secret")
+    assert parse_connect(connect(payload, flags=0x42)).password == b"secret"
+    with pytest.raises(MalformedPacketError, match="without a user name"):
+        parse_connect(connect(payload, level=MQTT_311, flags=0x42))
+
+
+@pytest.mark.parametrize("flags", [0x86, 0x8E, 0x96, 0xB6])
+@pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
+def test_connect_with_will(level: int, flags: int) -> None:
+    """A will of any quality of service, retained or not, stands before the user name and is passed over."""
     properties = b"\x02\x01\x00" if level == MQTT_5 else b""
-    payload = text(b"test-1") + properties + text(b"topic") + text(b"message") + text(b"user")
-    read = parse_connect(connect(level, flags=0x86, payload=payload))
-    assert (read.username, read.password) == ("user", None)
+    payload = text(b"test-1") + properties + text(b"topic") + text(b"message\xff") + text(b"user")
+    read = parse_connect(connect(payload, level=level, flags=flags))
+    assert (read.client_id, read.username, read.password) == ("test-1", "user", None)
 
 
-@pytest.mark.parametrize(
-    "packet",
-    [
-        b"",
-        b"\x10",
-        b"\x20\x02\x00\x00",
-        b"\x10\xff\xff\xff\xff\xff",
-        connect(level=3, payload=text(b"a")),
-        connect(payload=text(b"a")),
-        connect(flags=0, payload=text(b"\xff")),
-        b"\x10\x06" + text(b"HTTP"),
-    ],
-)
-def test_malformed_connect(packet: bytes) -> None:
-    """What is no CONNECT of 3.1.1 or 5 is refused in one way."""
-    with pytest.raises(MalformedPacketError):
-        parse_connect(packet)
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 65_535])
+def test_connect_of_any_length(size: int) -> None:
+    """Lengths of one, two and three bytes are read, of the packet and of its properties."""
+    payload = text(b"test-1") + text(b"u") + text(b"p" * size)
+    sent = connect(payload, flags=0xC2, properties=length(size) + b"x" * size)
+    assert parse_connect(sent).password == b"p" * size
+    assert is_complete(sent)
+    assert not is_complete(sent[:-1])
+
+
+ONE = text(b"a")
+MALFORMED = {
+    "empty": (b"", "cut short"),
+    "header-only": (b"\x10", "cut short"),
+    "connack": (b"\x20\x02\x00\x00", "not a CONNECT"),
+    "fixed-header-flags": (b"\x11" + connect(ONE)[1:], "not a CONNECT"),
+    "endless-length": (b"\x10\xff\xff\xff\xff\x01", "does not end"),
+    "another-protocol": (connect(ONE, protocol=b"HTTP"), "not MQTT's"),
+    "old-protocol-name": (connect(ONE, protocol=b"MQIsdp"), "not MQTT's"),
+    "level-3": (connect(ONE, level=3), "level 3"),
+    "level-6": (connect(ONE, level=6), "level 6"),
+    "reserved-flag": (connect(ONE, flags=0x03), "reserved"),
+    "will-of-quality-3": (connect(ONE + b"\x00" + ONE + ONE, flags=0x1E), "reserved"),
+    "will-quality-1-without-will": (connect(ONE, flags=0x0A), "a will"),
+    "will-quality-2-without-will": (connect(ONE, flags=0x12), "a will"),
+    "will-retained-without-will": (connect(ONE, flags=0x22), "a will"),
+    "no-client-id": (connect(b""), "cut short"),
+    "client-id-cut": (connect(b"\x00\x02a"), "cut short"),
+    "client-id-no-utf8": (connect(text(b"\xff")), "not UTF-8"),
+    "client-id-surrogate": (connect(text(b"\xed\xa0\x80")), "not UTF-8"),
+    "client-id-with-null": (connect(text(b"a\x00b")), "null character"),
+    "user-name-missing": (connect(ONE, flags=0x82), "cut short"),
+    "user-name-no-utf8": (connect(ONE + text(b"\xff"), flags=0x82), "not UTF-8"),
+    "password-missing": (connect(ONE + ONE, flags=0xC2), "cut short"),
+    "will-message-missing": (connect(ONE + b"\x00" + ONE, flags=0x06), "cut short"),
+    "properties-cut": (connect(ONE, properties=b"\x7f"), "cut short"),
+    "byte-too-many": (connect(ONE + b"\x00"), "longer than its fields"),
+    "field-too-many": (connect(ONE + ONE), "longer than its fields"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_connect(case: str) -> None:
+    """What is no CONNECT of 3.1.1 or 5 is refused, with the reason."""
+    sent, reason = MALFORMED[case]
+    with pytest.raises(MalformedPacketError, match=reason):
+        parse_connect(sent)
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    """Whatever follows a CONNECT's first byte is read or refused in one way."""
+    try:
+        read = parse_connect(packet(body))
+    except MalformedPacketError:
+        return
+    assert body[:6] == text(b"MQTT")
+    assert read.protocol_level in {MQTT_311, MQTT_5}
 
 
 def test_packet_in_pieces() -> None:
-    """A packet is complete with its last byte, not before."""
-    packet = connect(payload=text(b"test-1") + text(b"u") + text(b"p"))
-    assert [is_complete(packet[:count]) for count in (1, 2, len(packet) - 1)] == [False, False, False]
-    assert is_complete(packet)
+    """A packet is complete with its last byte, not before, and stays so when another follows."""
+    sent = connect(text(b"test-1") + text(b"u") + text(b"p"), flags=0xC2)
+    assert [is_complete(sent[:count]) for count in range(len(sent))] == [False] * len(sent)
+    assert is_complete(sent)
+    assert is_complete(sent + b"\xc0\x00")
+
+
+@pytest.mark.parametrize("sent", [b"\xc0", b"\x11", b"G", b"\x10\xff\xff\xff\xff"])
+def test_packet_that_can_become_no_connect(sent: bytes) -> None:
+    """What cannot become a CONNECT is refused without waiting for its end."""
     with pytest.raises(MalformedPacketError):
-        is_complete(b"\x10\xff\xff\xff\xff\xff")
+        is_complete(sent)
 
 
-@pytest.mark.parametrize(("level", "expected"), [(MQTT_311, "20020005"), (MQTT_5, "2003008700")])
-def test_refusal_in_the_clients_version(level: int, expected: str) -> None:
-    """Not authorized is 5 in MQTT 3.1.1 and 135 in MQTT 5."""
-    assert refusal(level).hex() == expected
+PACKETS = st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0, 1, 2, 127, 128, 300, 16_384])), max_size=5)
+
+
+@given(packets=PACKETS, cuts=st.lists(st.integers(0, 700), max_size=8))
+def test_types_of_packets_however_divided(packets: list[tuple[int, int]], cuts: list[int]) -> None:
+    """Each packet's type is found once and in order, wherever the stream is cut."""
+    stream = b"".join(packet(bytes([0x10]) * size, kind << 4) for kind, size in packets)
+    bounds = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    types = PacketTypes()
+    found = [kind for start, end in pairwise(bounds) for kind in types.feed(stream[start:end])]
+    assert found == [kind for kind, _ in packets]
+
+
+def test_type_is_known_before_the_packet_ends() -> None:
+    """A packet's type is told with the last byte of its header, whatever the flags beside it."""
+    types = PacketTypes()
+    assert [types.feed(bytes([byte])) for byte in b"\x1f\x80\x01"] == [[], [], [1]]
+
+
+def test_type_of_a_packet_whose_length_does_not_end() -> None:
+    """A stream whose packets can no longer be told apart is refused."""
+    with pytest.raises(MalformedPacketError):
+        PacketTypes().feed(b"\x30\xff\xff\xff\xff")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "level", "expected"),
+    [
+        (Refusal.NOT_AUTHORIZED, MQTT_311, "20020005"),
+        (Refusal.NOT_AUTHORIZED, MQTT_5, "2003008700"),
+        (Refusal.CLIENT_ID_INVALID, MQTT_311, "20020002"),
+        (Refusal.CLIENT_ID_INVALID, MQTT_5, "2003008500"),
+    ],
+)
+def test_refusal_in_the_clients_version(refusal: Refusal, level: int, expected: str) -> None:
+    """Not authorized is 5 in MQTT 3.1.1 and 135 in MQTT 5; a bad client id is 2 and 133."""
+    assert connack(level, refusal).hex() == expected
