@@ -10,6 +10,8 @@ from infra.local.aws import LocalAws
 from infra.local.process import BUILT_TEMPLATE
 from infra.local.showcase import Credentials, set_up
 from tests.local.deployed import QUICK_ALARMS, SPEED, Canary, Mailbox
+from tests.local.gateway import AUTHORIZER_TEMPLATE, Gateway
+from tests.local.mqtt_client import MQTT_5, MQTT_311
 
 NAME = "local-tests"
 
@@ -40,3 +42,16 @@ def canary(aws: LocalAws, marked: Credentials) -> Canary:
 def mailbox(aws: LocalAws, canary: Canary) -> Mailbox:
     """A subscriber of the canary's alarm topic."""
     return Mailbox.subscribed_to(aws, canary.stack.only("AWS::SNS::Topic"), "alarm-mailbox")
+
+
+@pytest.fixture(scope="session")
+def gateway(aws: LocalAws) -> Gateway:
+    """The MQTT endpoint, and the function that custom authorizers are made on."""
+    stack = aws.deploy(AUTHORIZER_TEMPLATE, name="scripted-authorizer")
+    return Gateway(aws=aws, function_arn=stack.outputs["FunctionArn"])
+
+
+@pytest.fixture(params=[MQTT_5, MQTT_311], ids=["5", "3.1.1"])
+def version(request: pytest.FixtureRequest) -> int:
+    """Both versions of MQTT, as a CONNECT names them."""
+    return int(request.param)

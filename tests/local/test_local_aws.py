@@ -1,12 +1,10 @@
-"""The local AWS itself: who is let in, what it answers, and what is left of it."""
+"""The local AWS itself: what it answers, and what is left of it."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -18,65 +16,6 @@ from infra.local import process, seams
 from infra.local.aws import Credentials, LocalAws
 from infra.local.process import LocalAwsError, interpreter
 from infra.local.showcase import SigningKey
-
-BODY_OF_CONNECT = bytes.fromhex("00044d51545405c2003c00000674657374" + "2d31000175000170")
-CONNECT = bytes([0x10, len(BODY_OF_CONNECT)]) + BODY_OF_CONNECT
-
-
-def upgrade(aws: LocalAws, target: str = "/mqtt", *, protocol: str = "mqtt") -> ssl.SSLSocket:
-    """Ask for a WebSocket without any signature and return the connection."""
-    host, _, port = aws.iot_endpoint.partition(":")
-    context = ssl.create_default_context(cafile=aws.authority)
-    raw = socket.create_connection((host, int(port)), timeout=10)
-    connection = context.wrap_socket(raw, server_hostname=host)
-    key = base64.b64encode(os.urandom(16)).decode()
-    request = (
-        f"GET {target} HTTP/1.1\r\nHost: {aws.iot_endpoint}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n"
-    )
-    connection.sendall(request.encode())
-    return connection
-
-
-def status(connection: ssl.SSLSocket) -> int:
-    """Return the HTTP status of the answer."""
-    return int(connection.recv(4096).split(b" ")[1])
-
-
-def frame(payload: bytes) -> bytes:
-    """Return a masked binary WebSocket frame."""
-    return bytes([0x82, 0x80 | len(payload)]) + bytes(4) + payload
-
-
-def test_unsigned_client_is_refused(aws: LocalAws) -> None:
-    """A client with neither signature nor authorizer gets CONNACK 135, never a connection."""
-    with upgrade(aws) as connection:
-        assert status(connection) == 101
-        connection.sendall(frame(CONNECT))
-        assert connection.recv(4096)[2:] == bytes.fromhex("2003008700")
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
-        "X-Amz-Credential=test/20260101/eu-west-1/iotdevicegateway/aws4_request",
-        "X-Amz-Credential=123456789012/20260101/eu-west-1/iotdevicegateway/aws4_request&X-Amz-Signature=0",
-        "X-Amz-Signature=0",
-        "x-amz-signature=0",
-    ],
-)
-def test_half_a_signature_is_refused(aws: LocalAws, query: str) -> None:
-    """What claims a signature and has none that holds is forbidden at the upgrade."""
-    with upgrade(aws, f"/mqtt?{query}") as connection:
-        assert status(connection) == 403
-
-
-@pytest.mark.parametrize(("target", "protocol", "expected"), [("/", "mqtt", 404), ("/mqtt", "chat", 400)])
-def test_no_mqtt_upgrade_is_refused(aws: LocalAws, target: str, protocol: str, expected: int) -> None:
-    """Another path or another protocol than MQTT's is a wrong question."""
-    with upgrade(aws, target, protocol=protocol) as connection:
-        assert status(connection) == expected
 
 
 def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
@@ -106,19 +45,6 @@ def test_authorizer_api(aws: LocalAws) -> None:
     iot.delete_authorizer(authorizerName=name)
     with pytest.raises(ClientError, match="does not exist"):
         iot.describe_authorizer(authorizerName=name)
-
-
-@pytest.mark.parametrize("request_", [{"authorizerFunctionArn": "none"}, {"tokenKeyName": ""}, {"status": "SLEEPING"}])
-def test_authorizer_with_one_field_wrong(aws: LocalAws, request_: dict[str, str]) -> None:
-    """An authorizer that could never work is refused."""
-    right = {
-        "authorizerName": "mistaken",
-        "authorizerFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:none",
-        "tokenKeyName": "T",
-        "tokenSigningPublicKeys": {"k": "a key"},
-    }
-    with pytest.raises(ClientError, match="InvalidRequestException"):
-        aws.client("iot").create_authorizer(**right | request_)
 
 
 def test_api_refuses_unknown_credentials(aws: LocalAws) -> None:

@@ -1,0 +1,17 @@
+"""A custom authorizer whose response is what the client's password says, right or wrong."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> Any:
+    """Wait, raise or return as the password, a JSON object, says."""
+    script = json.loads(base64.b64decode(event["protocolData"]["mqtt"]["password"]))
+    time.sleep(script.get("sleep_s", 0))
+    if "raises" in script:
+        raise RuntimeError(script["raises"])
+    return event if script.get("returns_event") else script["returns"]

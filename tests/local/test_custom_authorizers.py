@@ -1,0 +1,220 @@
+"""Each rule of AWS IoT Core's custom authentication: one authorizer that breaks it, one that just keeps it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local.aws import ACCOUNT_ID, REGION
+from infra.local.showcase import SigningKey
+from tests.local.gateway import (
+    ABSENT,
+    ACCEPTED,
+    CLIENTS,
+    DENIED,
+    NAME,
+    REFUSED,
+    RIGHT,
+    TOKEN_KEY,
+    Gateway,
+    policy,
+    returns,
+)
+from tests.local.mqtt_client import MQTT_5, Reply
+
+
+@pytest.fixture(scope="module")
+def authorizer(gateway: Gateway) -> str:
+    """An authorizer without signatures that may do all it needs."""
+    return gateway.create()
+
+
+def padded(characters: int) -> str:
+    """Return a policy document that allows the connection and has so many characters."""
+    return policy() + " " * (characters - len(policy()))
+
+
+# A field of the response, a value that breaks its rule, and the nearest one that keeps it.
+RESPONSES: Mapping[str, tuple[str, Any, Any]] = {
+    "not-authenticated": ("isAuthenticated", False, True),
+    "authenticated-missing": ("isAuthenticated", ABSENT, True),
+    "authenticated-null": ("isAuthenticated", None, True),
+    "authenticated-text": ("isAuthenticated", "true", True),
+    "authenticated-number": ("isAuthenticated", 1, True),
+    "principal-missing": ("principalId", ABSENT, "a"),
+    "principal-null": ("principalId", None, "None"),
+    "principal-number": ("principalId", 12, "12"),
+    "principal-empty": ("principalId", "", "Z"),
+    "principal-too-long": ("principalId", "a" * 129, "a" * 128),
+    "principal-with-dash": ("principalId", "a-b", "aB9"),
+    "principal-with-accent": ("principalId", "d\u00e9vice", "device"),
+    "principal-with-line-end": ("principalId", "device\n", "device"),
+    "disconnect-missing": ("disconnectAfterInSeconds", ABSENT, 300),
+    "disconnect-too-soon": ("disconnectAfterInSeconds", 299, 300),
+    "disconnect-too-late": ("disconnectAfterInSeconds", 86401, 86400),
+    "disconnect-text": ("disconnectAfterInSeconds", "300", 300),
+    "refresh-missing": ("refreshAfterInSeconds", ABSENT, 300),
+    "refresh-too-soon": ("refreshAfterInSeconds", 299, 300),
+    "refresh-too-late": ("refreshAfterInSeconds", 86401, 86400),
+    "eleven-policies": ("policyDocuments", [policy()] * 11, [policy()] * 10),
+    "policy-too-long": ("policyDocuments", [padded(2049)], [padded(2048)]),
+    "policies-no-list": ("policyDocuments", policy(), [policy()]),
+    "policies-missing": ("policyDocuments", ABSENT, [json.loads(policy())]),
+    "policy-no-document": ("policyDocuments", [policy(), 1], [policy()]),
+    "policy-no-json": ("policyDocuments", [policy(), "Allow"], [policy(), "{}"]),
+}
+DENIALS: Mapping[str, tuple[list[str], list[str]]] = {
+    "no-policy": ([], [policy()]),
+    "another-action": ([policy(action="iot:Publish")], [policy(action="iot:*")]),
+    "another-client": ([policy(resource=f"{CLIENTS}/other-*")], [policy(resource=f"{CLIENTS}/test-1")]),
+    "another-account": ([policy(resource=f"arn:aws:iot:{REGION}:210987654321:client/*")], [policy(resource="*")]),
+    "another-region": ([policy(resource=f"arn:aws:iot:us-east-1:{ACCOUNT_ID}:client/*")], [policy()]),
+    "denied-beside": ([policy(), policy("Deny")], [policy(), policy("Deny", resource=f"{CLIENTS}/other-1")]),
+    "another-domain": (
+        [policy(StringEquals={"iot:DomainName": "elsewhere.example"})],
+        [policy(StringEquals={"iot:DomainName": "localhost"})],
+    ),
+    "client-denied-by-name": (
+        [policy(), policy("Deny", StringEquals={"iot:ClientId": "test-1"})],
+        [policy(), policy("Deny", StringEquals={"iot:ClientId": "test-2"})],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RESPONSES)
+def test_response_that_breaks_one_rule(gateway: Gateway, authorizer: str, case: str, version: int) -> None:
+    """A response with one member wrong refuses its client; the nearest right one lets the same client in."""
+    member, wrong, right = RESPONSES[case]
+    assert gateway.connect({NAME: authorizer}, returns(**{member: wrong}), version=version) == REFUSED[version]
+    assert gateway.connect({NAME: authorizer}, returns(**{member: right}), version=version) == ACCEPTED[version]
+
+
+@pytest.mark.parametrize("case", DENIALS)
+def test_policies_that_do_not_allow_the_client(gateway: Gateway, authorizer: str, case: str, version: int) -> None:
+    """Policies without an allow for this very client, or with a deny, refuse it."""
+    wrong, right = DENIALS[case]
+    for documents, expected in ((wrong, DENIED), (right, ACCEPTED)):
+        reply = gateway.connect({NAME: authorizer}, returns(policyDocuments=documents), version=version)
+        assert reply == expected[version]
+
+
+@pytest.mark.parametrize("response", [[RIGHT], "true", True, None, 1])
+def test_response_that_is_no_object(gateway: Gateway, authorizer: str, response: object) -> None:
+    """A function that returns something else than a JSON object lets nobody in."""
+    assert gateway.connect({NAME: authorizer}, {"returns": response}) == REFUSED[MQTT_5]
+
+
+def test_function_that_raises(gateway: Gateway, authorizer: str, version: int) -> None:
+    """A function that fails lets nobody in, even when its error says that the client is authenticated."""
+    script = {"raises": json.dumps(RIGHT), "returns": RIGHT}
+    assert gateway.connect({NAME: authorizer}, script, version=version) == REFUSED[version]
+
+
+def test_function_that_is_gone(gateway: Gateway) -> None:
+    """An authorizer whose function does not exist lets nobody in."""
+    name = gateway.create(authorizerFunctionArn=f"{gateway.function_arn}-gone", permitted=False)
+    assert gateway.connect({NAME: name}) == REFUSED[MQTT_5]
+
+
+def test_function_slower_than_five_seconds(gateway: Gateway, authorizer: str) -> None:
+    """A right response after 12 s comes too late, one after 3 s does not, and the refusal waits for neither."""
+
+    def connect(sleep_s: float) -> tuple[Reply, float]:
+        started = time.monotonic()
+        reply = gateway.connect({NAME: authorizer}, {"sleep_s": sleep_s, "returns": RIGHT})
+        return reply, time.monotonic() - started
+
+    with ThreadPoolExecutor() as pool:
+        (late, late_s), (early, early_s) = pool.map(connect, (12, 3))
+    assert late == REFUSED[MQTT_5]
+    assert 5 <= late_s < 12
+    assert early == ACCEPTED[MQTT_5]
+    assert early_s >= 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        {"Principal": "iotevents.amazonaws.com"},
+        {"Principal": ACCOUNT_ID},
+        {"Action": "lambda:GetFunction"},
+        {"SourceArn": f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:authorizer/another"},
+        {"SourceAccount": "210987654321"},
+    ],
+    ids=["none", "service", "account", "action", "source-arn", "source-account"],
+)
+def test_aws_iot_may_not_invoke_the_function(gateway: Gateway, wrong: Mapping[str, str] | None) -> None:
+    """Without a permission for iot.amazonaws.com to invoke it for this authorizer the function is not asked."""
+    name = gateway.create(permitted=False)
+    arn = gateway.aws.client("iot").describe_authorizer(authorizerName=name)["authorizerDescription"]["authorizerArn"]
+    if wrong is not None:
+        gateway.permit(**{"SourceArn": arn, **wrong})
+    assert gateway.connect({NAME: name}) == REFUSED[MQTT_5]
+    gateway.permit(SourceArn=arn, SourceAccount=ACCOUNT_ID)
+    assert gateway.connect({NAME: name}) == ACCEPTED[MQTT_5]
+
+
+def test_authorizer_that_is_not_active(gateway: Gateway, version: int) -> None:
+    """An INACTIVE authorizer lets nobody in until it is ACTIVE; one is INACTIVE unless it was made otherwise."""
+    name, iot = gateway.create(status="INACTIVE"), gateway.aws.client("iot")
+    assert gateway.connect({NAME: name}, version=version) == REFUSED[version]
+    iot.update_authorizer(authorizerName=name, status="ACTIVE")
+    assert gateway.connect({NAME: name}, version=version) == ACCEPTED[version]
+    iot.update_authorizer(authorizerName=name, status="INACTIVE")
+    assert gateway.connect({NAME: name}, version=version) == REFUSED[version]
+
+
+def test_authorizer_that_does_not_exist(gateway: Gateway, authorizer: str, version: int) -> None:
+    """A name that is unknown, or known in other letters, lets nobody in."""
+    for name in ("unknown", authorizer.upper()):
+        assert gateway.connect({NAME: name}, version=version) == REFUSED[version]
+    assert gateway.connect({NAME: authorizer}, version=version) == ACCEPTED[version]
+
+
+def test_default_authorizer(gateway: Gateway, version: int) -> None:
+    """A client that names no authorizer is refused unless there is a default one, and it is active."""
+    name, iot = gateway.create(), gateway.aws.client("iot")
+    assert gateway.connect({}, version=version) == REFUSED[version]
+    iot.set_default_authorizer(authorizerName=name)
+    try:
+        assert gateway.connect({}, version=version) == ACCEPTED[version]
+        assert gateway.connect({NAME: "unknown"}, version=version) == REFUSED[version]
+        iot.update_authorizer(authorizerName=name, status="INACTIVE")
+        assert gateway.connect({}, version=version) == REFUSED[version]
+    finally:
+        iot.clear_default_authorizer()
+    iot.update_authorizer(authorizerName=name, status="ACTIVE")
+    assert gateway.connect({}, version=version) == REFUSED[version]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"authorizerFunctionArn": "none"},
+        {"tokenKeyName": ""},
+        {"tokenSigningPublicKeys": {}},
+        {"tokenSigningPublicKeys": {"k": "no key"}},
+        {"status": "SLEEPING"},
+    ],
+)
+def test_authorizer_that_could_never_work(gateway: Gateway, changes: Mapping[str, Any]) -> None:
+    """CreateAuthorizer and UpdateAuthorizer refuse one wrong property, and nothing is changed."""
+    right: dict[str, Any] = {
+        "signingDisabled": False,
+        "tokenKeyName": TOKEN_KEY,
+        "tokenSigningPublicKeys": {"k": SigningKey.new().public},
+    }
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        gateway.create(**{**right, **changes})
+    name, iot = gateway.create(**right), gateway.aws.client("iot")
+    before = iot.describe_authorizer(authorizerName=name)["authorizerDescription"]
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        iot.update_authorizer(authorizerName=name, **changes)
+    assert iot.describe_authorizer(authorizerName=name)["authorizerDescription"] == before

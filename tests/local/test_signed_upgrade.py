@@ -1,0 +1,146 @@
+"""SigV4 at the upgrade: one thing wrong about the signature or the policy, and the client is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from infra.local.aws import ACCOUNT_ID, REGION, Credentials, LocalAws
+from tests.local.gateway import ACCEPTED, DENIED, REFUSED
+from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame
+from tests.local.signer import PREFIX, Signer, user
+
+FORBIDDEN = Reply(status=403)
+
+
+@pytest.fixture(scope="module")
+def right(aws: LocalAws) -> Signer:
+    """A user that may connect under the prefix."""
+    return user(aws, "upgrade-right", ("Allow", "iot:Connect", PREFIX))
+
+
+def connect(aws: LocalAws, query: str, *, version: int = MQTT_5, client_id: str = "test-1") -> Reply:
+    """Upgrade with a query string and send a CONNECT."""
+    return exchange(aws, frame(connect_packet(version, client_id)), query=query)
+
+
+def test_right_signature(aws: LocalAws, right: Signer, version: int) -> None:
+    """A right signature lets in, in the query string and in the header, and minutes old too."""
+    assert connect(aws, right.query(aws.iot_endpoint), version=version) == ACCEPTED[version]
+    assert (
+        connect(aws, replace(right, age=timedelta(minutes=4)).query(aws.iot_endpoint), version=version)
+        == ACCEPTED[version]
+    )
+    headers = right.headers(aws.iot_endpoint)
+    assert exchange(aws, frame(connect_packet(version)), headers=headers) == ACCEPTED[version]
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "region": {"region": "us-east-1"},
+    "service": {"service": "iotdata"},
+    "hour-old": {"age": timedelta(hours=1)},
+    "hour-ahead": {"age": timedelta(hours=-1)},
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_signed_for_another_place_or_time(aws: LocalAws, right: Signer, case: str) -> None:
+    """A signature for another region, service or hour is forbidden, in the query string and in the header."""
+    wrong = replace(right, **WRONG[case])
+    assert connect(aws, wrong.query(aws.iot_endpoint)) == FORBIDDEN
+    headers = wrong.headers(aws.iot_endpoint)
+    assert exchange(aws, frame(connect_packet()), headers=headers) == FORBIDDEN
+
+
+def test_signed_with_another_key(aws: LocalAws, right: Signer) -> None:
+    """A wrong secret, an unknown key id, and the root key with a wrong or its own secret are forbidden."""
+    keys, root = right.credentials, aws.server
+    wrong = (
+        replace(keys, secret_access_key="w" * 40),
+        replace(keys, access_key_id="AKIAUNKNOWNUNKNOWN00"),
+        Credentials(access_key_id=root.root_key_id, secret_access_key="w" * 40),
+        Credentials(access_key_id=root.root_key_id, secret_access_key=root.root_secret),
+        Credentials(access_key_id="test", secret_access_key="test"),
+    )
+    replies = [connect(aws, Signer(credentials=each).query(aws.iot_endpoint)) for each in wrong]
+    assert replies == [FORBIDDEN] * len(wrong)
+
+
+def tampered(query: str) -> Iterator[str]:
+    """Yield a signed query string with one thing changed."""
+    parameters = query.split("&")
+    yield f"{query}&added=1"
+    yield query[:-1] + ("0" if query[-1] != "0" else "1")
+    for each in parameters:
+        yield "&".join(other for other in parameters if other != each)
+    yield query.replace("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=")
+
+
+def test_signed_query_changed(aws: LocalAws, right: Signer) -> None:
+    """A signed query string with anything added, changed or missing is forbidden."""
+    query = right.query(aws.iot_endpoint)
+    replies = {each: connect(aws, each) for each in tampered(query)}
+    assert len(replies) >= 7
+    assert replies == dict.fromkeys(replies, FORBIDDEN)
+
+
+def test_signed_for_another_host(aws: LocalAws, right: Signer) -> None:
+    """A signature that was made for another endpoint is forbidden."""
+    assert connect(aws, right.query("abc-ats.iot.eu-west-1.amazonaws.com")) == FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        "X-Amz-Credential=test/20260101/eu-west-1/iotdevicegateway/aws4_request",
+        "X-Amz-Credential=123456789012/20260101/eu-west-1/iotdevicegateway/aws4_request&X-Amz-Signature=0",
+        "X-Amz-Signature=0",
+        "x-amz-signature=0",
+    ],
+)
+def test_half_a_signature(aws: LocalAws, query: str) -> None:
+    """What claims a signature and has none that holds is forbidden at the upgrade."""
+    assert connect(aws, query) == FORBIDDEN
+
+
+@pytest.mark.parametrize("value", ["AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a, Signature=0"])
+def test_half_a_signature_in_the_header(aws: LocalAws, value: str) -> None:
+    """The same holds for the Authorization header."""
+    assert exchange(aws, frame(connect_packet()), headers={"Authorization": value}) == FORBIDDEN
+
+
+def test_no_signature(aws: LocalAws, version: int) -> None:
+    """A client with neither signature nor authorizer is refused with a CONNACK."""
+    assert connect(aws, "", version=version) == REFUSED[version]
+    basic = exchange(aws, frame(connect_packet(version)), headers={"Authorization": "Basic dGVzdDp0ZXN0"})
+    assert basic == REFUSED[version]
+
+
+DENIALS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "no-statement-on-iot": (("Allow", "sts:GetCallerIdentity", "*"),),
+    "another-action": (("Allow", "iot:Publish", "*"),),
+    "another-prefix": (("Allow", "iot:Connect", PREFIX.replace("test-", "other-")),),
+    "another-account": (("Allow", "iot:Connect", PREFIX.replace(ACCOUNT_ID, "210987654321")),),
+    "another-region": (("Allow", "iot:Connect", PREFIX.replace(REGION, "us-east-1")),),
+    "denied": (("Allow", "iot:*", "*"), ("Deny", "iot:Connect", PREFIX)),
+}
+
+
+@pytest.mark.parametrize("case", DENIALS)
+def test_policy_does_not_allow_the_client(aws: LocalAws, case: str, version: int) -> None:
+    """A right signature of a user whose policy does not allow this client id is denied after the upgrade."""
+    signer = user(aws, f"upgrade-{case}-{version}", *DENIALS[case])
+    assert connect(aws, signer.query(aws.iot_endpoint), version=version) == DENIED[version]
+
+
+def test_client_id_outside_the_prefix(aws: LocalAws, right: Signer, version: int) -> None:
+    """The policy decides on the client id, letter for letter."""
+    query = right.query(aws.iot_endpoint)
+    for client_id in ("other-1", "Test-1", "test"):
+        assert connect(aws, query, version=version, client_id=client_id) == DENIED[version]
+    assert connect(aws, query, version=version, client_id="test-") == ACCEPTED[version]

@@ -1,0 +1,115 @@
+"""Tokens of custom authorizers: whose signature lets in, and whose does not."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from infra.local.showcase import SigningKey
+from tests.local.gateway import ACCEPTED, NAME, REFUSED, SIGNATURE, TOKEN_KEY, Gateway, returns
+from tests.local.mqtt_client import MQTT_5
+from tests.local.targets import sign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """An authorizer with two public keys, and their owners' private keys."""
+
+    name: str
+    first: SigningKey
+    second: SigningKey
+
+    def fields(self, **changes: str | None) -> dict[str, str]:
+        """Return right fields, signed with the first key; a change to None leaves a field out."""
+        right: dict[str, str | None] = {
+            NAME: self.name,
+            TOKEN_KEY: "token",
+            SIGNATURE: sign("token", self.first.private),
+        }
+        return {key: value for key, value in {**right, **changes}.items() if value is not None}
+
+
+@pytest.fixture(scope="module")
+def signed(gateway: Gateway) -> Signed:
+    """An authorizer that checks signatures with two keys."""
+    first, second = SigningKey.new(), SigningKey.new()
+    keys = {"first": first.public, "second": second.public}
+    name = gateway.create(signingDisabled=False, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
+    return Signed(name=name, first=first, second=second)
+
+
+def sign_sha512(token: str, pem: str) -> str:
+    """Return a signature over another hash than AWS IoT's."""
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA512())).decode()
+
+
+@pytest.mark.parametrize("placement", ["username", "headers", "query"])
+def test_signature_of_either_registered_key(gateway: Gateway, signed: Signed, placement: str, version: int) -> None:
+    """A token that either key's owner signed lets its client in, one that anybody else signed does not."""
+    for key, expected in ((signed.first, ACCEPTED), (signed.second, ACCEPTED), (SigningKey.new(), REFUSED)):
+        fields = signed.fields(**{SIGNATURE: sign("token", key.private)})
+        assert gateway.connect(fields, version=version, placement=placement) == expected[version]
+
+
+def test_key_that_was_removed(gateway: Gateway) -> None:
+    """A signature stops to count when its public key is taken from the authorizer."""
+    kept, removed = SigningKey.new(), SigningKey.new()
+    keys = {"kept": kept.public, "removed": removed.public}
+    name = gateway.create(signingDisabled=False, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
+    fields = {NAME: name, TOKEN_KEY: "token", SIGNATURE: sign("token", removed.private)}
+    assert gateway.connect(fields) == ACCEPTED[MQTT_5]
+    gateway.aws.client("iot").update_authorizer(authorizerName=name, tokenSigningPublicKeys={"kept": kept.public})
+    assert gateway.connect(fields) == REFUSED[MQTT_5]
+
+
+def wrong_signatures(signed: Signed) -> dict[str, dict[str, str]]:
+    """Return the fields of clients with one thing wrong about the signature."""
+    right = sign("token", signed.first.private)
+    changes: dict[str, dict[str, str | None]] = {
+        "missing": {SIGNATURE: None},
+        "empty": {SIGNATURE: ""},
+        "not-base64": {SIGNATURE: f"{right[:9]}*{right[9:]}"},
+        "not-ascii": {SIGNATURE: f"{right[:-4]}\u00e9==="},
+        "cut-short": {SIGNATURE: right[:-4]},
+        "of-another-token": {SIGNATURE: sign("Token", signed.first.private)},
+        "over-another-hash": {SIGNATURE: sign_sha512("token", signed.first.private)},
+        "token-changed": {TOKEN_KEY: "token2"},
+        "token-missing": {TOKEN_KEY: None},
+        "token-empty": {TOKEN_KEY: "", SIGNATURE: sign("", signed.first.private)},
+        "token-under-another-key": {TOKEN_KEY: None, "Another": "token"},
+    }
+    return {name: signed.fields(**change) for name, change in changes.items()}
+
+
+def test_signature_with_one_thing_wrong(gateway: Gateway, signed: Signed, version: int) -> None:
+    """Whatever is wrong about token or signature, the client is refused; only the right pair lets it in."""
+    replies = {name: gateway.connect(fields, version=version) for name, fields in wrong_signatures(signed).items()}
+    assert replies == dict.fromkeys(replies, REFUSED[version])
+    assert gateway.connect(signed.fields(), version=version) == ACCEPTED[version]
+
+
+def test_signature_is_no_pass(gateway: Gateway, signed: Signed) -> None:
+    """A right signature does not help where the function says no."""
+    assert gateway.connect(signed.fields(), returns(isAuthenticated=False)) == REFUSED[MQTT_5]
+
+
+def test_signing_disabled(gateway: Gateway, version: int) -> None:
+    """An authorizer without signing takes no notice of a wrong signature."""
+    keys = {"key": SigningKey.new().public}
+    name = gateway.create(signingDisabled=True, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
+    fields = {NAME: name, TOKEN_KEY: "token", SIGNATURE: "wrong"}
+    assert gateway.connect(fields, version=version) == ACCEPTED[version]
+
+
+def test_fields_under_names_of_any_case(gateway: Gateway, signed: Signed) -> None:
+    """Header and parameter names are the same in capitals; values are not."""
+    upper = {name.upper(): value for name, value in signed.fields().items()}
+    for placement in ("username", "headers", "query"):
+        assert gateway.connect(upper, placement=placement) == ACCEPTED[MQTT_5]
+    assert gateway.connect(signed.fields(**{TOKEN_KEY: "TOKEN"})) == REFUSED[MQTT_5]
