@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from infra.local.aws import LocalAws
@@ -66,6 +66,11 @@ class Canary:
         """Return the name of an alarm of the stack."""
         return self.stack.resources[logical_id]
 
+    @property
+    def alarms(self) -> list[str]:
+        """The names of all metric alarms of the stack."""
+        return [self.stack.resources[key] for key, kind in self.stack.types.items() if kind == "AWS::CloudWatch::Alarm"]
+
     def reaches(self, alarm: str, state: str) -> bool:
         """Wait until an alarm is in a state."""
         return eventually(lambda: self.aws.alarm_states(alarm).get(alarm) == state)
@@ -111,10 +116,11 @@ class Canary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """A queue that a topic delivers to."""
+    """A queue that a topic delivers to, and every message that ever came."""
 
     aws: LocalAws
     url: str
+    messages: list[dict[str, Any]] = field(default_factory=list)
 
     @staticmethod
     def subscribed_to(aws: LocalAws, topic: str, name: str) -> Mailbox:
@@ -136,18 +142,37 @@ class Mailbox:
         return Mailbox(aws=aws, url=url)
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the messages that have arrived, and take them out."""
+        """Return every message so far, oldest first."""
         sqs = self.aws.client("sqs")
-        messages = sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
-        for message in messages:
-            sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-        return [json.loads(message["Body"]) for message in messages]
+        while found := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in found:
+                self.messages.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return self.messages
 
-    def receives(self, alarm: str, state: str) -> dict[str, Any]:
-        """Wait for the message that an alarm has come to a state; others are dropped."""
+    def settled(self, alarms: Iterable[str]) -> int:
+        """Wait until alarms are OK, and so is the last message of each, if any; return how many messages came."""
+
+        def are_ok() -> bool:
+            states = [self.aws.alarm_states(name)[name] for name in alarms]
+            last = {message["AlarmName"]: message["NewStateValue"] for message in self.read()}
+            return {*states, *last.values()} == {"OK"}
+
+        eventually(are_ok)
+        return len(self.messages)
+
+    def receives(self, alarm: str, state: str, since: int) -> dict[str, Any]:
+        """Wait for the message, after the first `since`, that an alarm has come to a state."""
 
         def look() -> dict[str, Any] | None:
-            news = [m for m in self.read() if (m["AlarmName"], m["NewStateValue"]) == (alarm, state)]
-            return news[0] if news else None
+            messages = (m for m in self.read()[since:] if (m["AlarmName"], m["NewStateValue"]) == (alarm, state))
+            return next(messages, None)
 
         return eventually(look)
+
+    def states(self, since: int) -> dict[str, list[str]]:
+        """Return every state that each alarm has come to after the first `since` messages, in their order."""
+        states: dict[str, list[str]] = {}
+        for message in self.read()[since:]:
+            states.setdefault(message["AlarmName"], []).append(message["NewStateValue"])
+        return states
