@@ -67,6 +67,12 @@ class Gateway:
         given = {"Action": "lambda:InvokeFunction", "Principal": "iot.amazonaws.com", **request}
         self.aws.client("lambda").add_permission(FunctionName=self.function_arn, StatementId=uuid.uuid4().hex, **given)
 
+    def events(self, client_id: str) -> list[dict[str, Any]]:
+        """Return the events that the function got for a client id, oldest first."""
+        lines = self.aws.log_messages(self.aws.log_group(self.function_arn))
+        events = [json.loads(line)["event"] for line in lines if line.startswith('{"event"')]
+        return [event for event in events if event["protocolData"]["mqtt"]["clientId"] == client_id]
+
     def connect(
         self,
         fields: Mapping[str, str],

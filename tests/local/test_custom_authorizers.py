@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
+import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from botocore.exceptions import ClientError
@@ -26,7 +29,7 @@ from tests.local.gateway import (
     policy,
     returns,
 )
-from tests.local.mqtt_client import MQTT_5, Reply
+from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,38 @@ def test_function_that_is_gone(gateway: Gateway) -> None:
     """An authorizer whose function does not exist lets nobody in."""
     name = gateway.create(authorizerFunctionArn=f"{gateway.function_arn}-gone", permitted=False)
     assert gateway.connect({NAME: name}) == REFUSED[MQTT_5]
+
+
+def test_event_of_the_function(gateway: Gateway, version: int) -> None:
+    """The function gets what the developer guide lists: of TLS, of HTTP and of MQTT, the password in base64."""
+    name, client_id = gateway.create(), f"test-event-{version}"
+    sent = connect_packet(version, client_id, username="user", password=json.dumps({"returns": RIGHT}).encode())
+    query = urlencode({NAME: name, "a b": "c"})
+    assert exchange(gateway.aws, frame(sent), query=query, headers={"X-Extra": "1"}) == ACCEPTED[version]
+    (event,) = gateway.events(client_id)
+    assert uuid.UUID(event.pop("connectionMetadata").pop("id"))
+    http = event["protocolData"].pop("http")
+    assert http["queryString"] == f"?{query}"
+    assert http["headers"].items() >= {"host": gateway.aws.iot_endpoint, "x-extra": "1", "upgrade": "websocket"}.items()
+    password = base64.b64encode(json.dumps({"returns": RIGHT}).encode()).decode()
+    assert event == {
+        "signatureVerified": False,
+        "protocols": ["tls", "http", "mqtt"],
+        "protocolData": {
+            "tls": {"serverName": "localhost"},
+            "mqtt": {"clientId": client_id, "username": "user", "password": password},
+        },
+    }
+
+
+def test_event_without_user_name_and_password(gateway: Gateway) -> None:
+    """What a client does not send is not in the event."""
+    sent = connect_packet(MQTT_5, "test-bare")
+    assert exchange(gateway.aws, frame(sent), headers={NAME: gateway.create()}) == REFUSED[MQTT_5]
+    (event,) = gateway.events("test-bare")
+    assert event["protocolData"]["mqtt"] == {"clientId": "test-bare"}
+    assert event["protocolData"]["http"]["queryString"] == ""
+    assert "token" not in event
 
 
 def test_function_slower_than_five_seconds(gateway: Gateway, authorizer: str) -> None:

@@ -94,6 +94,16 @@ def test_signature_with_one_thing_wrong(gateway: Gateway, signed: Signed, versio
     assert gateway.connect(signed.fields(), version=version) == ACCEPTED[version]
 
 
+def test_event_of_a_verified_token(gateway: Gateway, signed: Signed) -> None:
+    """The function is told the token and that its signature was verified, and only when it was."""
+    assert gateway.connect(signed.fields(), client_id="test-verified") == ACCEPTED[MQTT_5]
+    wrong = signed.fields(**{SIGNATURE: sign("token", SigningKey.new().private)})
+    assert gateway.connect(wrong, client_id="test-forged") == REFUSED[MQTT_5]
+    (event,) = gateway.events("test-verified")
+    assert (event["token"], event["signatureVerified"]) == ("token", True)
+    assert gateway.events("test-forged") == []
+
+
 def test_signature_is_no_pass(gateway: Gateway, signed: Signed) -> None:
     """A right signature does not help where the function says no."""
     assert gateway.connect(signed.fields(), returns(isAuthenticated=False)) == REFUSED[MQTT_5]

@@ -9,9 +9,10 @@ from typing import Any
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> Any:
-    """Wait, raise or return as the password, a JSON object, says."""
+    """Log the event; then wait, raise or return as the password, a JSON object, says."""
+    print(json.dumps({"event": event}))
     script = json.loads(base64.b64decode(event["protocolData"]["mqtt"]["password"]))
     time.sleep(script.get("sleep_s", 0))
     if "raises" in script:
         raise RuntimeError(script["raises"])
-    return event if script.get("returns_event") else script["returns"]
+    return script["returns"]
