@@ -18,7 +18,8 @@ RIGHT: dict[str, Any] = {
     "policyDocuments": [DOCUMENT],
 }
 ABSENT = object()
-EXACTLY_2048 = {"a": "x" * 2040}
+# In the shortest form of its JSON.
+EXACTLY_2048 = {"a": "x" * 2034, "b": 1}
 
 
 def payload(**changes: Any) -> bytes:
@@ -80,7 +81,7 @@ def test_interval(name: str, value: object) -> None:
         (json.loads(DOCUMENT), "not a list"),
         ([DOCUMENT] * 11, "more than ten"),
         ([DOCUMENT, DOCUMENT.ljust(2049)], "at most 2048 characters"),
-        ([{"a": "x" * 2041}], "at most 2048 characters"),
+        ([{**EXACTLY_2048, "b": 12}], "at most 2048 characters"),
         ([DOCUMENT, "Allow"], "not JSON"),
         ([DOCUMENT, "[]"], "not JSON"),
         ([DOCUMENT, 1], "not JSON"),
