@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 from infra.local import process, seams
 from infra.local.aws import Credentials, LocalAws
 from infra.local.process import LocalAwsError, interpreter
-from infra.local.showcase import SigningKey
 
 
 def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
@@ -23,28 +22,6 @@ def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
     answer = aws.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
     assert answer["endpointAddress"] == aws.iot_endpoint
     assert aws.iot_endpoint.startswith("localhost:")
-
-
-def test_authorizer_api(aws: LocalAws) -> None:
-    """Authorizers are created, described, listed, changed and deleted as on AWS."""
-    iot, name = aws.client("iot"), "api-authorizer"
-    function = "arn:aws:lambda:eu-west-1:123456789012:function:none"
-    key = SigningKey.new().public
-    wanted = {"authorizerName": name, "authorizerFunctionArn": function, "tokenKeyName": "T"}
-    iot.create_authorizer(**wanted, tokenSigningPublicKeys={"k": key}, status="ACTIVE")
-    assert name in [a["authorizerName"] for a in iot.list_authorizers()["authorizers"]]
-    with pytest.raises(ClientError, match="already exists"):
-        iot.create_authorizer(**wanted, tokenSigningPublicKeys={"k": key})
-    iot.update_authorizer(authorizerName=name, status="INACTIVE")
-    described = iot.describe_authorizer(authorizerName=name)["authorizerDescription"]
-    assert (described["status"], described["signingDisabled"]) == ("INACTIVE", False)
-    iot.set_default_authorizer(authorizerName=name)
-    with pytest.raises(ClientError, match="default"):
-        iot.delete_authorizer(authorizerName=name)
-    iot.clear_default_authorizer()
-    iot.delete_authorizer(authorizerName=name)
-    with pytest.raises(ClientError, match="does not exist"):
-        iot.describe_authorizer(authorizerName=name)
 
 
 def test_api_refuses_unknown_credentials(aws: LocalAws) -> None:

@@ -47,3 +47,26 @@ def test_every_metric_under_every_set_of_dimensions() -> None:
 def test_line_without_usable_metrics(line: str) -> None:
     """What is no EMF document, or a broken one, has no metrics and breaks nothing."""
     assert metric_data(line) == []
+
+
+def test_datum_as_put_metric_data_wants_it() -> None:
+    """Each value counts once, under the datum's name, dimensions, unit and time in seconds."""
+    first, *_, last = metric_data(json.dumps(document()))
+    assert {datum.namespace for datum in (first, last)} == {"N"}
+    assert last.request() == {
+        "MetricName": "Days",
+        "Dimensions": [{"Name": "Canary", "Value": "c"}],
+        "Values": [1.0, 2.0],
+        "Counts": [1.0, 1.0],
+        "Unit": "None",
+        "Timestamp": 1.5,
+    }
+
+
+def test_hundred_metrics_a_line() -> None:
+    """CloudWatch takes the first hundred metrics of a directive."""
+    names = [f"M{number}" for number in range(101)]
+    made = document(**dict.fromkeys(names, 1))
+    directive = made["_aws"]["CloudWatchMetrics"][0]
+    directive |= {"Metrics": [{"Name": name} for name in names], "Dimensions": [["Canary"]]}
+    assert [datum.name for datum in metric_data(json.dumps(made))] == names[:100]
