@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -42,29 +43,38 @@ ALARMS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.fixture
-def states(aws: LocalAws) -> dict[str, str]:
-    """The state that each alarm reaches while datapoints come."""
+@pytest.fixture(scope="module")
+def changes(aws: LocalAws) -> dict[str, list[str]]:
+    """Every state that each alarm comes to while datapoints come, until all but those without data have one."""
     cloudwatch = aws.client("cloudwatch")
-    for name, (changes, _) in ALARMS.items():
-        request = {key: value for key, value in {**RIGHT, **changes}.items() if value is not None}
+    for name, (changed, _) in ALARMS.items():
+        request = {key: value for key, value in {**RIGHT, **changed}.items() if value is not None}
         cloudwatch.put_metric_alarm(AlarmName=f"evaluator-{name}", **request)
     datum = {"MetricName": "Value", "Dimensions": RIGHT["Dimensions"], "Unit": "Count"}
 
-    def have_settled() -> dict[str, str] | None:
+    def have_settled() -> bool:
         cloudwatch.put_metric_data(Namespace="Evaluator", MetricData=[{**datum, "Value": value} for value in (2, 8)])
         found = aws.alarm_states("evaluator-")
-        waiting = [n for n, (_, state) in ALARMS.items() if state != "INSUFFICIENT_DATA"]
-        return None if any(found[f"evaluator-{n}"] == "INSUFFICIENT_DATA" for n in waiting) else found
+        return all(found[f"evaluator-{name}"] == state for name, (_, state) in ALARMS.items())
 
-    found = eventually(have_settled)
-    cloudwatch.delete_alarms(AlarmNames=list(found))
+    eventually(have_settled)
+    found = {name: state_changes(aws, f"evaluator-{name}") for name in ALARMS}
+    cloudwatch.delete_alarms(AlarmNames=[f"evaluator-{name}" for name in ALARMS])
     return found
 
 
-def test_alarm_sees_its_own_datapoints_only(states: dict[str, str]) -> None:
+def state_changes(aws: LocalAws, alarm: str) -> list[str]:
+    """Return the states other than the first, INSUFFICIENT_DATA, that an alarm came to, oldest first."""
+    history = aws.client("cloudwatch").describe_alarm_history(AlarmName=alarm, HistoryItemType="StateUpdate")
+    items = [json.loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
+    states = [item["newState"]["stateValue"] for item in reversed(items)]
+    return states[1:] if states[:1] == ["INSUFFICIENT_DATA"] else states
+
+
+def test_alarm_sees_its_own_datapoints_only(changes: dict[str, list[str]]) -> None:
     """Namespace, name, every dimension and the unit choose the datapoints; statistic and threshold judge them."""
-    assert states == {f"evaluator-{name}": state for name, (_, state) in ALARMS.items()}
+    expected = {name: [] if state == "INSUFFICIENT_DATA" else [state] for name, (_, state) in ALARMS.items()}
+    assert changes == expected
 
 
 def test_alarm_of_one_datapoint_of_two(aws: LocalAws) -> None:
