@@ -127,9 +127,13 @@ def exchange(
         status = read_status(stream)
         if status != 101:
             return Reply(status=status)
-        for each in frames:
-            connection.sendall(each)
-        return Reply(status=status, code=connack_code(read_packet(stream)))
+        try:
+            for each in frames:
+                connection.sendall(each)
+            return Reply(status=status, code=connack_code(read_packet(stream)))
+        except (ConnectionError, ssl.SSLEOFError):
+            # The endpoint may end the connection while frames are still being sent.
+            return Reply(status=status)
 
 
 def connack_code(received: bytes) -> int | None:
