@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infra.local.alarm_rules import (
@@ -155,3 +157,36 @@ def test_rule_on_a_faster_clock() -> None:
         comparison="GreaterThanThreshold",
         missing=Missing.MISSING,
     )
+
+
+# Whether 1, 2 and 3 breach the threshold 2, and the words of the reason.
+COMPARISONS = {
+    "GreaterThanThreshold": ([False, False, True], "were greater than the threshold (2)"),
+    "GreaterThanOrEqualToThreshold": ([False, True, True], "were greater than or equal to the threshold (2)"),
+    "LessThanThreshold": ([True, False, False], "were less than the threshold (2)"),
+    "LessThanOrEqualToThreshold": ([True, True, False], "were less than or equal to the threshold (2)"),
+}
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS)
+def test_comparison_at_the_threshold_and_beside_it(comparison: str) -> None:
+    """Each operator decides below, at and above the threshold, and the reason says which it was."""
+    breaches, words = COMPARISONS[comparison]
+    one = replace(rule(needed=1), evaluation_periods=1, threshold=2, comparison=comparison)
+    findings = [evaluate([value], one, State.OK) for value in (1.0, 2.0, 3.0)]
+    assert [finding.state is State.ALARM for finding in findings] == breaches
+    assert all(words in finding.reason for finding in findings)
+
+
+def test_treatment_of_missing_data_in_the_templates_words() -> None:
+    """TreatMissingData has four values, and the reason names the one that was used."""
+    assert {str(each) for each in Missing} == {"missing", "ignore", "breaching", "notBreaching"}
+    assert "[none]" in evaluate([None], rule(missing=Missing.IGNORE), State.OK).reason
+    assert "3 missing, treated as ignore; 2 are needed" in evaluate([], rule(missing=Missing.IGNORE), State.OK).reason
+
+
+def test_sum_weighs_counts() -> None:
+    """A value that was seen three times is added three times."""
+    samples = [Sample(timestamp=0, value=2, count=3), Sample(timestamp=0, value=5)]
+    assert statistic_of(samples, "Sum") == 11
+    assert statistic_of(samples, "SampleCount") == 4
