@@ -130,7 +130,10 @@ def exchange(
         try:
             for each in frames:
                 connection.sendall(each)
-            return Reply(status=status, code=connack_code(read_packet(stream)))
+            code = connack_code(read_packet(stream))
+            if code:
+                assert read_packet(stream) == b"", "a refused client is still connected"
+            return Reply(status=status, code=code)
         except (ConnectionError, ssl.SSLEOFError):
             # The endpoint may end the connection while frames are still being sent.
             return Reply(status=status)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
 
 from infra.local.aws import ACCOUNT_ID, REGION, Credentials, LocalAws
 from tests.local.gateway import ACCEPTED, DENIED, REFUSED
-from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame
+from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame, open_websocket
 from tests.local.signer import PREFIX, Signer, user
 
 FORBIDDEN = Reply(status=403)
@@ -144,3 +146,20 @@ def test_client_id_outside_the_prefix(aws: LocalAws, right: Signer, version: int
     for client_id in ("other-1", "Test-1", "test"):
         assert connect(aws, query, version=version, client_id=client_id) == DENIED[version]
     assert connect(aws, query, version=version, client_id="test-") == ACCEPTED[version]
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "name", "message"),
+    [
+        ("/mqtt?X-Amz-Signature=0", 403, "ForbiddenException", "Forbidden"),
+        ("/other", 404, "BadRequestException", "Bad request"),
+    ],
+)
+def test_refused_upgrade_names_itself(aws: LocalAws, target: str, status: int, name: str, message: str) -> None:
+    """A refused upgrade carries AWS's name for the error and one id, in its headers and in its body."""
+    with open_websocket(aws, target) as connection:
+        response = HTTPResponse(connection)
+        response.begin()
+        body = json.loads(response.read())
+    assert (response.status, response.headers["x-amzn-ErrorType"], body["message"]) == (status, name, message)
+    assert response.headers["x-amzn-RequestId"] == body["traceId"] != ""
