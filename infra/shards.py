@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from connect_canary.settings import BY_KEY, is_reference
-from connect_canary.targets import Item, read_document
+from connect_canary.config.settings import BY_KEY
+from connect_canary.config.targets_document import TargetEntry, read_document
+from connect_canary.config.values import is_reference
 
 # A standard parameter costs nothing and holds this much (general reference, ssm).
 PARAMETER_CHARACTERS: Final = 4096
@@ -49,7 +50,7 @@ def read_targets(text: str, origin: str) -> list[Target]:
     return targets
 
 
-def _problems(item: Item) -> Iterator[str]:
+def _problems(item: TargetEntry) -> Iterator[str]:
     yield from item.problems
     for key, value in item.values.items():
         if BY_KEY[key].secret and value.text and not is_reference(value.text):

@@ -6,14 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from connect_canary.settings import REFERENCE_PATTERN, TARGET_SETTINGS, Setting
-from connect_canary.targets import (
-    HOST_PATTERN,
-    MAX_CLIENT_ID_BYTES,
-    MAX_TIMEOUT_SECONDS,
-    NAME_PATTERN,
-    REGION_PATTERN,
-)
+from connect_canary.config.endpoint_rules import HOST_PATTERN
+from connect_canary.config.settings import TARGET_SETTINGS, Setting
+from connect_canary.config.target_validator import MAX_TIMEOUT_SECONDS, REGION_PATTERN
+from connect_canary.config.targets_document import NAME_PATTERN
+from connect_canary.config.values import REFERENCE_PATTERN
+from connect_canary.model.target import MAX_CLIENT_ID_BYTES
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "targets.schema.json"
 Schema = dict[str, Any]

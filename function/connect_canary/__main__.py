@@ -2,7 +2,7 @@
 
 import sys
 
-from connect_canary.cli import main
+from connect_canary.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,12 +1,12 @@
-"""The Lambda's entry: environment in, outcomes out. It only wires."""
+"""The Lambda handler. It only wires."""
 
 import os
 import time
 from typing import Any
 
-from connect_canary import canary
-from connect_canary.logs import new_logger
-from connect_canary.settings import SettingsError
+from connect_canary.config.problems import SettingsError
+from connect_canary.reporting.log import new_logger
+from connect_canary.run import run_event
 
 logger = new_logger()
 _cold_start = True
@@ -18,7 +18,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:  # noqa: A
     cold_start, _cold_start = _cold_start, False
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     try:
-        return canary.run({} if event is None else event, os.environ, until=until, cold_start=cold_start, log=logger)
+        return run_event({} if event is None else event, os.environ, until=until, cold_start=cold_start, log=logger)
     except SettingsError as error:
         logger.error("the canary cannot run as it is set", problems=error.problems)  # noqa: TRY400 - Lambda logs the traceback
         raise

@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
 import connect_canary.handler
 assert "boto3" not in sys.modules and "botocore.session" not in sys.modules, "boto3 was imported"
-import connect_canary.diagnosis, connect_canary.certificate, connect_canary.proxies
+import connect_canary.probe.attempt, connect_canary.config.plan
 """
 # What a reference needs, with the boto3 of this interpreter in the place of the runtime's.
 _IMPORT_LATE = """
@@ -27,7 +27,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path[:0] = sys.argv[1:2]
 sys.path.append(sys.argv[2])
-import connect_canary.references
+import connect_canary.config.references
 from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
 import aws_lambda_powertools
 assert aws_lambda_powertools.__file__.startswith(sys.argv[1]), "Powertools came from elsewhere"

@@ -14,11 +14,12 @@ from awscrt import mqtt, mqtt5
 from awscrt.auth import AwsCredentialsProvider
 from awsiot import mqtt5_client_builder, mqtt_connection_builder
 
-from connect_canary.attempt import attempt
-from connect_canary.certificate import Look, Looks
+from connect_canary.config.plan import make_plan
 from connect_canary.handler import lambda_handler
-from connect_canary.outcome import Outcome
-from connect_canary.plan import make_plan
+from connect_canary.model.certificate import CertificateCheck
+from connect_canary.model.outcome import Outcome
+from connect_canary.probe.attempt import run_attempt
+from connect_canary.probe.certificate_check import CertificateChecker
 from tests.bench.network import Endpoint
 from tests.bench.settings import ACCESS_KEY_ID, DEADLINE_MS, REGION, SECRET_ACCESS_KEY, Context
 
@@ -49,11 +50,11 @@ def canary() -> Took:
     return Took(connect_ms=answer["targets"][0]["connect_ms"], wall_ms=wall_ms)
 
 
-class _NoLooks(Looks):
+class _NoLooks(CertificateChecker):
     """Leaves the certificate check out of an attempt."""
 
-    def start(self, *_: object, **__: object) -> "asyncio.Task[Look]":
-        return asyncio.create_task(asyncio.sleep(0, Look()))
+    def start(self, *_: object, **__: object) -> "asyncio.Task[CertificateCheck]":
+        return asyncio.create_task(asyncio.sleep(0, CertificateCheck()))
 
 
 def one_attempt(*, certificate: bool) -> Took:
@@ -61,8 +62,8 @@ def one_attempt(*, certificate: bool) -> Took:
     planned = make_plan({}, os.environ).planned[0]
 
     async def run() -> Outcome:
-        looks = Looks() if certificate else _NoLooks()
-        return await attempt(planned.target, seconds=DEADLINE_MS / 1000, looks=looks)
+        looks = CertificateChecker() if certificate else _NoLooks()
+        return await run_attempt(planned.target, seconds=DEADLINE_MS / 1000, looks=looks)
 
     outcome = asyncio.run(run())
     if not outcome.healthy or outcome.connect_ms is None or (outcome.certificate is not None) is not certificate:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connect_canary.failures import Phase
-from connect_canary.settings import AuthMode, MqttVersion, Placement
+from connect_canary.model.phases import Phase
+from connect_canary.model.target import AuthMode, AuthorizerPlacement, MqttVersion
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.situations import BY_ID, Expected
 
@@ -35,8 +35,9 @@ _MODES: Mapping[str, Mapping[str, str]] = {
     "unsigned": _AUTHORIZER
     | {"auth_mode": AuthMode.CUSTOM_UNSIGNED, "authorizer_password": SECRETS["authorizer_password"]},
     "signed": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED},
-    "signed-headers": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED, "authorizer_placement": Placement.HEADERS},
-    "signed-query": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED, "authorizer_placement": Placement.QUERY},
+    "signed-headers": _SIGNED
+    | {"auth_mode": AuthMode.CUSTOM_SIGNED, "authorizer_placement": AuthorizerPlacement.HEADERS},
+    "signed-query": _SIGNED | {"auth_mode": AuthMode.CUSTOM_SIGNED, "authorizer_placement": AuthorizerPlacement.QUERY},
 }
 MODES = tuple(_MODES)
 ENVIRON: Mapping[str, str] = {

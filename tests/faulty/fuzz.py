@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any
 
-from connect_canary.failures import Failure
-from connect_canary.settings import MqttVersion
+from connect_canary.model.failures import Failure
+from connect_canary.model.target import MqttVersion
 from tests.faulty.canary import ENVIRON, Case, watching
 from tests.faulty.noise import LAYERS
 from tests.faulty.process import FaultyServer, Handler

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connect_canary.failures import Phase
+from connect_canary.model.phases import Phase
 from tests.faulty.situations import Expected
 
 TIMED = (Phase.DNS, Phase.TCP, Phase.TLS, Phase.UPGRADE, Phase.CONNACK)

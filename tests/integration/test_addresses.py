@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from connect_canary.dialling import AddressInfo, DialError, connect
-from connect_canary.settings import MqttVersion
+from connect_canary.model.target import MqttVersion
+from connect_canary.network.dialer import connect_any
+from connect_canary.network.errors import DialError
+from connect_canary.network.resolver import AddressInfo
 from tests.faulty.canary import ENVIRON, Case, watching
 from tests.faulty.isolated import isolated, possible
 from tests.faulty.process import ROOT, Handler
@@ -76,7 +78,7 @@ async def _connected(*addresses: socket.socket) -> tuple[AddressInfo, float]:
     """Return the address that was connected to, and the seconds that it took."""
     began = time.monotonic()
     async with asyncio.timeout(DEADLINE_S):
-        connected, address = await connect([_address(bound) for bound in addresses])
+        connected, address = await connect_any([_address(bound) for bound in addresses])
     took = time.monotonic() - began
     with connected:
         assert connected.getpeername() == address[4]
@@ -132,7 +134,7 @@ async def test_addresses_that_all_fail_are_one_failure(sockets: contextlib.ExitS
     """It is the first one's: nobody can connect to the broadcast address, but that is not what is told."""
     first, second = _address(_refusing(sockets)), (*_address(_refusing(sockets))[:4], ("255.255.255.255", 443))
     with pytest.raises(DialError, match=rf"^127\.0\.0\.1:{first[4][1]}: Connection refused$") as caught:
-        await connect([first, second])
+        await connect_any([first, second])
     assert caught.value.error_name == "ECONNREFUSED"
 
 

@@ -15,13 +15,14 @@ from awscrt.http import HttpRequest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connect_canary import attempt as attempts
-from connect_canary.attempt import attempt
-from connect_canary.authentication import _MOST_IN_3_1_1, Handshake, handshake
-from connect_canary.certificate import look
-from connect_canary.dialling import connect, resolve
-from connect_canary.settings import MqttVersion
-from connect_canary.targets import Target
+from connect_canary.model.target import MqttVersion, Target
+from connect_canary.network.dialer import connect_any
+from connect_canary.network.resolver import resolve
+from connect_canary.probe.attempt import run_attempt
+from connect_canary.probe.auth.authenticate import authenticate
+from connect_canary.probe.auth.connect_auth import ConnectAuth
+from connect_canary.probe.auth.custom_authorizer import MAX_CONNECT_BYTES_3_1_1
+from connect_canary.probe.certificate_check import check_certificate
 from tests.faulty import pki
 from tests.faulty.server import Endpoint
 from tests.faulty.steps import Behaviour, shake_hands, silence
@@ -47,8 +48,8 @@ async def test_credentials_that_end_before_signing(
         refused.set_exception(AwsCrtError(6146, "AWS_AUTH_SIGNING_NO_CREDENTIALS", "no credentials"))
         return refused
 
-    async def ending(target: Target) -> Handshake:
-        return replace(await handshake(target), sign=sign)
+    async def ending(target: Target) -> ConnectAuth:
+        return replace(await authenticate(target), sign=sign)
 
     monkeypatch.setattr(attempts, "handshake", ending)
     port = await endpoint._serve(Behaviour(), Ledger())
@@ -60,7 +61,7 @@ async def test_credentials_that_end_before_signing(
         secret_access_key="b",
         ca_file=str(endpoint.pki.ca_file),
     )
-    outcome = await attempt(target, seconds=5)
+    outcome = await run_attempt(target, seconds=5)
     assert (outcome.phase, outcome.failure) == ("credentials", "CredentialsUnavailable"), outcome.error_name
 
 
@@ -78,12 +79,12 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpo
     bundle = pki._pem(between.certificate)
     port = await endpoint._serve(Behaviour(handshake=shake_hands("between")), Ledger())
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle.decode(), auth_mode="custom-unsigned")
-    assert (await attempt(target, seconds=5)).healthy
+    assert (await run_attempt(target, seconds=5)).healthy
 
     async def dial() -> socket.socket:
-        return (await connect(await resolve("localhost", port)))[0]
+        return (await connect_any(await resolve("localhost", port)))[0]
 
-    seen = await look(dial, "localhost", bundle, 5)
+    seen = await check_certificate(dial, "localhost", bundle, 5)
     assert seen.failure is None
     assert seen.certificate is not None
 
@@ -97,7 +98,7 @@ async def test_bundle_whose_line_ends_are_lost(
     bundle = between.join(endpoint.pki.ca_file.read_text().splitlines())
     port = await endpoint._serve(Behaviour(handshake=shake_hands(shown, pause_s=0.4)), Ledger())
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, auth_mode="custom-unsigned")
-    outcome = await attempt(target, seconds=5)
+    outcome = await run_attempt(target, seconds=5)
     assert outcome.failure == failure, outcome.reason
     assert outcome.certificate_days_left is not None
 
@@ -110,7 +111,7 @@ async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
     handshake = shake_hands(newest=newest, ciphers="DEFAULT@SECLEVEL=0")
     port = await endpoint._serve(Behaviour(handshake=handshake), Ledger())
     target = target_of(endpoint=f"localhost:{port}", ca_file=str(endpoint.pki.ca_file), auth_mode="custom-unsigned")
-    outcome = await attempt(target, seconds=5)
+    outcome = await run_attempt(target, seconds=5)
     assert outcome.healthy
     assert outcome.certificate is not None
     assert outcome.certificate["tls_version"] == newest.name.replace("_", ".")
@@ -135,7 +136,7 @@ async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
         auth_mode="custom-unsigned",
         mqtt_version=version,
     )
-    outcome = await attempt(target, seconds=5)
+    outcome = await run_attempt(target, seconds=5)
     assert (outcome.failure, outcome.reason) == ("UpgradeFailed", "the endpoint closed the connection")
 
 
@@ -155,7 +156,7 @@ async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(endpoint: End
         auth_mode="custom-unsigned",
         mqtt_version=version,
     )
-    outcome = await attempt(target, seconds=5)
+    outcome = await run_attempt(target, seconds=5)
     assert (outcome.failure, outcome.reason) == ("TlsFailed", "the endpoint closed the connection")
 
 
@@ -169,6 +170,6 @@ async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: Endpoint) -> N
         mqtt_version="3.1.1",
         client_id="c" * 128,
         authorizer_username="u" * 8000,
-        authorizer_password="p" * (_MOST_IN_3_1_1 - 8000),
+        authorizer_password="p" * (MAX_CONNECT_BYTES_3_1_1 - 8000),
     )
-    assert (await attempt(target, seconds=5)).healthy
+    assert (await run_attempt(target, seconds=5)).healthy

@@ -9,9 +9,9 @@ from awscrt import mqtt5
 from awscrt.auth import AwsCredentialsProvider
 from awsiot import mqtt5_client_builder, mqtt_connection_builder
 
-from connect_canary.attempt import attempt
-from connect_canary.plan import make_plan
-from connect_canary.settings import MqttVersion
+from connect_canary.config.plan import make_plan
+from connect_canary.model.target import MqttVersion
+from connect_canary.probe.attempt import run_attempt
 from tests.faulty.process import FaultyServer
 
 _SECONDS = 10
@@ -62,7 +62,7 @@ def _ours(version: MqttVersion, port: int, ca_file: str) -> None:
         "AWS_REGION": "eu-west-1",
     }
     (planned,) = make_plan({}, environ).planned
-    assert asyncio.run(attempt(planned.target, seconds=_SECONDS)).healthy
+    assert asyncio.run(run_attempt(planned.target, seconds=_SECONDS)).healthy
 
 
 def _comparable(request: dict[str, Any]) -> tuple[list[str], dict[str, str]]:

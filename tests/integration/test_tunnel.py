@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connect_canary.failures import Phase
-from connect_canary.tunnel import LOOPBACK, Tunnel
+from connect_canary.model.phases import Phase
+from connect_canary.network.tunnel import LOOPBACK, Tunnel
 
 _MEBIBYTE = 1 << 20
 # A TLS record of application data, whose content nobody reads.

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from connect_canary.failures import Failure, Phase
+from connect_canary.model.failures import Failure
+from connect_canary.model.phases import Phase
 from tests.template.alarm_simulation import MINUTE, Datum, Metric
 from tests.template.printed import emitted, outcome
 

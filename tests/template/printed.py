@@ -4,9 +4,9 @@ import contextlib
 import io
 from typing import Any, Final
 
-from connect_canary import metrics
-from connect_canary.failures import Failure
-from connect_canary.outcome import Outcome
+from connect_canary.model.failures import Failure
+from connect_canary.model.outcome import Outcome
+from connect_canary.reporting.metrics import emit_metrics
 from infra.local.embedded_metrics import MetricDatum, metric_data
 
 CANARY: Final = "stack-name"
@@ -38,7 +38,7 @@ def emitted(canary: str, *outcomes: Outcome) -> list[MetricDatum]:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         for each in outcomes:
-            metrics.emit(canary, each, cold_start=False)
+            emit_metrics(canary, each, cold_start=False)
     return [datum for line in out.getvalue().splitlines() for datum in metric_data(line)]
 
 

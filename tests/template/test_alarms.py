@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from connect_canary.outcome import Outcome
-from connect_canary.targets import DEFAULT_TARGET
+from connect_canary.config.targets_document import DEFAULT_TARGET
+from connect_canary.model.outcome import Outcome
 from tests.template.cloudformation import STACK, canary
 from tests.template.deployed_alarms import ALARM, TOPIC, canary_alarms, target_alarms
 from tests.template.printed import CANARY, OF_LAMBDA, TARGET, metrics_printed

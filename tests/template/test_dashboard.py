@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 import pytest
 
-from connect_canary.outcome import Outcome
+from connect_canary.model.outcome import Outcome
 from tests.template.cloudformation import PSEUDO, canary
 from tests.template.printed import CANARY, OF_LAMBDA, metrics_printed
 

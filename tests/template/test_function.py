@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from connect_canary import handler
-from connect_canary.plan import make_plan
-from connect_canary.settings import BY_KEY
+from connect_canary.config.plan import make_plan
+from connect_canary.config.settings import BY_KEY
 from tests.template.cloudformation import ROOT, canary, read
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))

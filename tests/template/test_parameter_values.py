@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from connect_canary.settings import SETTINGS
+from connect_canary.config.settings import SETTINGS
 from tests.template import parameter_examples
 from tests.template.cloudformation import Stack, read
 from tests.template.parameter_examples import Examples

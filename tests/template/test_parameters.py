@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connect_canary.settings import BY_KEY, SETTINGS, Setting
+from connect_canary.config.settings import BY_KEY, SETTINGS, Setting
 from tests.template import parameter_examples
 from tests.template.cloudformation import canary, read
 

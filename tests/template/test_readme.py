@@ -3,7 +3,8 @@
 import re
 from xml.etree import ElementTree as ET
 
-from connect_canary.failures import Failure, Phase
+from connect_canary.model.failures import Failure
+from connect_canary.model.phases import Phase
 from infra.cost import Canary, bill, total
 from tests.template.cloudformation import ROOT
 from tests.template.pages import GENERATED, WRITTEN, Page

@@ -2,9 +2,12 @@
 
 import re
 
-from connect_canary import cli, metrics
-from connect_canary.failures import Failure, Phase, hint
-from connect_canary.settings import BY_KEY, SETTINGS
+from connect_canary.cli.main import BROKEN_PIPE, HEALTHY, INTERNAL_ERROR, INTERRUPTED, UNHEALTHY, USAGE_ERROR
+from connect_canary.config.settings import BY_KEY, SETTINGS
+from connect_canary.model.failures import Failure
+from connect_canary.model.hints import hint
+from connect_canary.model.phases import Phase
+from connect_canary.reporting.metrics import NAMESPACE
 from tests.template.cloudformation import canary, read
 from tests.template.pages import Page, names
 from tests.template.printed import metrics_printed
@@ -77,12 +80,12 @@ def test_failures_owners() -> None:
 def test_metrics_table() -> None:
     """Namespace, names, and dimensions are those of what is printed."""
     named = {
-        (metrics.NAMESPACE, names(name)[0], frozenset(dimensions.split(", ")))
+        (NAMESPACE, names(name)[0], frozenset(dimensions.split(", ")))
         for sets, name, *_ in PAGE.rows("## Metrics")
         for dimensions in names(sets)
     }
     assert named == metrics_printed()
-    assert f"`{metrics.NAMESPACE}`" in PAGE.section("## Metrics")
+    assert f"`{NAMESPACE}`" in PAGE.section("## Metrics")
 
 
 def test_return_value() -> None:
@@ -98,7 +101,7 @@ def test_return_value() -> None:
 
 def test_exit_codes() -> None:
     """The table has every exit code of the command line."""
-    codes = [cli.HEALTHY, cli.UNHEALTHY, cli.WRONG_QUESTION, cli.BUG, cli.INTERRUPTED, cli.NOBODY_READS]
+    codes = [HEALTHY, UNHEALTHY, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED, BROKEN_PIPE]
     assert [int(row[0]) for row in PAGE.rows("### Exit codes")] == codes
 
 

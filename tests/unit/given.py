@@ -8,10 +8,10 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connect_canary.outcome import Outcome
-from connect_canary.plan import Plan, make_plan
-from connect_canary.settings import SettingsError
-from connect_canary.targets import Target
+from connect_canary.config.plan import Plan, make_plan
+from connect_canary.config.problems import SettingsError
+from connect_canary.model.outcome import Outcome
+from connect_canary.model.target import Target
 
 REGION = "eu-west-1"
 ENDPOINT = "abc-ats.iot.eu-west-1.amazonaws.com"

@@ -13,8 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.authentication import Handshake, handshake, sign_token
-from connect_canary.settings import Placement, Secret, is_reference
+from connect_canary.config.values import is_reference
+from connect_canary.model.secret import Secret
+from connect_canary.model.target import AuthorizerPlacement
+from connect_canary.probe.auth.authenticate import authenticate
+from connect_canary.probe.auth.connect_auth import ConnectAuth
+from connect_canary.probe.auth.custom_authorizer import sign_token
 from tests.unit.given import ENDPOINT, pem, private_key, target_of
 
 AWKWARD = "a+b/c=d%e&f?g#h i;j,k@l:m\"n'o~p_q.r-s*t(u)vÄw€x😀"
@@ -41,16 +45,16 @@ def _signed(**settings: str) -> dict[str, str]:
     }
 
 
-async def _shown(**settings: str) -> tuple[HttpRequest, Handshake]:
+async def _shown(**settings: str) -> tuple[HttpRequest, ConnectAuth]:
     """Return the upgrade request as it would be sent, and the handshake."""
-    how = await handshake(target_of(**settings))
+    how = await authenticate(target_of(**settings))
     request = HttpRequest("GET", "/mqtt", HttpHeaders([("Host", ENDPOINT)]))
     signed = how.sign(request)
     signed.result(timeout=5)
     return request, how
 
 
-async def _fields(placement: Placement, **settings: str) -> dict[str, str]:
+async def _fields(placement: AuthorizerPlacement, **settings: str) -> dict[str, str]:
     """Return the authorizer's fields as AWS IoT would read them: decoded once, from where they travel."""
     request, how = await _shown(**settings, authorizer_placement=placement)
     headers = dict(request.headers)
@@ -58,16 +62,18 @@ async def _fields(placement: Placement, **settings: str) -> dict[str, str]:
     _, _, appended = (how.username or "").partition("?")
     assert path == "/mqtt"
     read = {
-        Placement.USERNAME: dict(parse_qsl(appended, strict_parsing=True)) if appended else {},
-        Placement.QUERY: dict(parse_qsl(query, strict_parsing=True)) if query else {},
-        Placement.HEADERS: {HEADERS.get(name, name): value for name, value in headers.items() if name != "Host"},
+        AuthorizerPlacement.USERNAME: dict(parse_qsl(appended, strict_parsing=True)) if appended else {},
+        AuthorizerPlacement.QUERY: dict(parse_qsl(query, strict_parsing=True)) if query else {},
+        AuthorizerPlacement.HEADERS: {
+            HEADERS.get(name, name): value for name, value in headers.items() if name != "Host"
+        },
     }
     assert all(not fields for other, fields in read.items() if other is not placement)
     return read[placement]
 
 
-@pytest.mark.parametrize("placement", Placement)
-async def test_signed_fields_travel_where_they_should(placement: Placement) -> None:
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
+async def test_signed_fields_travel_where_they_should(placement: AuthorizerPlacement) -> None:
     """Name, token and signature arrive as they were set, and nowhere else."""
     assert await _fields(placement, **_signed()) == {
         NAME_FIELD: "gate",
@@ -76,27 +82,29 @@ async def test_signed_fields_travel_where_they_should(placement: Placement) -> N
     }
 
 
-@pytest.mark.parametrize("placement", Placement)
-async def test_unsigned_fields_are_the_name_only(placement: Placement) -> None:
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
+async def test_unsigned_fields_are_the_name_only(placement: AuthorizerPlacement) -> None:
     """Without a name the endpoint's default authorizer is asked, and no field travels."""
     assert await _fields(placement, **_custom(authorizer_name="gate")) == {NAME_FIELD: "gate"}
     assert await _fields(placement, **_custom()) == {}
 
 
-@pytest.mark.parametrize("placement", Placement)
-async def test_awkward_fields_arrive_as_they_were_set(placement: Placement) -> None:
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
+async def test_awkward_fields_arrive_as_they_were_set(placement: AuthorizerPlacement) -> None:
     """Every character that means something in a URL, and some that are not ASCII."""
     settings = _signed(authorizer_name=AWKWARD, authorizer_token_value=AWKWARD)
-    if placement is not Placement.HEADERS:
+    if placement is not AuthorizerPlacement.HEADERS:
         settings["authorizer_token_key_name"] = AWKWARD
     fields = await _fields(placement, **settings)
     assert set(fields.values()) == {AWKWARD, SIGNATURE}
     assert fields[settings["authorizer_token_key_name"]] == AWKWARD
 
 
-@pytest.mark.parametrize("placement", Placement)
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
 @pytest.mark.parametrize("encode", [quote, lambda text: quote(text, safe="").replace("%2B", "%2b")])
-async def test_fields_that_are_encoded_already_are_not_encoded_again(placement: Placement, encode: Any) -> None:
+async def test_fields_that_are_encoded_already_are_not_encoded_again(
+    placement: AuthorizerPlacement, encode: Any
+) -> None:
     """The consoles and samples of AWS hand out encoded values; both cases of hexadecimal digits are in use."""
     plain = "a+b==&é" if encode is not quote else "a%b"
     written = encode(plain) if encode is not quote else quote(plain, safe="")
@@ -111,16 +119,18 @@ async def test_fields_that_are_encoded_already_are_not_encoded_again(placement: 
     assert fields == {NAME_FIELD: plain, "token": plain, SIGNATURE_FIELD: SIGNATURE}
 
 
-@pytest.mark.parametrize("placement", Placement)
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
 @pytest.mark.parametrize("written", ["100%", "%", "%zz", "a%20b c", "%FF", "%41"])
-async def test_fields_that_only_look_encoded_are_taken_as_they_are(placement: Placement, written: str) -> None:
+async def test_fields_that_only_look_encoded_are_taken_as_they_are(
+    placement: AuthorizerPlacement, written: str
+) -> None:
     """A percent sign alone makes no encoding."""
     fields = await _fields(placement, **_signed(authorizer_token_value=written))
     assert fields["token"] == written
 
 
-@pytest.mark.parametrize("placement", Placement)
-async def test_token_that_contains_its_own_key_keeps_it(placement: Placement) -> None:
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
+async def test_token_that_contains_its_own_key_keeps_it(placement: AuthorizerPlacement) -> None:
     """The SDK's builder drops the key then."""
     fields = await _fields(placement, **_signed(authorizer_token_value="token=value"))
     assert fields["token"] == "token=value"
@@ -128,12 +138,12 @@ async def test_token_that_contains_its_own_key_keeps_it(placement: Placement) ->
 
 async def test_signature_with_line_breaks_is_joined() -> None:
     """The base64 command wraps its output."""
-    fields = await _fields(Placement.QUERY, **_signed(authorizer_token_signature="ab+c\n/d==\n"))
+    fields = await _fields(AuthorizerPlacement.QUERY, **_signed(authorizer_token_signature="ab+c\n/d==\n"))
     assert fields[SIGNATURE_FIELD] == SIGNATURE
 
 
-@given(name=ANY, token=ANY, placement=st.sampled_from([Placement.USERNAME, Placement.QUERY]))
-async def test_any_field_is_decoded_to_what_was_set(name: str, token: str, placement: Placement) -> None:
+@given(name=ANY, token=ANY, placement=st.sampled_from([AuthorizerPlacement.USERNAME, AuthorizerPlacement.QUERY]))
+async def test_any_field_is_decoded_to_what_was_set(name: str, token: str, placement: AuthorizerPlacement) -> None:
     """One decoding gives the value, or the value that was encoded before."""
     fields = await _fields(placement, **_signed(authorizer_name=name, authorizer_token_value=token))
     assert fields[NAME_FIELD] in {name, unquote(name)}
@@ -160,8 +170,8 @@ async def test_username_alone_has_no_question_mark() -> None:
     assert how.username is None
 
 
-@pytest.mark.parametrize("placement", Placement)
-async def test_sdk_adds_nothing_to_the_username_of_an_authorizer(placement: Placement) -> None:
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
+async def test_sdk_adds_nothing_to_the_username_of_an_authorizer(placement: AuthorizerPlacement) -> None:
     """It would append its version to what the authorizer sees."""
     _, how = await _shown(**_custom(authorizer_placement=placement))
     assert how.sdk_metrics is False
@@ -180,7 +190,7 @@ async def test_password_is_sent_in_both_custom_modes(mode: str) -> None:
 async def test_canary_signs_the_token_as_aws_verifies_it(*, pkcs8: bool) -> None:
     """RSA with SHA-256 over the token before any encoding (AWS IoT developer guide, custom-auth)."""
     settings = _signed(authorizer_token_value="töken value", authorizer_signing_key=pem(private_key(), pkcs8=pkcs8))
-    fields = await _fields(Placement.HEADERS, **{**settings, "authorizer_token_signature": ""})
+    fields = await _fields(AuthorizerPlacement.HEADERS, **{**settings, "authorizer_token_signature": ""})
     private_key().public_key().verify(
         base64.b64decode(fields[SIGNATURE_FIELD], validate=True),
         "töken value".encode(),
@@ -240,8 +250,8 @@ async def test_default_chain_finds_the_environments_credentials(monkeypatch: pyt
     assert set(how.secrets) == {"AKIDROLE", "hidden-key", "role-session"}
 
 
-@pytest.mark.parametrize("placement", Placement)
-async def test_handshake_knows_its_secrets_and_does_not_show_them(placement: Placement) -> None:
+@pytest.mark.parametrize("placement", AuthorizerPlacement)
+async def test_handshake_knows_its_secrets_and_does_not_show_them(placement: AuthorizerPlacement) -> None:
     """What an endpoint says is searched for them before it is quoted."""
     settings = _signed(
         authorizer_placement=placement,

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from connect_canary import flags
-from connect_canary.failures import Failure, Phase
-from connect_canary.flags import Asked, Command
-from connect_canary.outcome import Outcome
-from connect_canary.screen import COLUMNS, Screen, percentile
-from connect_canary.settings import SETTINGS, Setting, SettingsError
+from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
+from connect_canary.cli.console_report import COLUMNS, ConsoleReporter
+from connect_canary.cli.parser import Command
+from connect_canary.cli.stats import percentile
+from connect_canary.config.problems import SettingsError
+from connect_canary.config.settings import SETTINGS, Setting
+from connect_canary.model.failures import Failure
+from connect_canary.model.outcome import Outcome
+from connect_canary.model.phases import Phase
 from tests.unit.fresh import imported
 from tests.unit.given import document, outcome_of, plan_of
 
@@ -20,15 +23,15 @@ HIDDEN = "hidden-mark"
 SECRET_KEYS = [setting.key for setting in SETTINGS if setting.secret]
 
 
-def _read(*arguments: str) -> Asked:
-    asked = flags.read(arguments)
+def _read(*arguments: str) -> Arguments:
+    asked = parse_arguments(arguments)
     assert asked is not None
     return asked
 
 
 def _problems(*arguments: str) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as raised:
-        flags.read(arguments)
+        parse_arguments(arguments)
     return raised.value.problems
 
 
@@ -219,9 +222,9 @@ def test_standard_input_holds_one_secret() -> None:
 
 def test_unset_setting_has_a_name_that_can_be_written() -> None:
     """A flag, or for a secret its variable."""
-    assert flags.spell("endpoint") == "--endpoint"
-    assert flags.spell("only") == "--only"
-    assert flags.spell("session_token") == "CANARY_SESSION_TOKEN"
+    assert argument_name("endpoint") == "--endpoint"
+    assert argument_name("only") == "--only"
+    assert argument_name("session_token") == "CANARY_SESSION_TOKEN"
 
 
 # -- help ----------------------------------------------------------------------------------------------------------
@@ -229,7 +232,7 @@ def test_unset_setting_has_a_name_that_can_be_written() -> None:
 
 def _help(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     with pytest.raises(SystemExit) as ended:
-        flags.read(arguments)
+        parse_arguments(arguments)
     assert ended.value.code == 0
     return capsys.readouterr().out
 
@@ -253,7 +256,7 @@ def test_help_says_what_a_newcomer_asks(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_no_argument_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     """As an answer to a question that was not asked."""
-    assert flags.read([]) is None
+    assert parse_arguments([]) is None
     assert "examples:" in capsys.readouterr().err
 
 
@@ -293,7 +296,7 @@ class _Stream(io.TextIOWrapper):
 
 def _shown(*outcomes: Outcome, encoding: str = "utf-8") -> str:
     stream = _Stream(encoding)
-    screen = Screen(stream, runs=None)
+    screen = ConsoleReporter(stream, runs=None)
     plan = plan_of()
     screen.starts(1, plan)
     screen.ran(plan, outcomes)
@@ -396,7 +399,7 @@ def test_checked_targets_are_listed_masked() -> None:
     """Every setting that is set, a secret as asterisks, a bundle on one line."""
     stream = _Stream()
     plan = plan_of(auth_mode="sigv4-static", access_key_id=HIDDEN, secret_access_key=HIDDEN, client_id="c" * 128)
-    Screen(stream, runs=None).checked(plan)
+    ConsoleReporter(stream, runs=None).checked(plan)
     assert HIDDEN not in stream.shown
     assert "secret_access_key     ***\n" in stream.shown
     assert stream.shown.endswith("1 target can be used; nothing was connected to\n")
@@ -405,7 +408,7 @@ def test_checked_targets_are_listed_masked() -> None:
 def test_summary_of_many_runs() -> None:
     """Figures of the healthy ones, failures by name with the last one's reason, the most frequent first."""
     stream = _Stream()
-    screen, plan = Screen(stream, runs=40), plan_of()
+    screen, plan = ConsoleReporter(stream, runs=40), plan_of()
     slow = outcome_of(connect_ms=500.0)
     silent = outcome_of(healthy=False, failure=Failure.TCP_TIMED_OUT, phase=Phase.TCP, reason="no answer " * 20)
     for run, outcome in enumerate(
@@ -431,7 +434,7 @@ def test_summary_of_many_runs() -> None:
 def test_summary_of_no_run_is_nothing() -> None:
     """Ctrl-C in the first run leaves nothing to sum up."""
     stream = _Stream()
-    screen = Screen(stream, runs=5)
+    screen = ConsoleReporter(stream, runs=5)
     screen.starts(1, plan_of())
     screen.closes()
     assert stream.shown == ""

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from aws_lambda_powertools import Logger
 
-from connect_canary import metrics
-from connect_canary.logs import log_outcome, new_logger
+from connect_canary.reporting.log import log_outcome, new_logger
+from connect_canary.reporting.metrics import emit_metrics
 from infra import cost
 from infra.cost import Canary, bill, metrics_price, total
 from tests.unit.given import outcome_of
@@ -115,7 +115,7 @@ def test_log_bytes_are_what_is_printed() -> None:
     )
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        metrics.emit("fleet", outcome, cold_start=False)
+        emit_metrics("fleet", outcome, cold_start=False)
         # Loggers are kept by name, with their stream, so this one needs a name of its own.
         formatter = new_logger().registered_formatter
         log_outcome(Logger(service="iot-cost-canary", stream=out, logger_formatter=formatter), outcome)

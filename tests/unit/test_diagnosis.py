@@ -5,17 +5,20 @@ from urllib.parse import quote
 
 import pytest
 
-from connect_canary.authentication import Handshake
-from connect_canary.diagnosis import Answer, _Asked, clean
+from connect_canary.model.redaction import redact
+from connect_canary.probe.auth.connect_auth import ConnectAuth
+from connect_canary.probe.diagnosis import Diagnosis, _DiagnosticSession
 
 TOKEN = "HiddenMark/+" * 80
 
 
-async def _heard(body: bytes, headers: dict[str, str] | None = None, *, secrets: tuple[str, ...] = (TOKEN,)) -> Answer:
+async def _heard(
+    body: bytes, headers: dict[str, str] | None = None, *, secrets: tuple[str, ...] = (TOKEN,)
+) -> Diagnosis:
     """Return what is understood of a refused upgrade's answer."""
-    answer = Answer()
-    how = Handshake(sign=lambda _: pytest.fail("nothing is signed here"), secrets=secrets)
-    _Asked(answer, how, None)._read_headers(headers or {}, body)
+    answer = Diagnosis()
+    how = ConnectAuth(sign=lambda _: pytest.fail("nothing is signed here"), secrets=secrets)
+    _DiagnosticSession(answer, how, None)._read_headers(headers or {}, body)
     return answer
 
 
@@ -63,4 +66,4 @@ async def test_body_too_deep_for_json_is_quoted() -> None:
 
 def test_long_words_take_no_time_to_clean() -> None:
     """Nothing of the megabyte that an endpoint may send costs more than its length."""
-    assert clean("x-amz-" * 170_000, ()).startswith("x-amz-x-amz-")
+    assert redact("x-amz-" * 170_000, ()).startswith("x-amz-x-amz-")

@@ -9,16 +9,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from connect_canary.dialling import (
-    AddressInfo,
-    DialError,
-    Proxy,
-    ask_proxy,
-    connect,
-    connect_one,
-    receive_head,
-    resolve,
-)
+from connect_canary.network.dialer import connect_address, connect_any
+from connect_canary.network.errors import DialError
+from connect_canary.network.proxy import Proxy, connect_through_proxy, read_http_head
+from connect_canary.network.resolver import AddressInfo, resolve
 
 LOOPBACK = "127.0.0.1"
 HEAD_LIMIT = 16384
@@ -110,9 +104,9 @@ async def test_refused_address() -> None:
     """By the system's name, with address and port."""
     with _refusing() as refusing:
         with pytest.raises(DialError) as caught:
-            await connect([refusing])
+            await connect_any([refusing])
         with pytest.raises(ConnectionRefusedError):
-            await connect_one(refusing)
+            await connect_address(refusing)
     assert caught.value.error_name == "ECONNREFUSED"
     assert str(caught.value) == f"{LOOPBACK}:{refusing[4][1]}: Connection refused"
 
@@ -121,7 +115,7 @@ async def test_refused_address_of_ipv6_is_in_brackets() -> None:
     """Whether or not this machine has IPv6, the address is told as URLs have it."""
     refusing: AddressInfo = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", 1, 0, 0))
     with pytest.raises(DialError, match=r"^\[::1\]:1: ") as caught:
-        await connect([refusing])
+        await connect_any([refusing])
     assert caught.value.error_name in {"ECONNREFUSED", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"}
 
 
@@ -129,14 +123,14 @@ async def test_first_error_is_told_when_all_fail() -> None:
     """The address that the name server put first counts."""
     broadcast = _address(1, "255.255.255.255")
     with _refusing() as first, pytest.raises(DialError, match=f":{first[4][1]}: Connection refused$") as caught:
-        await connect([first, broadcast])
+        await connect_any([first, broadcast])
     assert caught.value.error_name == "ECONNREFUSED"
 
 
 async def test_next_address_is_dialled_when_one_refuses() -> None:
     """At once, and the winner is told."""
     with _refusing() as refusing, _listening() as listening:
-        connected, address = await connect([refusing, listening])
+        connected, address = await connect_any([refusing, listening])
         with connected:
             assert address == listening
             assert connected.getpeername() == listening[4]
@@ -148,7 +142,7 @@ async def test_next_address_is_dialled_after_a_delay_when_one_is_silent() -> Non
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.timeout(10):
-            connected, address = await connect([silent, listening])
+            connected, address = await connect_any([silent, listening])
         assert loop.time() - began >= 0.24
         connected.close()
         assert address == listening
@@ -160,7 +154,7 @@ async def test_address_that_answers_first_is_taken_without_the_others() -> None:
     """The second is not dialled at all."""
     with _listening() as listening, socket.create_server((LOOPBACK, 0)) as other:
         other.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        connected, address = await connect([listening, _address(other.getsockname()[1])])
+        connected, address = await connect_any([listening, _address(other.getsockname()[1])])
         connected.close()
         assert address == listening
         with pytest.raises(BlockingIOError):
@@ -171,7 +165,7 @@ async def test_silent_address_is_left_when_time_is_over() -> None:
     """The socket is closed with the task: nothing warns of one left open."""
     with _silent() as silent, pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await connect([silent, silent])
+            await connect_any([silent, silent])
 
 
 # -- heads of HTTP responses ---------------------------------------------------------------------------------------
@@ -190,7 +184,7 @@ async def _answering(serve: Serve) -> AsyncIterator[socket.socket]:
             ended.set()
 
     server = await asyncio.start_server(serving, LOOPBACK, 0)
-    connected, _ = await connect_one(_address(server.sockets[0].getsockname()[1]))
+    connected, _ = await connect_address(_address(server.sockets[0].getsockname()[1]))
     try:
         yield connected
     finally:
@@ -217,7 +211,7 @@ def _saying(*chunks: bytes, pause_s: float = 0.0, stay: bool = True) -> Serve:
 
 async def _ask(serve: Serve, proxy: Proxy | None = None) -> None:
     async with _answering(serve) as connected:
-        await ask_proxy(connected, proxy or Proxy(host="proxy.test", port=3128), "iot.example.com:443")
+        await connect_through_proxy(connected, proxy or Proxy(host="proxy.test", port=3128), "iot.example.com:443")
         assert connected.fileno() >= 0
 
 
@@ -225,7 +219,9 @@ async def _refusal(serve: Serve) -> DialError:
     """Return why the proxy does not connect; the socket is closed then."""
     async with _answering(serve) as connected:
         with pytest.raises(DialError) as caught:
-            await ask_proxy(connected, Proxy(host="proxy.test", port=3128, authorization="Basic s"), "iot.test:443")
+            await connect_through_proxy(
+                connected, Proxy(host="proxy.test", port=3128, authorization="Basic s"), "iot.test:443"
+            )
         assert connected.fileno() == -1
     assert str(caught.value).startswith("egress proxy proxy.test:3128 ")
     assert "Basic" not in str(caught.value)
@@ -321,7 +317,7 @@ async def test_silent_proxy_is_left_when_time_is_over() -> None:
     async with _answering(_saying()) as connected:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await ask_proxy(connected, Proxy(host="proxy.test", port=3128), "iot.test:443")
+                await connect_through_proxy(connected, Proxy(host="proxy.test", port=3128), "iot.test:443")
         assert connected.fileno() == -1
 
 
@@ -348,4 +344,4 @@ async def test_head_is_returned_as_it_came() -> None:
     with ours, theirs:
         ours.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         theirs.sendall(head)
-        assert await receive_head(ours) == head
+        assert await read_http_head(ours) == head

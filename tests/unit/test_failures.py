@@ -7,16 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.failures import (
-    AUTHENTICATION_FAILURES,
-    RUNBOOK,
-    Evidence,
-    Failure,
-    Phase,
-    classify,
-    hint,
-    reason,
-)
+from connect_canary.model.failures import AUTHENTICATION_FAILURES, Evidence, Failure, classify
+from connect_canary.model.hints import RUNBOOK, hint
+from connect_canary.model.phases import Phase
+from connect_canary.model.reasons import reason
 from tests.faulty import specifications
 
 INTERFACE = """

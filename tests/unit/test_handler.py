@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from connect_canary import canary
-from connect_canary.outcome import Outcome
+from connect_canary.model.outcome import Outcome
+from connect_canary.run import run_plan
 from tests.unit.fresh import closed_port, invoke
 from tests.unit.given import REGION, document, plan_of
 
@@ -120,7 +120,7 @@ def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:
     settings = {"auth_mode": "custom-unsigned", "endpoint": endpoint, "max_concurrent_connects": "3"}
     plan = plan_of(targets=document(*({"name": name} for name in names)), **settings)
     reported: list[Outcome] = []
-    outcomes = canary.connect(plan, until=time.monotonic() + 15, report=reported.append)
+    outcomes = run_plan(plan, until=time.monotonic() + 15, report=reported.append)
     assert [outcome.target for outcome in outcomes] == names
     assert sorted(outcome.target for outcome in reported) == sorted(names)
 
@@ -142,7 +142,7 @@ def test_bug_in_one_report_does_not_silence_the_others(endpoint: str, concurrent
         reported.append(outcome.target)
 
     with pytest.raises(ExceptionGroup, match="the canary itself failed") as caught:
-        canary.connect(plan, until=time.monotonic() + 15, report=report)
+        run_plan(plan, until=time.monotonic() + 15, report=report)
     assert sorted(repr(error) for error in caught.value.exceptions) == [
         "ZeroDivisionError('a')",
         "ZeroDivisionError('c')",

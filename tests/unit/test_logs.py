@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 
-from connect_canary import logs
-from connect_canary.failures import Failure, Phase
-from connect_canary.outcome import Outcome
+from connect_canary.model.failures import Failure
+from connect_canary.model.outcome import Outcome
+from connect_canary.model.phases import Phase
+from connect_canary.reporting.log import log_outcome, new_logger
 from tests.unit.given import outcome_of
 
 NUMBERS = itertools.count()
@@ -20,10 +21,8 @@ FAILED = outcome_of(healthy=False, phase=Phase.TLS, failure=Failure.TLS_FAILED, 
 def _logged(outcome: Outcome) -> dict[str, Any]:
     written = io.StringIO()
     # Loggers are kept by name, with their stream.
-    log = Logger(
-        service=f"test-{next(NUMBERS)}", stream=written, logger_formatter=logs.new_logger().registered_formatter
-    )
-    logs.log_outcome(log, outcome)
+    log = Logger(service=f"test-{next(NUMBERS)}", stream=written, logger_formatter=new_logger().registered_formatter)
+    log_outcome(log, outcome)
     (line,) = written.getvalue().splitlines()
     record: dict[str, Any] = json.loads(line)
     return record
@@ -46,4 +45,4 @@ def test_record_says_what_it_is() -> None:
 def test_logger_has_its_own_service_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the environment says about others."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "other")
-    assert logs.new_logger().service == "iot-connect-canary"
+    assert new_logger().service == "iot-connect-canary"

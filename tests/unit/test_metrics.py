@@ -7,9 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from connect_canary import metrics
-from connect_canary.failures import Failure, Phase
-from connect_canary.outcome import Outcome
+from connect_canary.model.failures import Failure
+from connect_canary.model.outcome import Outcome
+from connect_canary.model.phases import Phase
+from connect_canary.reporting.metrics import emit_metrics
 from tests.unit.given import outcome_of
 
 SCHEMA = json.loads((Path(__file__).parent / "emf.schema.json").read_text())
@@ -34,7 +35,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> Any:
     """Return a function that emits an outcome and returns what was printed, checked against the specification."""
 
     def emit(outcome: Outcome) -> list[dict[str, Any]]:
-        metrics.emit("fleet", outcome, cold_start=True)
+        emit_metrics("fleet", outcome, cold_start=True)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         for line in lines:
             jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft7Validator)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from connect_canary.failures import Failure, Phase
-from connect_canary.settings import AuthMode, Expect, MqttVersion
+from connect_canary.model.failures import Failure
+from connect_canary.model.phases import Phase
+from connect_canary.model.target import AuthMode, Expect, MqttVersion
 from tests.unit.given import outcome_of
 
 INTERFACE = """

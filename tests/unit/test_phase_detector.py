@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connect_canary.dialling import DialError
-from connect_canary.failures import Phase
-from connect_canary.flights import Flights, Trace
+from connect_canary.model.phases import Phase
+from connect_canary.network.errors import DialError
+from connect_canary.network.phase_detector import PhaseDetector
+from connect_canary.network.trace import Trace
 
 CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 CLOSE_NOTIFY, HANDSHAKE_FAILURE = b"\x01\x00", b"\x02\x28"
@@ -37,11 +38,11 @@ class Watched:
     trace: Trace = field(default_factory=Trace)
     stopped: list[str] = field(default_factory=list)
     ended: int = 0
-    detector: Flights = field(init=False)
+    detector: PhaseDetector = field(init=False)
 
     def __post_init__(self) -> None:
         """Start where the tunnel hands over."""
-        self.detector = Flights(self.trace, stop=self._stop, ended=self._end)
+        self.detector = PhaseDetector(self.trace, stop=self._stop, ended=self._end)
         self.trace.enter(Phase.TLS)
 
     def _stop(self, error: DialError) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.plan import make_plan
-from connect_canary.settings import BY_KEY, SettingsError
+from connect_canary.config.plan import make_plan
+from connect_canary.config.problems import SettingsError
+from connect_canary.config.settings import BY_KEY
 from tests.unit.given import ENDPOINT, document, environment, plan_of, plan_or_problems, problems_of
 
 TWO = document({"name": "prod"}, {"name": "stage", "mqtt_version": "3.1.1"})

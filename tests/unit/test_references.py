@@ -14,19 +14,21 @@ from typing import Self
 import pytest
 from aws_lambda_powertools.utilities.parameters import base as powertools_base
 
-from connect_canary import plan, references
-from connect_canary.canary import listed
-from connect_canary.plan import make_plan
-from connect_canary.references import Lookup
-from connect_canary.settings import Expect, Secret, SettingsError
-from connect_canary.targets import Item, read_document
+from connect_canary.config.plan import make_plan
+from connect_canary.config.problems import SettingsError
+from connect_canary.config.references import ReferenceResolver
+from connect_canary.config.sources.service_call import _MAX_ATTEMPTS, _READ_TIMEOUT_S
+from connect_canary.config.targets_document import TargetEntry, read_document
+from connect_canary.model.secret import Secret
+from connect_canary.model.target import Expect
+from connect_canary.run import dry_run_response
 from tests.unit.aws_answers import Aws
 from tests.unit.given import ENDPOINT, REGION, document, environment, plan_of, problems_of
 
 OWN = "/iot-connect-canary/fleet"
 
 
-def _refused(lookup: Lookup, reference: str) -> str:
+def _refused(lookup: ReferenceResolver, reference: str) -> str:
     with pytest.raises(ValueError, match=r".") as caught:
         lookup.fetch(reference)
     return str(caught.value)
@@ -35,16 +37,16 @@ def _refused(lookup: Lookup, reference: str) -> str:
 def test_parameter_is_fetched(aws: Aws) -> None:
     """By its full name, or a name without a path."""
     aws.parameters = {"/a/b": "value", "plain": "other"}
-    assert Lookup(REGION).fetch("ssm:/a/b") == "value"
-    assert Lookup(REGION).fetch("ssm:plain") == "other"
+    assert ReferenceResolver(REGION).fetch("ssm:/a/b") == "value"
+    assert ReferenceResolver(REGION).fetch("ssm:plain") == "other"
 
 
 def test_secure_string_is_decrypted(aws: Aws) -> None:
     """SSM returns ciphertext unless the request asks for the text, for one parameter as for a path."""
     aws.parameters = {"/one": "text of one", "/t/a": "text of a", "/t/b": "text of b", "/t/c": "text of c"}
     aws.encrypted = set(aws.parameters)
-    assert Lookup(REGION).fetch("ssm:/one") == "text of one"
-    assert Lookup(REGION).below("ssm:/t/") == {"a": "text of a", "b": "text of b", "c": "text of c"}
+    assert ReferenceResolver(REGION).fetch("ssm:/one") == "text of one"
+    assert ReferenceResolver(REGION).below("ssm:/t/") == {"a": "text of a", "b": "text of b", "c": "text of c"}
     asked = [(request.operation, request.body["WithDecryption"]) for request in aws.requests]
     assert asked == [("GetParameter", True), *[("GetParametersByPath", True)] * 2]
 
@@ -54,7 +56,7 @@ def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytes
     """The signature of each request names it, whatever the region of boto3's own is."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
     aws.parameters, aws.secrets, aws.endpoint = {"/a": "x", "/t/b": "x"}, {"s": "x"}, ENDPOINT
-    lookup = Lookup(region)
+    lookup = ReferenceResolver(region)
     lookup.fetch("ssm:/a")
     lookup.below("ssm:/t/")
     lookup.fetch("secretsmanager:s")
@@ -70,7 +72,7 @@ def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytes
 def test_secret_is_fetched_whole_or_by_key(aws: Aws) -> None:
     """A JSON secret has keys; a number is as good as its text."""
     aws.secrets = {"a": "text", "b": json.dumps({"user": "u", "port": 7, "#": "hash"}), "c": "grün".encode()}
-    fetch = Lookup(REGION).fetch
+    fetch = ReferenceResolver(REGION).fetch
     assert fetch("secretsmanager:a") == "text"
     assert fetch("secretsmanager:b") == aws.secrets["b"]
     assert (fetch("secretsmanager:b#user"), fetch("secretsmanager:b#port")) == ("u", "7")
@@ -82,7 +84,7 @@ def test_secret_is_found_by_its_arn(aws: Aws) -> None:
     """An ARN is full of colons."""
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:iot-connect-canary/fleet/key-AbCdEf"
     aws.secrets = {arn: '{"k": "v"}'}
-    assert Lookup(REGION).fetch(f"secretsmanager:{arn}#k") == "v"
+    assert ReferenceResolver(REGION).fetch(f"secretsmanager:{arn}#k") == "v"
 
 
 @pytest.mark.parametrize(
@@ -115,12 +117,12 @@ def test_what_cannot_be_fetched_gets_one_sentence(aws: Aws, reference: str, sent
         "list": '["hidden"]',
         "binary": b"hidden\xff",
     }
-    assert _refused(Lookup(REGION), reference) == sentence
+    assert _refused(ReferenceResolver(REGION), reference) == sentence
 
 
 def test_name_that_aws_does_not_allow_gets_one_line(aws: Aws) -> None:
     """Botocore's own complaints have several."""
-    sentence = _refused(Lookup(REGION), "secretsmanager:#key")
+    sentence = _refused(ReferenceResolver(REGION), "secretsmanager:#key")
     assert sentence.startswith("ParamValidationError: Parameter validation failed: ")
     assert "\n" not in sentence
     assert aws.asked == []
@@ -129,7 +131,7 @@ def test_name_that_aws_does_not_allow_gets_one_line(aws: Aws) -> None:
 def test_aws_that_is_not_there_gets_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a route to SSM the canary says so."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")
-    assert _refused(Lookup(REGION), "ssm:/a").startswith("EndpointConnectionError: Could not connect")
+    assert _refused(ReferenceResolver(REGION), "ssm:/a").startswith("EndpointConnectionError: Could not connect")
     assert aws.asked == []
 
 
@@ -139,14 +141,14 @@ def test_no_credentials_get_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    assert _refused(Lookup(REGION), "ssm:/a") == "NoCredentialsError: Unable to locate credentials"
+    assert _refused(ReferenceResolver(REGION), "ssm:/a") == "NoCredentialsError: Unable to locate credentials"
     assert aws.asked == []
 
 
 def test_path_is_read_page_by_page(aws: Aws) -> None:
     """SSM gives ten at a time."""
     aws.parameters = {f"/t/{n}": str(n) for n in range(5)}
-    assert Lookup(REGION).below("ssm:/t/") == {str(n): str(n) for n in range(5)}
+    assert ReferenceResolver(REGION).below("ssm:/t/") == {str(n): str(n) for n in range(5)}
     assert aws.asked == ["GetParametersByPath /t/"] * 3
 
 
@@ -169,16 +171,16 @@ def test_run_asks_for_a_reference_once(aws: Aws) -> None:
 def test_values_are_kept_from_run_to_run(aws: Aws) -> None:
     """The next run a minute later asks again for what was refused only."""
     aws.parameters = {"/a": "old"}
-    assert Lookup(REGION).fetch("ssm:/a") == "old"
+    assert ReferenceResolver(REGION).fetch("ssm:/a") == "old"
     aws.parameters = {"/a": "new"}
-    assert Lookup(REGION).fetch("ssm:/a") == "old"
-    assert Lookup(REGION).anew().fetch("ssm:/a") == "new"
-    assert Lookup(REGION).fetch("ssm:/a") == "new"
-    assert _refused(Lookup(REGION), "ssm:/b") == _refused(Lookup(REGION), "ssm:/b")
+    assert ReferenceResolver(REGION).fetch("ssm:/a") == "old"
+    assert ReferenceResolver(REGION).anew().fetch("ssm:/a") == "new"
+    assert ReferenceResolver(REGION).fetch("ssm:/a") == "new"
+    assert _refused(ReferenceResolver(REGION), "ssm:/b") == _refused(ReferenceResolver(REGION), "ssm:/b")
     assert aws.asked == ["GetParameter /a"] * 2 + ["GetParameter /b"] * 2
 
 
-_KEPT_REFERENCES: Mapping[str, Callable[[Lookup], str]] = {
+_KEPT_REFERENCES: Mapping[str, Callable[[ReferenceResolver], str]] = {
     "GetParameter": lambda lookup: lookup.fetch("ssm:/a"),
     "GetParametersByPath": lambda lookup: lookup.below("ssm:/t/")["b"],
     "GetSecretValue": lambda lookup: lookup.fetch("secretsmanager:s"),
@@ -205,12 +207,12 @@ def test_value_is_kept_for_five_minutes_and_no_longer(
         aws.parameters, aws.secrets = {"/a": value, "/t/b": value}, {"s": value}
 
     write("old")
-    assert read(Lookup(REGION)) == "old"
+    assert read(ReferenceResolver(REGION)) == "old"
     write("new")
     later(280)
-    assert read(Lookup(REGION)) == "old"
+    assert read(ReferenceResolver(REGION)) == "old"
     later(301)
-    assert read(Lookup(REGION)) == "new"
+    assert read(ReferenceResolver(REGION)) == "new"
     assert [request.operation for request in aws.requests] == [operation] * 2
 
 
@@ -219,18 +221,18 @@ def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: Aws, operation: st
     """After a refusal a kept value proves nothing; what is read then is kept for the runs that follow."""
     read = _KEPT_REFERENCES[operation]
     aws.parameters, aws.secrets = {"/a": "old", "/t/b": "old"}, {"s": "old"}
-    assert read(Lookup(REGION)) == "old"
+    assert read(ReferenceResolver(REGION)) == "old"
     aws.parameters, aws.secrets = {"/a": "new", "/t/b": "new"}, {"s": "new"}
-    assert read(Lookup(REGION)) == "old"
-    assert read(Lookup(REGION).anew()) == "new"
-    assert read(Lookup(REGION)) == "new"
+    assert read(ReferenceResolver(REGION)) == "old"
+    assert read(ReferenceResolver(REGION).anew()) == "new"
+    assert read(ReferenceResolver(REGION)) == "new"
     assert [request.operation for request in aws.requests] == [operation] * 2
 
 
 def test_threads_that_ask_for_the_same_share_one_answer(aws: Aws) -> None:
     """Many targets notice the same rotated secret at the same time."""
     aws.secrets = {"a": "value"}
-    fresh = Lookup(REGION).anew()
+    fresh = ReferenceResolver(REGION).anew()
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(fresh.fetch, ["secretsmanager:a"] * 32))
     assert set(answers) == {"value"}
@@ -242,7 +244,7 @@ def test_many_references_are_asked_for_ahead_each_once(aws: Aws) -> None:
     names = [f"/ahead/{number}" for number in range(40)]
     aws.parameters = {name: f"value of {name}" for name in names[1:]}
     aws.secrets = {"ahead": "secret"}
-    lookup = Lookup(REGION)
+    lookup = ReferenceResolver(REGION)
     lookup.prefetch(["secretsmanager:ahead", *(f"ssm:{name}" for name in names)])
     assert sorted(aws.asked) == sorted(["GetSecretValue ahead", *(f"GetParameter {name}" for name in names)])
     assert [lookup.fetch(f"ssm:{name}") for name in names[1:]] == [f"value of {name}" for name in names[1:]]
@@ -379,7 +381,7 @@ def test_dry_run_hides_what_comes_from_a_secret(aws: Aws) -> None:
     aws.secrets = {"s": '{"user": "HIDDEN"}', "d": document({"name": "a", "authorizer_username": "HIDDEN"})}
     alone = plan_of(auth_mode="custom-unsigned", authorizer_username="secretsmanager:s#user", authorizer_name="shown")
     whole = plan_of(auth_mode="custom-unsigned", targets="secretsmanager:d")
-    assert "HIDDEN" not in str(listed(alone)) + str(listed(whole))
+    assert "HIDDEN" not in str(dry_run_response(alone)) + str(dry_run_response(whole))
     aws.secrets["wrong"] = document({"name": "a", "authorizer_username": "HIDDEN\x01"})
     assert problems_of(auth_mode="custom-unsigned", targets="secretsmanager:wrong") == (
         "targets[0].authorizer_username is '***'; allowed: no control characters",
@@ -424,7 +426,7 @@ def test_rotated_document_is_read_once_for_all_its_targets(aws: Aws, monkeypatch
     planned = plan_of(targets="ssm:/doc").planned
     read: list[str] = []
 
-    def reading(text: str, origin: str) -> tuple[list[Item], list[str]]:
+    def reading(text: str, origin: str) -> tuple[list[TargetEntry], list[str]]:
         read.append(origin)
         return read_document(text, origin)
 
@@ -455,7 +457,7 @@ def test_region_comes_from_aws_region(aws: Aws) -> None:
     """Boto3 itself looks at AWS_DEFAULT_REGION only, which is not set here."""
     aws.parameters = {"/id": "test-one"}
     assert make_plan({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
-    assert _refused(Lookup(""), "ssm:/id") == "no region to ask in is set; set AWS_REGION"
+    assert _refused(ReferenceResolver(""), "ssm:/id") == "no region to ask in is set; set AWS_REGION"
 
 
 def test_service_that_cannot_be_reached_is_waited_for_once(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,7 +471,7 @@ def test_service_that_cannot_be_reached_is_waited_for_once(aws: Aws, monkeypatch
         made = plan_of(targets=document(*lost, *good))
     assert [planned.target.name for planned in made.planned] == ["good", "secret"]
     assert len(made.problems) == len(lost)
-    assert len(visits) == references._TRIES
+    assert len(visits) == _MAX_ATTEMPTS
 
 
 @pytest.mark.usefixtures("aws")
@@ -484,7 +486,7 @@ def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         made = make_plan({}, environment(targets=targets), until=began + 1)
-    assert time.monotonic() - began < references._READ_TIMEOUT_S
+    assert time.monotonic() - began < _READ_TIMEOUT_S
     assert [planned.target.name for planned in made.planned] == ["good"]
     assert made.problems == (
         "targets[1].authorizer_password refers to ssm:/p: no answer in the time that a run has for references",

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from connect_canary.plan import make_plan
-from connect_canary.settings import BY_KEY, SETTINGS
+from connect_canary.config.plan import make_plan
+from connect_canary.config.settings import BY_KEY, SETTINGS
 from tests.unit.aws_answers import Aws
 from tests.unit.fresh import Told, closed_port, invoke
 from tests.unit.given import REGION, document, environment, pem, plan_or_problems, private_key

@@ -6,27 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connect_canary.settings import (
-    PREFIX,
-    SETTINGS,
-    AuthMode,
-    Expect,
-    MqttVersion,
-    Placement,
-    Secret,
-    Setting,
-    SettingsError,
-    Value,
-    did_you_mean,
-    is_reference,
-    is_text,
-    name_of,
-    problem,
-    quoted,
-    read_environment,
-    tidy,
-    with_defaults,
-)
+from connect_canary.config.environment import read_environment, with_defaults
+from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name, problem_message
+from connect_canary.config.settings import PREFIX, SETTINGS, Setting
+from connect_canary.config.values import Value, is_encodable, is_reference, strip_value
+from connect_canary.model.secret import Secret
+from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect, MqttVersion
 from tests.unit.given import ENDPOINT, environment, pem, plan_of, private_key, problems_of, target_of
 
 # The interface, as its users read it: variable, default.
@@ -314,7 +299,7 @@ def test_settings_choices_are_closed_sets() -> None:
         "auth_mode": tuple(AuthMode),
         "mqtt_version": tuple(MqttVersion),
         "expect": tuple(Expect),
-        "authorizer_placement": tuple(Placement),
+        "authorizer_placement": tuple(AuthorizerPlacement),
     }
     assert all(setting.default in setting.choices for setting in SETTINGS if setting.choices)
 
@@ -333,7 +318,7 @@ def test_defaults_make_a_whole_target() -> None:
     assert (target.auth_mode, target.mqtt_version) == (AuthMode.SIGV4, MqttVersion.V5)
     assert (target.client_id_prefix, target.client_id, target.ca_file) == ("test-", "", "")
     assert (target.timeout_seconds, target.expect) == (10.0, Expect.CONNECT)
-    assert target.authorizer_placement is Placement.USERNAME
+    assert target.authorizer_placement is AuthorizerPlacement.USERNAME
     assert target.secret_access_key is None
 
 
@@ -443,20 +428,20 @@ def test_reference_is_told_by_its_prefix(text: str, *, expected: bool) -> None:
 def test_white_space_around_a_value_is_no_part_of_it() -> None:
     """Secrets keep theirs, because a password may have some; a reference to one never has."""
     plain, secret = Setting(key="k", help="h"), Setting(key="k", help="h", secret=True)
-    assert [tidy(plain, text) for text in (" a\n", " ")] == ["a", ""]
-    assert [tidy(secret, text) for text in (" a\n", " ", " ssm:/a\n")] == [" a\n", "", "ssm:/a"]
+    assert [strip_value(plain, text) for text in (" a\n", " ")] == ["a", ""]
+    assert [strip_value(secret, text) for text in (" a\n", " ", " ssm:/a\n")] == [" a\n", "", "ssm:/a"]
 
 
 def test_problem_masks_what_was_read_from_elsewhere() -> None:
     """A reference may point at the wrong secret by mistake, so nothing that came from one is shown."""
     fetched = Value(text="hidden", origin="CANARY_ENDPOINT (from ssm:/a)", referenced=True)
-    assert problem(SETTINGS[1], fetched, "allowed: x") == "CANARY_ENDPOINT (from ssm:/a) is '***'; allowed: x"
+    assert problem_message(SETTINGS[1], fetched, "allowed: x") == "CANARY_ENDPOINT (from ssm:/a) is '***'; allowed: x"
 
 
 def test_problem_shows_the_reference_of_a_secret() -> None:
     """Where a secret is kept is no secret."""
     value = Value(text="ssm:/a", origin="X")
-    assert problem(Setting(key="k", help="h", secret=True), value, "allowed: y") == "X is 'ssm:/a'; allowed: y"
+    assert problem_message(Setting(key="k", help="h", secret=True), value, "allowed: y") == "X is 'ssm:/a'; allowed: y"
 
 
 def test_settings_error_says_everything_once() -> None:
@@ -489,10 +474,10 @@ def test_value_does_not_show_its_text() -> None:
 @example("x" * 1000)
 def test_quoted_text_is_printable_and_short(text: str) -> None:
     """Whatever somebody wrote, a sentence about it stays one line that can be printed."""
-    for shown in (quoted(text), name_of(text)):
+    for shown in (abbreviated_repr(text), display_name(text)):
         assert len(shown) <= 83
         assert shown.isprintable()
-        assert is_text(shown)
+        assert is_encodable(shown)
 
 
 @given(st.text())
@@ -501,9 +486,9 @@ def test_text_is_what_utf8_can_carry(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        assert not is_text(text)
+        assert not is_encodable(text)
     else:
-        assert is_text(text)
+        assert is_encodable(text)
 
 
 @given(st.dictionaries(st.sampled_from([*INTERFACE, "CANARY_OTHER", "CANARY_"]), st.text(), max_size=8))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.plan import make_plan
+from connect_canary.config.plan import make_plan
 from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, spread, template
 from tests.template.cloudformation import read

@@ -10,18 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.settings import TARGET_SETTINGS, Secret, SettingsError, Value, with_defaults
-from connect_canary.targets import (
-    TARGET_KEYS,
-    Item,
-    Target,
-    build,
-    is_path,
-    password_bytes,
-    read_document,
-    read_path,
-    resolve,
-)
+from connect_canary.config.environment import with_defaults
+from connect_canary.config.problems import SettingsError
+from connect_canary.config.references import resolve_values
+from connect_canary.config.settings import TARGET_KEYS, TARGET_SETTINGS
+from connect_canary.config.target_validator import build_target
+from connect_canary.config.targets_document import TargetEntry, is_path_reference, read_document, read_parameters
+from connect_canary.config.values import Value
+from connect_canary.model.secret import Secret
+from connect_canary.model.target import Target, password_bytes
 from tests.unit.given import ENDPOINT, document, plan_of, problems_of, target_of
 
 NAME_ALLOWED = "allowed: 1 to 64 of A-Z a-z 0-9 _ . -"
@@ -201,7 +198,7 @@ def test_targets_without_a_name_do_not_clash() -> None:
 
 def test_path_takes_names_from_the_parameters() -> None:
     """One parameter a target, the last part of its name being the target's."""
-    items = read_path({"b": '{"endpoint": "b.example.com"}', "a": '{"name": "a"}'}, "ssm:/targets/")
+    items = read_parameters({"b": '{"endpoint": "b.example.com"}', "a": '{"name": "a"}'}, "ssm:/targets/")
     assert [(item.name, item.place, item.problems) for item in items] == [
         ("a", "ssm:/targets/a", ()),
         ("b", "ssm:/targets/b", ()),
@@ -211,7 +208,7 @@ def test_path_takes_names_from_the_parameters() -> None:
 
 def test_path_with_a_name_at_two_places_gets_a_sentence() -> None:
     """Folders group parameters, and the last part of a name may come twice."""
-    first, second = read_path({"eu/a": "{}", "us/a": "{}"}, "ssm:/t/")
+    first, second = read_parameters({"eu/a": "{}", "us/a": "{}"}, "ssm:/t/")
     assert (first.name, first.problems) == ("a", ())
     assert second.problems == ("ssm:/t/us/a.name is 'a'; ssm:/t/eu/a has that name already",)
 
@@ -227,14 +224,14 @@ def test_path_with_a_name_at_two_places_gets_a_sentence() -> None:
 )
 def test_path_with_a_bad_parameter_gets_one_sentence(text: str, sentence: str) -> None:
     """The sentence begins with the parameter."""
-    (item,) = read_path({"a": text}, "ssm:/t/")
+    (item,) = read_parameters({"a": text}, "ssm:/t/")
     assert item.problems == (sentence,)
 
 
 def test_path_without_parameters_is_refused() -> None:
     """An empty path is a misspelt one."""
     with pytest.raises(ValueError, match=r"^ssm:/t/ holds no parameter; allowed: one parameter a target below it$"):
-        read_path({}, "ssm:/t/")
+        read_parameters({}, "ssm:/t/")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +239,7 @@ def test_path_without_parameters_is_refused() -> None:
 )
 def test_path_is_told_by_its_end(text: str, *, expected: bool) -> None:
     """Only an SSM reference that ends in a slash is a path."""
-    assert is_path(text) is expected
+    assert is_path_reference(text) is expected
 
 
 def _fetch(values: Mapping[str, str]) -> Callable[[str], str]:
@@ -257,7 +254,7 @@ def _fetch(values: Mapping[str, str]) -> Callable[[str], str]:
 def test_reference_is_replaced_by_its_value() -> None:
     """The value remembers where it was written and where it came from."""
     values = {"client_id": Value(text="ssm:/a", origin="X"), "endpoint": Value(text="e", origin="Y")}
-    resolved, problems = resolve(values, _fetch({"ssm:/a": " id\n"}))
+    resolved, problems = resolve_values(values, _fetch({"ssm:/a": " id\n"}))
     assert resolved["client_id"] == Value(text="id", origin="X (from ssm:/a)", referenced=True)
     assert resolved["endpoint"] is values["endpoint"]
     assert problems == []
@@ -265,36 +262,36 @@ def test_reference_is_replaced_by_its_value() -> None:
 
 def test_reference_that_cannot_be_fetched_is_a_problem() -> None:
     """What is missing is told with the place that refers to it."""
-    resolved, problems = resolve({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({}))
+    resolved, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({}))
     assert resolved == {}
     assert problems == ["X refers to ssm:/a: ParameterNotFound"]
 
 
 def test_reference_to_a_reference_is_a_problem() -> None:
     """One step only: nobody should have to follow a chain of parameters."""
-    _, problems = resolve({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "ssm:/b"}))
+    _, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "ssm:/b"}))
     assert problems == ["X refers to ssm:/a, which holds another reference; allowed: a value"]
 
 
 def test_reference_to_what_is_no_text_is_a_problem() -> None:
     """A JSON secret can hold half a character, which nothing can send."""
-    _, problems = resolve({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "a\ud800"}))
+    _, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "a\ud800"}))
     assert problems == ["X refers to ssm:/a, which holds no valid Unicode; allowed: text"]
 
 
 def test_rules_pass_over_what_could_not_be_fetched() -> None:
     """A missing parameter is one problem, not also a malformed endpoint."""
     values = {**with_defaults({}, signing_region="eu-west-1"), "endpoint": Value(text="ssm:/a", origin="X")}
-    inherited = Item(place="", values={}).over(values)
+    inherited = TargetEntry(place="", values={}).over(values)
     with pytest.raises(SettingsError) as caught:
-        build({**inherited, "auth_mode": Value(text="x", origin="M")}, unknown=frozenset({"endpoint"}))
+        build_target({**inherited, "auth_mode": Value(text="x", origin="M")}, unknown=frozenset({"endpoint"}))
     assert [sentence.split(" is ")[0] for sentence in caught.value.problems] == ["M"]
 
 
 def test_inherited_nothing_is_missing_in_the_document() -> None:
     """Who reads `targets[0].endpoint is not set` knows where to set it."""
     base = with_defaults({"client_id": Value(text="c", origin="CANARY_CLIENT_ID")})
-    over = Item(place="targets[0]", values={}).over(base)
+    over = TargetEntry(place="targets[0]", values={}).over(base)
     assert over["endpoint"] == Value(text="", origin="targets[0].endpoint")
     assert over["client_id"].origin == "CANARY_CLIENT_ID"
     assert set(over) == set(TARGET_KEYS)

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connect_canary.settings import TARGET_SETTINGS, AuthMode, Expect, MqttVersion, Placement
-from connect_canary.targets import DEFAULT_PORT, TARGET_KEYS
+from connect_canary.config.settings import TARGET_KEYS, TARGET_SETTINGS
+from connect_canary.config.target_validator import DEFAULT_PORT
+from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect, MqttVersion
 from infra import targets_schema
 from tests.unit.aws_answers import Aws
 from tests.unit.fresh import ROOT
@@ -49,7 +50,7 @@ VALID: dict[str, st.SearchStrategy[object]] = _ANY_WORD | {
     "client_id_prefix": _WORD | st.just(""),
     "timeout_seconds": st.integers(1, 300) | st.floats(0.1, 300) | st.sampled_from(["2.5", "300", ".5"]),
     "expect": st.sampled_from(Expect),
-    "authorizer_placement": st.sampled_from(Placement),
+    "authorizer_placement": st.sampled_from(AuthorizerPlacement),
     "authorizer_password": _WORD | st.just("base64:AAAA"),
 }
 # What a mode cannot do without, and what it cannot have.

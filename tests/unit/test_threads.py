@@ -5,14 +5,14 @@ import threading
 
 import pytest
 
-from connect_canary.threads import in_thread
+from connect_canary.network.threads import run_in_thread
 
 _SOON_S = 5.0
 
 
 async def test_call_runs_beside_the_event_loop() -> None:
     """Its result arrives on the loop; the call was made elsewhere."""
-    assert await in_thread(threading.get_ident) != threading.get_ident()
+    assert await run_in_thread(threading.get_ident) != threading.get_ident()
 
 
 async def test_call_that_raises_raises_here() -> None:
@@ -23,14 +23,14 @@ async def test_call_that_raises_raises_here() -> None:
         raise error
 
     with pytest.raises(ValueError, match=r"^x$") as caught:
-        await in_thread(fail)
+        await run_in_thread(fail)
     assert caught.value is error
 
 
 async def test_event_loop_goes_on_while_a_call_blocks() -> None:
     """The loop itself sets what the call waits for."""
     go = threading.Event()
-    waiting = asyncio.ensure_future(in_thread(lambda: go.wait(_SOON_S)))
+    waiting = asyncio.ensure_future(run_in_thread(lambda: go.wait(_SOON_S)))
     await asyncio.sleep(0)
     go.set()
     assert await waiting
@@ -45,9 +45,9 @@ async def test_cancelled_call_is_left_behind() -> None:
         done.set()
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(in_thread(late), 0.01)
+        await asyncio.wait_for(run_in_thread(late), 0.01)
     go.set()
-    assert await in_thread(lambda: done.wait(_SOON_S))
+    assert await run_in_thread(lambda: done.wait(_SOON_S))
     await asyncio.sleep(0)
 
 
@@ -61,7 +61,7 @@ def test_run_ends_without_a_call_that_hangs() -> None:
 
     async def run() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(in_thread(late), 0.01)
+            await asyncio.wait_for(run_in_thread(late), 0.01)
 
     asyncio.run(run())
     assert not done.is_set()

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connect_canary.trust import tls_context, trust_store
+from connect_canary.probe.tls_trust import tls_context, trust_store
 from tests.unit.given import target_of
 
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"

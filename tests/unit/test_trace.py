@@ -2,8 +2,9 @@
 
 import time
 
-from connect_canary.failures import Phase
-from connect_canary.flights import Flights, Trace
+from connect_canary.model.phases import Phase
+from connect_canary.network.phase_detector import PhaseDetector
+from connect_canary.network.trace import Trace
 
 
 def test_phases_last_until_the_next_one_begins() -> None:
@@ -47,7 +48,7 @@ def test_session_tickets_between_two_records_of_a_request_are_no_answer() -> Non
     """What the endpoint sends before the request's last record answers the handshake; CONNECT follows the answer."""
     trace = Trace()
     trace.enter(Phase.TLS)
-    wire = Flights(trace, stop=_ignore, ended=_ignore)
+    wire = PhaseDetector(trace, stop=_ignore, ended=_ignore)
     ticket = _record(250)
     for length in (8104, 8104, 1218):
         wire.client_sent(_record(length))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from connect_canary.dialling import Proxy
-from connect_canary.failures import Phase
-from connect_canary.tunnel import Tunnel
+from connect_canary.model.phases import Phase
+from connect_canary.network.proxy import Proxy
+from connect_canary.network.tunnel import Tunnel
 
 LOOPBACK = "127.0.0.1"
 REQUEST = b"CONNECT iot.example.com:443 HTTP/1.1\r\nHost: iot.example.com:443\r\n\r\n"

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connect_canary.certificate import read_der
+from connect_canary.probe.x509 import read_der
 
 # Endpoints show names that are longer than the standard allows; cryptography warns of them.
 pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length must be:UserWarning")

@@ -1,0 +1,112 @@
+"""From arguments to what is asked for, or to every problem with them."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connect_canary.cli.argument_values import read_values
+from connect_canary.cli.parser import FLAGS, Command, new_parser
+from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name
+from connect_canary.config.settings import BY_KEY
+from connect_canary.config.values import Value
+
+MAX_REPEAT = 1_000_000
+MAX_INTERVAL_S = 86_400.0
+_REPEAT = re.compile(r"[0-9]{1,7}")
+_ASKS_FOR_HELP = ("-h", "--help")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What somebody asked for on the command line."""
+
+    command: Command
+    values: Mapping[str, Value]
+    only: tuple[str, ...]
+    as_json: bool
+    repeat: int | None
+    interval_s: float
+
+    @property
+    def event(self) -> dict[str, object]:
+        """The event that asks the Lambda for the same targets."""
+        return {"only": list(self.only)} if self.only else {}
+
+
+def argument_name(key: str) -> str:
+    """Return how a setting or a wish is written on the command line, a secret as the variable that may hold it."""
+    return BY_KEY[key].variable if key in BY_KEY and BY_KEY[key].secret else f"--{key}"
+
+
+def parse_arguments(arguments: Sequence[str]) -> Arguments | None:
+    """Return what `arguments` ask for, None for nothing; raise SettingsError, or SystemExit after showing help."""
+    parser = new_parser()
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return None
+    _check_command(arguments[0])
+    given, left = parser.parse_known_args([_normalize_flag(argument) for argument in arguments])
+    problems = list(_unknown_arguments(left, Command(given.command)))
+    values, mistakes = read_values(vars(given))
+    repeat, interval = getattr(given, "repeat", None), getattr(given, "interval", None)
+    problems += [*mistakes, *_repetition_problems(repeat, interval)]
+    if problems:
+        raise SettingsError(problems)
+    return Arguments(
+        command=Command(given.command),
+        values=values,
+        only=tuple(given.only or ()),
+        as_json=given.json,
+        repeat=None if repeat is None else int(repeat),
+        interval_s=1.0 if interval is None else float(interval),
+    )
+
+
+def _normalize_flag(argument: str) -> str:
+    """Return a flag written with hyphens as it is written here."""
+    name, equals, value = argument.partition("=")
+    key = name.removeprefix("--").replace("-", "_")
+    return f"--{key}{equals}{value}" if name.startswith("--") and key in BY_KEY else argument
+
+
+def _check_command(first: str) -> None:
+    if first in {*Command, *_ASKS_FOR_HELP}:
+        return
+    commands = " or ".join(Command)
+    if first.startswith("-"):
+        raise SettingsError([f"say what to do first: {commands}, for example: connect --endpoint HOST"])
+    raise SettingsError([f"{abbreviated_repr(first)} is not a command; allowed: {commands}"])
+
+
+def _unknown_arguments(left: Sequence[str], command: Command) -> Iterator[str]:
+    """Yield a sentence for each unknown flag, or one for values without a flag."""
+    unknown = [argument.partition("=")[0] for argument in left if argument.startswith("-")]
+    for flag in unknown:
+        name = flag if flag.lstrip("-").replace("-", "_").isidentifier() else display_name(flag)
+        yield f"{name} is not a flag of {command}; {_suggestion(flag, command)}"
+    if left and not unknown:
+        yield "a value belongs to no flag; each follows its own (--endpoint HOST), in quotes when it holds spaces"
+
+
+def _suggestion(flag: str, command: Command) -> str:
+    others = [other for other in Command if flag in FLAGS[other]]
+    if others:
+        return f"it is one of {others[0]}"
+    said = did_you_mean(flag, [*(f"--{key}" for key in BY_KEY), *FLAGS[command], "--help"])
+    return said if said.startswith("did") else f"{command} --help lists them"
+
+
+def _repetition_problems(repeat: str | None, interval: str | None) -> Iterator[str]:
+    if repeat is not None and not (_REPEAT.fullmatch(repeat) and 1 <= int(repeat) <= MAX_REPEAT):
+        yield f"--repeat is {repeat!r}; allowed: a whole number from 1 to {MAX_REPEAT}"
+    if interval is None:
+        return
+    try:
+        seconds = float(interval)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_INTERVAL_S:
+        yield f"--interval is {interval!r}; allowed: seconds from 0 to {MAX_INTERVAL_S:g}"
+    if repeat is None:
+        yield "--interval is the time between runs; it needs --repeat"

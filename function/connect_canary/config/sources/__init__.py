@@ -1,0 +1,1 @@
+"""Where referenced values live: one module for each source, in one table."""

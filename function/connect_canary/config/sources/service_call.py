@@ -1,0 +1,55 @@
+"""Calls of AWS services: client configuration, and their errors as sentences."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+T = TypeVar("T")
+_CONNECT_TIMEOUT_S = 2
+_READ_TIMEOUT_S = 4
+_MAX_ATTEMPTS = 2
+
+
+class ServiceUnreachableError(ValueError):
+    """A service did not answer at all."""
+
+
+def call_service(call: Callable[[], T]) -> T:
+    """Return the call's answer; whatever AWS answers instead becomes a ValueError with its code and message."""
+    from aws_lambda_powertools.utilities.parameters.exceptions import (  # noqa: PLC0415 - see the module's docstring
+        GetParameterError,
+        GetSecretError,
+    )
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004, PLC0415
+
+    try:
+        return call()
+    except (GetParameterError, GetSecretError, BotoCoreError, ClientError) as error:
+        cause = error.__context__ if isinstance(error, GetParameterError | GetSecretError) else error
+        unreachable = isinstance(cause, ConnectionError | HTTPClientError)
+        raise (ServiceUnreachableError if unreachable else ValueError)(_sentence(cause or error)) from error
+
+
+def _sentence(error: BaseException) -> str:
+    response: Any = getattr(error, "response", None)
+    if response is None:
+        unset = type(error).__name__ == "NoRegionError"
+        said = "no region to ask in is set; set AWS_REGION" if unset else f"{type(error).__name__}: {error}"
+    else:
+        said = f"{response['Error']['Code']}: {response['Error'].get('Message', '')}".removesuffix(": ")
+    return " ".join(said.split())
+
+
+def client_config(region: str) -> "Config":
+    from botocore.config import Config  # noqa: PLC0415
+
+    retries = {"total_max_attempts": _MAX_ATTEMPTS, "mode": "standard"}
+    return Config(
+        # boto3 itself looks at AWS_DEFAULT_REGION only.
+        region_name=region or None,
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries=retries,
+    )

@@ -1,0 +1,46 @@
+"""A server certificate, and the result of checking it."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from connect_canary.model.failures import Failure
+
+_SECONDS_PER_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What the endpoint showed; names are common names."""
+
+    tls_version: str
+    cipher: str
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def days_left(self) -> float:
+        """Days until it expires; negative when it has."""
+        return (self.not_after.timestamp() - time.time()) / _SECONDS_PER_DAY
+
+    def as_dict(self) -> dict[str, str]:
+        """Return it for people and log queries."""
+        return {
+            "tls_version": self.tls_version,
+            "cipher": self.cipher,
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "not_before": self.not_before.isoformat(),
+            "not_after": self.not_after.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateCheck:
+    """What a handshake of our own came to; `failure` is set when no client with this trust store can do better."""
+
+    certificate: Certificate | None = None
+    failure: Failure | None = None
+    reason: str | None = None

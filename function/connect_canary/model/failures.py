@@ -1,0 +1,157 @@
+"""The closed list of failures, and the table that maps errors of the SDK and the system to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connect_canary.model.phases import Phase
+
+
+class Failure(StrEnum):
+    """Why an attempt failed; the value of metric dimension Failure."""
+
+    CREDENTIALS_UNAVAILABLE = "CredentialsUnavailable"
+    DNS_FAILED = "DnsFailed"
+    TCP_REFUSED = "TcpRefused"
+    TCP_TIMED_OUT = "TcpTimedOut"
+    TCP_FAILED = "TcpFailed"
+    CERTIFICATE_EXPIRED = "CertificateExpired"
+    CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
+    CERTIFICATE_NAME_MISMATCH = "CertificateNameMismatch"
+    TLS_TIMED_OUT = "TlsTimedOut"
+    TLS_FAILED = "TlsFailed"
+    UPGRADE_FORBIDDEN = "UpgradeForbidden"
+    UPGRADE_REJECTED = "UpgradeRejected"
+    UPGRADE_TIMED_OUT = "UpgradeTimedOut"
+    UPGRADE_FAILED = "UpgradeFailed"
+    NOT_AUTHORIZED = "NotAuthorized"
+    BAD_CREDENTIALS = "BadCredentials"
+    CLIENT_ID_REJECTED = "ClientIdRejected"
+    SERVER_UNAVAILABLE = "ServerUnavailable"
+    CONNECT_REFUSED = "ConnectRefused"
+    CONNACK_TIMED_OUT = "ConnackTimedOut"
+    CONNECTION_HUNG_UP = "ConnectionHungUp"
+    PROTOCOL_VIOLATED = "ProtocolViolated"
+    DISCONNECT_FAILED = "DisconnectFailed"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    UNEXPECTED_ACCEPT = "UnexpectedAccept"
+    UNCLASSIFIED = "Unclassified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a failed attempt: facts from the SDK, the tunnel, the certificate and the diagnosis."""
+
+    phase: Phase | None
+    error_name: str | None = None
+    detail: str | None = None
+    timed_out: bool = False
+    hung_up: bool = False
+    certificate: Failure | None = None
+    http_status: int | None = None
+    connack_code: int | None = None
+    accepted_later: bool = False
+
+
+CONNACK_MEANINGS: Mapping[int, tuple[str, Failure]] = {
+    # MQTT 3.1.1, table 3.1
+    1: ("Unacceptable protocol version", Failure.CONNECT_REFUSED),
+    2: ("Identifier rejected", Failure.CLIENT_ID_REJECTED),
+    3: ("Server unavailable", Failure.SERVER_UNAVAILABLE),
+    4: ("Bad user name or password", Failure.BAD_CREDENTIALS),
+    5: ("Not authorized", Failure.NOT_AUTHORIZED),
+    # MQTT 5, table 3-1
+    128: ("Unspecified error", Failure.CONNECT_REFUSED),
+    129: ("Malformed packet", Failure.CONNECT_REFUSED),
+    130: ("Protocol error", Failure.CONNECT_REFUSED),
+    131: ("Implementation specific error", Failure.CONNECT_REFUSED),
+    132: ("Unsupported protocol version", Failure.CONNECT_REFUSED),
+    133: ("Client identifier not valid", Failure.CLIENT_ID_REJECTED),
+    134: ("Bad user name or password", Failure.BAD_CREDENTIALS),
+    135: ("Not authorized", Failure.NOT_AUTHORIZED),
+    136: ("Server unavailable", Failure.SERVER_UNAVAILABLE),
+    137: ("Server busy", Failure.SERVER_UNAVAILABLE),
+    138: ("Banned", Failure.CONNECT_REFUSED),
+    140: ("Bad authentication method", Failure.CONNECT_REFUSED),
+    144: ("Topic name invalid", Failure.CONNECT_REFUSED),
+    149: ("Packet too large", Failure.CONNECT_REFUSED),
+    151: ("Quota exceeded", Failure.CONNECT_REFUSED),
+    153: ("Payload format invalid", Failure.CONNECT_REFUSED),
+    154: ("Retain not supported", Failure.CONNECT_REFUSED),
+    155: ("QoS not supported", Failure.CONNECT_REFUSED),
+    156: ("Use another server", Failure.CONNECT_REFUSED),
+    157: ("Server moved", Failure.CONNECT_REFUSED),
+    159: ("Connection rate exceeded", Failure.CONNECT_REFUSED),
+}
+# What the SDK says is a time-out, a hang-up or a peer that breaks the protocol (awscrt 0.36.1, measured).
+TIMEOUT_ERRORS = {
+    "AWS_ERROR_MQTT_TIMEOUT",
+    "AWS_ERROR_MQTT5_CONNACK_TIMEOUT",
+    "AWS_IO_TLS_NEGOTIATION_TIMEOUT",
+    "AWS_IO_SOCKET_TIMEOUT",
+    "ETIMEDOUT",
+}
+_SILENT_ERRORS = {None, *TIMEOUT_ERRORS}
+_HANG_UPS = {
+    "AWS_ERROR_MQTT_UNEXPECTED_HANGUP",
+    "AWS_ERROR_MQTT_CONNECTION_SHUTDOWN",
+    "AWS_ERROR_MQTT_CONNECTION_DESTROYED",
+    "AWS_IO_SOCKET_CLOSED",
+    "AWS_ERROR_HTTP_CONNECTION_CLOSED",
+}
+_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
+# What the 3.1.1 client says of a refusal, and of a packet that is no CONNACK.
+_PROTOCOL_ERROR = "AWS_ERROR_MQTT_PROTOCOL_ERROR"
+_TIMED_OUT = {
+    Phase.DNS: Failure.DNS_FAILED,
+    Phase.TCP: Failure.TCP_TIMED_OUT,
+    Phase.TLS: Failure.TLS_TIMED_OUT,
+    Phase.UPGRADE: Failure.UPGRADE_TIMED_OUT,
+    Phase.CONNACK: Failure.CONNACK_TIMED_OUT,
+}
+_DEFAULT_FAILURE = {
+    Phase.CREDENTIALS: Failure.CREDENTIALS_UNAVAILABLE,
+    Phase.DNS: Failure.DNS_FAILED,
+    Phase.TCP: Failure.TCP_FAILED,
+    Phase.TLS: Failure.TLS_FAILED,
+    Phase.UPGRADE: Failure.UPGRADE_FAILED,
+    Phase.CONNACK: Failure.PROTOCOL_VIOLATED,
+    Phase.DISCONNECT: Failure.DISCONNECT_FAILED,
+}
+_FORBIDDEN = {401, 403}
+SWITCHING_PROTOCOLS = 101
+# A client that was turned away for who it is.
+AUTHENTICATION_FAILURES = frozenset({Failure.UPGRADE_FORBIDDEN, Failure.NOT_AUTHORIZED, Failure.BAD_CREDENTIALS})
+
+
+def classify(evidence: Evidence) -> Failure:
+    """Return the failure's name; the most specific fact decides."""
+    phase = evidence.phase
+    if phase is None:
+        return Failure.DEADLINE_EXCEEDED if evidence.timed_out else Failure.UNCLASSIFIED
+    return _specific(evidence) or (
+        _TIMED_OUT.get(phase, _DEFAULT_FAILURE[phase])
+        if evidence.timed_out or evidence.error_name in TIMEOUT_ERRORS
+        else _DEFAULT_FAILURE[phase]
+    )
+
+
+def _specific(evidence: Evidence) -> Failure | None:
+    match evidence.phase:
+        case Phase.TCP if evidence.error_name == "ECONNREFUSED":
+            return Failure.TCP_REFUSED
+        case Phase.TLS:
+            return evidence.certificate
+        case Phase.UPGRADE if evidence.http_status not in {None, SWITCHING_PROTOCOLS}:
+            return Failure.UPGRADE_FORBIDDEN if evidence.http_status in _FORBIDDEN else Failure.UPGRADE_REJECTED
+        case Phase.CONNACK if evidence.connack_code is not None:
+            return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
+        case Phase.CONNACK if evidence.error_name == _REFUSED:
+            return Failure.CONNECT_REFUSED
+        case Phase.CONNACK if evidence.error_name == _PROTOCOL_ERROR and evidence.accepted_later:
+            return Failure.CONNECT_REFUSED
+        case Phase.CONNACK if evidence.error_name in _HANG_UPS or (
+            evidence.hung_up and evidence.error_name in _SILENT_ERRORS
+        ):
+            return Failure.CONNECTION_HUNG_UP
+    return None

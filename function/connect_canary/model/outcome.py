@@ -1,0 +1,71 @@
+"""The outcome of one attempt, and how it turns into a dict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connect_canary.model.failures import Failure
+from connect_canary.model.phases import Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one attempt came to. Times are in milliseconds; what is not known is None."""
+
+    target: str
+    endpoint: str
+    auth_mode: str
+    mqtt_version: str
+    client_id: str
+    expect: str
+    healthy: bool
+    phase: Phase | None = None
+    failure: Failure | None = None
+    reason: str | None = None
+    hint: str | None = None
+    connect_ms: float | None = None
+    disconnect_ms: float | None = None
+    elapsed_ms: float = 0.0
+    phases_ms: Mapping[str, float] = field(default_factory=dict)
+    certificate_days_left: float | None = None
+    certificate: Mapping[str, str] | None = None
+    http_status: int | None = None
+    connack_code: int | None = None
+    request_id: str | None = None
+    error_name: str | None = None
+    secrets_refreshed: bool = False
+
+    @property
+    def success(self) -> bool:
+        """Metric ConnectSuccess: did the target do with the client what is expected of it?"""
+        return self.healthy or self.failure is Failure.DISCONNECT_FAILED
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the outcome as the return value and the log record show it."""
+        return {
+            "target": self.target,
+            "endpoint": self.endpoint,
+            "auth_mode": str(self.auth_mode),
+            "mqtt_version": str(self.mqtt_version),
+            "client_id": self.client_id or None,
+            "expect": str(self.expect),
+            "healthy": self.healthy,
+            "phase": None if self.phase is None else str(self.phase),
+            "failure": None if self.failure is None else str(self.failure),
+            "reason": self.reason,
+            "hint": self.hint,
+            "connect_ms": _rounded(self.connect_ms),
+            "disconnect_ms": _rounded(self.disconnect_ms),
+            "elapsed_ms": _rounded(self.elapsed_ms),
+            "phases_ms": {phase: _rounded(ms) for phase, ms in self.phases_ms.items()},
+            "certificate_days_left": _rounded(self.certificate_days_left),
+            "certificate": None if self.certificate is None else dict(self.certificate),
+            "http_status": self.http_status,
+            "connack_code": self.connack_code,
+            "request_id": self.request_id,
+            "error_name": self.error_name,
+            "secrets_refreshed": self.secrets_refreshed,
+        }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)

@@ -1,0 +1,27 @@
+"""A value that is masked wherever it is printed."""
+
+
+class Secret:
+    """A value that shows itself only to `reveal()`; printing it, in any form, shows asterisks."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        """Wrap `value`."""
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the value itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Return asterisks."""
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare values, so that targets can be compared."""
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        """Hash the value."""
+        return hash(self._value)

@@ -1,0 +1,64 @@
+"""One side of the tunnel."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from connect_canary.network.socket_options import set_quickack
+
+
+class Relay(asyncio.Protocol):
+    """One side of the tunnel: lets `watch` see what it receives and hands it to its peer."""
+
+    def __init__(
+        self,
+        watch: Callable[[bytes], None],
+        *,
+        closed: Callable[[Exception | None], None] | None = None,
+        quick_ack: bool = False,
+    ) -> None:
+        self.peer: Relay | None = None
+        self._watch, self._closed, self._quick_ack = watch, closed, quick_ack
+        self._transport: asyncio.Transport | None = None
+        self._cut = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self._cut:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._quick_ack:
+            set_quickack(cast("asyncio.Transport", self._transport).get_extra_info("socket"))
+        self._watch(data)
+        if self.peer is not None:
+            self.peer.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._closed is not None and not self._cut:
+            self._closed(exc)
+        if self.peer is not None:
+            self.peer.close()
+
+    def pause_writing(self) -> None:
+        if self.peer is not None and self.peer._transport is not None:  # noqa: SLF001 - the same class
+            self.peer._transport.pause_reading()  # noqa: SLF001
+
+    def resume_writing(self) -> None:
+        if self.peer is not None and self.peer._transport is not None:  # noqa: SLF001
+            self.peer._transport.resume_reading()  # noqa: SLF001
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once what was written is sent; what the other side does then is no news of it."""
+        self._closed = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._cut = True
+        if self._transport is not None:
+            self._transport.abort()

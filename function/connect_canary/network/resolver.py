@@ -1,0 +1,28 @@
+"""Name resolution: the addresses of a host."""
+
+import socket
+from collections.abc import Sequence
+from typing import cast
+
+from connect_canary.network.errors import DialError, errno_name
+from connect_canary.network.threads import run_in_thread
+
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
+
+async def resolve(host: str, port: int) -> Sequence[AddressInfo]:
+    """Return the addresses of `host`, asked for now; raise DialError."""
+    try:
+        found = await run_in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except socket.gaierror as error:
+        raise DialError(_gai_name(error), f"{host} does not resolve: {error.strerror}") from error
+    except OSError as error:
+        raise DialError(errno_name(error), f"{host} does not resolve: {error.strerror}") from error
+    except UnicodeError as error:  # an egress proxy's name, which nobody has checked
+        raise DialError("EAI_NONAME", f"{host} does not resolve: it is no host name") from error
+    return cast("Sequence[AddressInfo]", found)
+
+
+def _gai_name(error: socket.gaierror) -> str:
+    names = {getattr(socket, name): name for name in dir(socket) if name.startswith("EAI_")}
+    return names.get(error.errno, "EAI_FAIL")

@@ -1,0 +1,58 @@
+"""TLS record headers, which stay in clear (RFC 8446, section 5.1)."""
+
+from collections.abc import Iterator
+
+_PLAINTEXT_ALERT_BYTES = 2  # level, description
+ALERT = 21
+APPLICATION_DATA = 23
+_HEADER_BYTES = 5
+_TLS13_ALERT_BYTES = 19  # TLS 1.3: level, description, content type and 16 bytes of tag
+_CONTENT_TYPES = range(20, 24)
+
+
+def is_alert(kind: int, length: int) -> bool:
+    """Tell whether a record is an alert, such as the close_notify of a side that ends without DISCONNECT."""
+    return kind == ALERT or (kind == APPLICATION_DATA and length == _TLS13_ALERT_BYTES)
+
+
+def is_tls(data: bytes) -> bool:
+    """Tell whether `data` can begin a TLS record (RFC 8446, section 5.1)."""
+    return data[0] in _CONTENT_TYPES and data[1:2] in {b"", b"\x03"}
+
+
+class RecordParser:
+    """Follows the framing of TLS records through a stream of chunks."""
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._body = 0
+        self.alert: int | None = None
+
+    def headers(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Yield content type and length of each record that begins in `data`."""
+        at = 0
+        while at < len(data):
+            if self._body:
+                step = min(self._body, len(data) - at)
+                self._body -= step
+                at += step
+                continue
+            missing = self._wanted - len(self._header)
+            self._header += data[at : at + missing]
+            at += missing
+            if len(self._header) == self._wanted:
+                yield self._begin()
+
+    @property
+    def _wanted(self) -> int:
+        """How much of a record is kept: its header, and all of an alert in clear."""
+        alert = self._header[:1] == bytes([ALERT]) and self._header[3:5] == _PLAINTEXT_ALERT_BYTES.to_bytes(2)
+        return _HEADER_BYTES + _PLAINTEXT_ALERT_BYTES if alert else _HEADER_BYTES
+
+    def _begin(self) -> tuple[int, int]:
+        header, self._header = self._header, b""
+        length = int.from_bytes(header[3:5])
+        self._body = _HEADER_BYTES + length - len(header)
+        if self._body == 0 and header[0] == ALERT and length:
+            self.alert = header[-1]
+        return header[0], length

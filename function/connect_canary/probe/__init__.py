@@ -1,0 +1,1 @@
+"""One attempt against one target: authenticate, connect, check the certificate, diagnose, judge."""

