@@ -105,7 +105,7 @@ async def _received(receiver: socket.socket, size: int) -> str:
 async def test_tunnel_reads_no_more_than_its_peer_takes(way: _Way, towards: str) -> None:
     """A side that does not read stops the other one; once it reads, every byte arrives, and then new ones."""
     # An answer's length is limited before this phase, which is another matter.
-    way.tunnel.trace.enter(Phase.DISCONNECT)
+    way.tunnel.trace.start_phase(Phase.DISCONNECT)
     sender, receiver = (way.client, way.endpoint) if towards == "endpoint" else (way.endpoint, way.client)
     flood = _Flood(sender)
     await flood.run()

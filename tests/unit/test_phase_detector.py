@@ -27,7 +27,7 @@ class Turn:
     records: Sequence[Record]
     phase: Phase
     from_client: bool = True
-    client_ended: bool = False
+    client_closed: bool = False
     ended: bool = False
 
 
@@ -42,8 +42,8 @@ class Watched:
 
     def __post_init__(self) -> None:
         """Start where the tunnel hands over."""
-        self.detector = PhaseDetector(self.trace, stop=self._stop, ended=self._end)
-        self.trace.enter(Phase.TLS)
+        self.detector = PhaseDetector(self.trace, stop=self._stop, closing=self._end)
+        self.trace.start_phase(Phase.TLS)
 
     def _stop(self, error: DialError) -> None:
         self.stopped.append(error.error_name)
@@ -54,11 +54,11 @@ class Watched:
     def send(self, chunks: Iterable[bytes], *, from_client: bool) -> None:
         """Let `chunks` pass."""
         for chunk in chunks:
-            (self.detector.client_sent if from_client else self.detector.endpoint_sent)(chunk)
+            (self.detector.feed_client if from_client else self.detector.feed_server)(chunk)
 
     def state(self) -> tuple[Phase | None, bool, bool]:
         """Return the phase, whether the client has ended, and whether the endpoint is said to end."""
-        return self.trace.phase, self.trace.client_ended, self.ended > 0
+        return self.trace.phase, self.trace.client_closed, self.ended > 0
 
 
 def record(kind: int, body: int | bytes) -> bytes:
@@ -67,14 +67,14 @@ def record(kind: int, body: int | bytes) -> bytes:
     return bytes([kind, 3, 3]) + len(content).to_bytes(2) + content
 
 
-def client(phase: Phase, *records: Record, client_ended: bool = False, ended: bool = False) -> Turn:
+def client(phase: Phase, *records: Record, client_closed: bool = False, ended: bool = False) -> Turn:
     """Return what the client sends."""
-    return Turn(records, phase, client_ended=client_ended, ended=ended)
+    return Turn(records, phase, client_closed=client_closed, ended=ended)
 
 
-def server(phase: Phase, *records: Record, client_ended: bool = False, ended: bool = False) -> Turn:
+def server(phase: Phase, *records: Record, client_closed: bool = False, ended: bool = False) -> Turn:
     """Return what the endpoint sends."""
-    return Turn(records, phase, from_client=False, client_ended=client_ended, ended=ended)
+    return Turn(records, phase, from_client=False, client_closed=client_closed, ended=ended)
 
 
 # Record lengths are those of awscrt 0.36.1 against OpenSSL.
@@ -95,8 +95,8 @@ _UNTIL_DISCONNECT = (*_UNTIL_CONNACK, _DISCONNECTING)
 CONVERSATIONS: dict[str, tuple[Turn, ...]] = {
     "TLS 1.3": (
         *_UNTIL_DISCONNECT,
-        client(Phase.DISCONNECT, (DATA, 27), (DATA, 25), (DATA, 19), client_ended=True),
-        server(Phase.DISCONNECT, (DATA, 19), client_ended=True, ended=True),
+        client(Phase.DISCONNECT, (DATA, 27), (DATA, 25), (DATA, 19), client_closed=True),
+        server(Phase.DISCONNECT, (DATA, 19), client_closed=True, ended=True),
     ),
     "TLS 1.3, Finished and request at once, tickets after them": (
         *_TLS_1_3[:2],
@@ -131,8 +131,8 @@ CONVERSATIONS: dict[str, tuple[Turn, ...]] = {
         client(Phase.CONNACK, (DATA, 66)),
         server(Phase.CONNACK, (DATA, 31)),
         _DISCONNECTING,
-        client(Phase.DISCONNECT, (DATA, 34), (ALERT, 26), client_ended=True),
-        server(Phase.DISCONNECT, (ALERT, 26), client_ended=True, ended=True),
+        client(Phase.DISCONNECT, (DATA, 34), (ALERT, 26), client_closed=True),
+        server(Phase.DISCONNECT, (ALERT, 26), client_closed=True, ended=True),
     ),
     "TLS 1.2, CBC, refused upgrade": (
         client(Phase.TLS, (HANDSHAKE, 1528)),
@@ -141,19 +141,19 @@ CONVERSATIONS: dict[str, tuple[Turn, ...]] = {
         server(Phase.TLS, (CCS, 1), (HANDSHAKE, 80)),
         client(Phase.UPGRADE, (DATA, 240)),
         server(Phase.UPGRADE, (DATA, 160)),
-        client(Phase.UPGRADE, (ALERT, 64), client_ended=True),
+        client(Phase.UPGRADE, (ALERT, 64), client_closed=True),
     ),
     "refused upgrade, close_notify": (
         *_TLS_1_3,
         _REQUEST,
         _SWITCHED,
-        client(Phase.UPGRADE, (DATA, 19), client_ended=True),
-        server(Phase.UPGRADE, (DATA, 19), client_ended=True),
+        client(Phase.UPGRADE, (DATA, 19), client_closed=True),
+        server(Phase.UPGRADE, (DATA, 19), client_closed=True),
     ),
     "unanswered upgrade that the client gives up": (
         *_TLS_1_3,
         _REQUEST,
-        client(Phase.UPGRADE, (DATA, 19), client_ended=True),
+        client(Phase.UPGRADE, (DATA, 19), client_closed=True),
     ),
     "request in two records": (
         *_TLS_1_3,
@@ -162,7 +162,7 @@ CONVERSATIONS: dict[str, tuple[Turn, ...]] = {
         _CONNECT,
         _CONNACK,
         _DISCONNECTING,
-        client(Phase.DISCONNECT, (DATA, 27), client_ended=True),
+        client(Phase.DISCONNECT, (DATA, 27), client_closed=True),
     ),
     "CONNECT in three records, then the endpoint ends": (
         *_TLS_1_3,
@@ -185,7 +185,7 @@ CONVERSATIONS: dict[str, tuple[Turn, ...]] = {
         _REQUEST,
         _SWITCHED,
         _CONNECT,
-        client(Phase.CONNACK, (DATA, 25), (DATA, 19), client_ended=True),
+        client(Phase.CONNACK, (DATA, 25), (DATA, 19), client_closed=True),
     ),
     "client ends without DISCONNECT": (*_UNTIL_DISCONNECT, client(Phase.DISCONNECT, (DATA, 19), ended=True)),
     "client ends without DISCONNECT, TLS 1.2": (*_UNTIL_DISCONNECT, client(Phase.DISCONNECT, (ALERT, 26), ended=True)),
@@ -228,7 +228,7 @@ class Cut:
 def test_phase_after_each_turn(turns: Sequence[Turn], every: int) -> None:
     """Phase, end of the client and end of the endpoint are read off record headers alone."""
     watched, states = _play(turns, Cut(every=every))
-    assert states == [(turn.phase, turn.client_ended, turn.ended) for turn in turns]
+    assert states == [(turn.phase, turn.client_closed, turn.ended) for turn in turns]
     assert watched.stopped == []
 
 
@@ -239,10 +239,10 @@ def test_any_cuts_give_the_same_phases(name: str, offsets: list[int]) -> None:
     whole, states = _play(CONVERSATIONS[name], Cut())
     pieces, states_of_pieces = _play(CONVERSATIONS[name], Cut(at=offsets))
     assert states_of_pieces == states
-    assert (pieces.trace.alert, pieces.ended, list(pieces.trace.began)) == (
+    assert (pieces.trace.alert, pieces.ended, list(pieces.trace.started_at)) == (
         whole.trace.alert,
         whole.ended,
-        list(whole.trace.began),
+        list(whole.trace.started_at),
     )
 
 
@@ -322,11 +322,11 @@ def test_client_has_started_with_its_first_byte() -> None:
 def test_nothing_from_the_endpoint_moves_a_phase(until: int, garbage: list[bytes], records: list[Record]) -> None:
     """Neither garbage nor any record: phases are the client's, and so is its own end."""
     watched, _ = _play(_UNTIL_DISCONNECT[:until], Cut())
-    phases, phase = list(watched.trace.began), watched.trace.phase
+    phases, phase = list(watched.trace.started_at), watched.trace.phase
     watched.send([record(*each) for each in records], from_client=False)
     watched.send(garbage, from_client=False)
-    assert (list(watched.trace.began), watched.trace.phase) == (phases, phase)
-    assert not watched.trace.client_ended
+    assert (list(watched.trace.started_at), watched.trace.phase) == (phases, phase)
+    assert not watched.trace.client_closed
 
 
 @settings(max_examples=80)
@@ -337,7 +337,7 @@ def test_phases_come_in_order_whatever_passes(chunks: list[tuple[bool, bytes]]) 
     for from_client, chunk in chunks:
         watched.send([chunk], from_client=from_client)
     order = [Phase.TLS, Phase.UPGRADE, Phase.CONNACK]
-    assert list(watched.trace.began) == order[: len(watched.trace.began)]
+    assert list(watched.trace.started_at) == order[: len(watched.trace.started_at)]
 
 
 @pytest.mark.parametrize(
@@ -386,6 +386,6 @@ def test_endless_answer_after_the_verdict_is_let_pass() -> None:
 
 def test_durations_of_phases() -> None:
     """Each ends where the next one begins, and the last where it is asked."""
-    trace = Trace(began={Phase.DNS: 1.0, Phase.TCP: 1.5, Phase.TLS: 3.5})
+    trace = Trace(started_at={Phase.DNS: 1.0, Phase.TCP: 1.5, Phase.TLS: 3.5})
     assert trace.phases_ms(3.75) == {"dns": 500.0, "tcp": 2000.0, "tls": 250.0}
     assert Trace().phases_ms(1.0) == {}

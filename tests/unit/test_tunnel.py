@@ -85,10 +85,10 @@ async def _established() -> AsyncIterator[Ends]:
             async with _client(tunnel.open()) as (reader, writer):
                 writer.write(REQUEST)
                 assert await reader.readuntil(b"\r\n\r\n") == ESTABLISHED
-                assert await tunnel.carrying()
+                assert await tunnel.established()
                 yield Ends(tunnel, reader, writer, *await endpoint.accepted.get())
         finally:
-            tunnel.cut()
+            tunnel.abort()
             await asyncio.sleep(0)
 
 
@@ -128,7 +128,7 @@ async def test_bytes_pass_unchanged_both_ways_at_the_same_time(seed: int) -> Non
 async def test_phases_before_tls() -> None:
     """Name, TCP, and then TLS from the moment at which the client may speak."""
     async with _established() as ends:
-        assert list(ends.tunnel.trace.began) == [Phase.DNS, Phase.TCP, Phase.TLS]
+        assert list(ends.tunnel.trace.started_at) == [Phase.DNS, Phase.TCP, Phase.TLS]
         assert ends.tunnel.trace.address is not None
 
 
@@ -154,8 +154,8 @@ async def test_endpoint_that_ends_first(end: End, told: str) -> None:
         if end is _close:
             ends.endpoint_writer.write(HELLO)
         end(ends.endpoint_writer)
-        await ends.tunnel.over.wait()
-        assert ends.tunnel.trace.endpoint_closed == told
+        await ends.tunnel.closed.wait()
+        assert ends.tunnel.trace.server_closed == told
         assert await ends.reader.read() == (HELLO if end is _close else b"")
 
 
@@ -166,11 +166,11 @@ async def test_client_that_ends_first(end: End) -> None:
         if end is _close:
             ends.writer.write(HELLO)
         end(ends.writer)
-        await ends.tunnel.over.wait()
+        await ends.tunnel.closed.wait()
         assert await ends.endpoint_reader.read() == (HELLO if end is _close else b"")
         ends.endpoint_writer.close()
         await asyncio.sleep(0.02)
-        assert ends.tunnel.trace.endpoint_closed is None
+        assert ends.tunnel.trace.server_closed is None
 
 
 async def test_endpoint_that_shuts_down_its_sending_side_only() -> None:
@@ -179,28 +179,28 @@ async def test_endpoint_that_shuts_down_its_sending_side_only() -> None:
         ends.endpoint_writer.write(HELLO)
         ends.endpoint_writer.write_eof()
         assert await ends.reader.read() == HELLO
-        await ends.tunnel.over.wait()
-        assert ends.tunnel.trace.endpoint_closed == "closed"
+        await ends.tunnel.closed.wait()
+        assert ends.tunnel.trace.server_closed == "closed"
         assert await ends.endpoint_reader.read() == b""
 
 
 async def test_cut() -> None:
     """Both sides end at once, any number of times, and nothing is told of the endpoint."""
     async with _established() as ends:
-        ends.tunnel.cut()
-        ends.tunnel.cut()
+        ends.tunnel.abort()
+        ends.tunnel.abort()
         for reader in (ends.reader, ends.endpoint_reader):
             with contextlib.suppress(ConnectionResetError):
                 assert await reader.read() == b""
-        assert ends.tunnel.trace.endpoint_closed is None
+        assert ends.tunnel.trace.server_closed is None
 
 
 async def test_cut_before_anybody_came() -> None:
     """Nobody can connect any more, and whoever waits for the endpoint is told that there is none."""
     tunnel = Tunnel(LOOPBACK, 1)
     port = tunnel.open()
-    tunnel.cut()
-    assert not await tunnel.carrying()
+    tunnel.abort()
+    assert not await tunnel.established()
     await asyncio.sleep(0.01)
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(LOOPBACK, port)
@@ -209,8 +209,8 @@ async def test_cut_before_anybody_came() -> None:
 async def test_cut_before_it_is_open() -> None:
     """Nothing is left open."""
     tunnel = Tunnel(LOOPBACK, 1)
-    tunnel.cut()
-    assert not await tunnel.carrying()
+    tunnel.abort()
+    assert not await tunnel.established()
 
 
 async def test_endpoint_that_speaks_no_tls_is_cut_off() -> None:
@@ -236,14 +236,14 @@ async def test_second_client_is_refused() -> None:
             await reader.readuntil(b"\r\n\r\n")
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection(LOOPBACK, port)
-        tunnel.cut()
+        tunnel.abort()
         await asyncio.sleep(0)
 
 
 async def test_second_connection_leads_to_the_same_address() -> None:
     """It is a socket of its own, on which nothing is traced."""
     async with _established() as ends:
-        second = await ends.tunnel.dial_again()
+        second = await ends.tunnel.open_second_connection()
         with second:
             assert ends.tunnel.trace.address is not None
             assert second.getpeername() == ends.tunnel.trace.address[4]
@@ -257,10 +257,10 @@ async def test_endpoint_that_refuses() -> None:
         async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
             writer.write(REQUEST)
             assert (await reader.read()).startswith(BAD_GATEWAY)
-    assert not await tunnel.carrying()
+    assert not await tunnel.established()
     assert tunnel.trace.error is not None
     assert (tunnel.trace.error.error_name, tunnel.trace.phase) == ("ECONNREFUSED", Phase.TCP)
-    tunnel.cut()
+    tunnel.abort()
 
 
 async def test_name_that_does_not_resolve() -> None:
@@ -275,7 +275,7 @@ async def test_name_that_does_not_resolve() -> None:
             assert (await reader.read()).startswith(BAD_GATEWAY)
         assert tunnel.trace.phase is Phase.DNS
         assert str(tunnel.trace.error).startswith(f"{words} does not resolve")
-        tunnel.cut()
+        tunnel.abort()
 
 
 async def test_proxy_is_asked_for_each_connection() -> None:
@@ -284,7 +284,7 @@ async def test_proxy_is_asked_for_each_connection() -> None:
         tunnel = Tunnel("iot.example.com", 443, proxy=Proxy(host=LOOPBACK, port=endpoint.port))
         async with _client(tunnel.open()) as (reader, writer):
             writer.write(REQUEST)
-            for dialling in (reader.readuntil(b"\r\n\r\n"), tunnel.dial_again()):
+            for dialling in (reader.readuntil(b"\r\n\r\n"), tunnel.open_second_connection()):
                 task = asyncio.ensure_future(dialling)
                 asked, answering = await endpoint.accepted.get()
                 assert (await asked.readuntil(b"\r\n\r\n")).startswith(b"CONNECT iot.example.com:443 HTTP/1.1\r\n")
@@ -292,7 +292,7 @@ async def test_proxy_is_asked_for_each_connection() -> None:
                 connected = await task
                 if isinstance(connected, socket.socket):
                     connected.close()
-        tunnel.cut()
+        tunnel.abort()
         await asyncio.sleep(0)
 
 
@@ -302,8 +302,8 @@ async def test_client_that_sends_no_request() -> None:
     async with asyncio.timeout(_SOON_S):
         async with _client(tunnel.open()):
             pass
-        assert not await tunnel.carrying()
-    assert (tunnel.trace.phase, tunnel.trace.began) == (None, {})
+        assert not await tunnel.established()
+    assert (tunnel.trace.phase, tunnel.trace.started_at) == (None, {})
     assert "the canary's own tunnel" in str(tunnel.trace.error)
 
 
@@ -316,7 +316,7 @@ async def test_no_descriptor_is_left_to_accept_with() -> None:
         os.close(free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
         try:
-            assert not await tunnel.carrying()
+            assert not await tunnel.established()
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert tunnel.trace.phase is None

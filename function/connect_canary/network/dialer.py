@@ -12,7 +12,7 @@ _HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
 
 
 async def connect_any(addresses: Sequence[AddressInfo]) -> tuple[socket.socket, AddressInfo]:
-    """Return a socket connected to the first address that answers, and it (RFC 8305); raise DialError."""
+    """Return a socket connected to the first address that accepts, and that address (RFC 8305); raise DialError."""
     attempts: list[asyncio.Task[tuple[socket.socket, AddressInfo]]] = []
     errors: list[OSError] = []
     try:
@@ -35,7 +35,7 @@ async def connect_any(addresses: Sequence[AddressInfo]) -> tuple[socket.socket, 
 async def _first_connected(
     attempts: list[asyncio.Task[tuple[socket.socket, AddressInfo]]], errors: list[OSError], delay: float | None
 ) -> tuple[socket.socket, AddressInfo] | None:
-    """Wait until one has connected, all have failed, or `delay` seconds are over."""
+    """Wait until one attempt has connected, all have failed, or `delay` seconds have passed."""
     waiting = set(attempts)
     while waiting:
         done, waiting = await asyncio.wait(waiting, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
@@ -53,16 +53,16 @@ async def _first_connected(
 
 
 async def connect_address(address: AddressInfo) -> tuple[socket.socket, AddressInfo]:
-    """Return a socket connected to `address`, and it; raise OSError."""
-    family, kind, protocol, _name, where = address
-    dialled = socket.socket(family, kind, protocol)
+    """Return a socket connected to `address`, and that address; raise OSError."""
+    family, kind, protocol, _name, socket_address = address
+    connected = socket.socket(family, kind, protocol)
     try:
-        dialled.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        await asyncio.get_running_loop().sock_connect(dialled, where)
+        connected.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        await asyncio.get_running_loop().sock_connect(connected, socket_address)
     except BaseException:
-        dialled.close()
+        connected.close()
         raise
-    return dialled, address
+    return connected, address
 
 
 def _close_result(attempt: asyncio.Task[tuple[socket.socket, AddressInfo]]) -> None:

@@ -4,10 +4,10 @@ import errno
 
 
 class DialError(Exception):
-    """No connection to the endpoint; `error_name` is the system's name for it, the message is in plain words."""
+    """The endpoint cannot be connected; `error_name` is the system's name of the error, such as ECONNREFUSED."""
 
     def __init__(self, error_name: str, message: str) -> None:
-        """Keep the system's name beside the words."""
+        """Keep `error_name` beside the message."""
         super().__init__(message)
         self.error_name = error_name
 

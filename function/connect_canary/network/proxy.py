@@ -23,28 +23,28 @@ class Proxy:
 
 
 async def connect_through_proxy(connected: socket.socket, proxy: Proxy, authority: str) -> None:
-    """Ask the egress proxy to connect to `authority`; raise DialError when it does not."""
+    """Send CONNECT for `authority` to the egress proxy; raise DialError unless it responds with 200."""
     credentials = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
     request = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{credentials}\r\n"
-    who = f"egress proxy {proxy.host}:{proxy.port}"
+    name = f"egress proxy {proxy.host}:{proxy.port}"
     try:
         await asyncio.get_running_loop().sock_sendall(connected, request.encode())
         head = await read_http_head(connected)
     except OSError as error:
         connected.close()
-        raise DialError(f"Proxy{errno_name(error)}", f"{who} closes the connection") from error
+        raise DialError(f"Proxy{errno_name(error)}", f"{name} closes the connection") from error
     except BaseException:
         connected.close()
         raise
     status = _STATUS.match(head)
     if status is None or status.group(1) != b"200":
         connected.close()
-        answer = status.group(1).decode() if status else "no HTTP"
-        raise DialError("ProxyRefused", f"{who} answers {answer} to CONNECT")
+        response = status.group(1).decode() if status else "no HTTP"
+        raise DialError("ProxyRefused", f"{name} answers {response} to CONNECT")
 
 
 async def read_http_head(connected: socket.socket, *, quick_ack: bool = False) -> bytes:
-    """Return an HTTP head: nothing can follow it, because in TLS the client speaks first and only after the answer."""
+    """Return the head of an HTTP message; no TLS byte follows it before the tunnel is established."""
     head = b""
     while b"\r\n\r\n" not in head:
         chunk = await asyncio.get_running_loop().sock_recv(connected, _MAX_HEAD_BYTES)

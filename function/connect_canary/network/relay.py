@@ -1,4 +1,4 @@
-"""One side of the tunnel."""
+"""Relay: one side of the tunnel."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from connect_canary.network.socket_options import set_quickack
 
 
 class Relay(asyncio.Protocol):
-    """One side of the tunnel: lets `watch` see what it receives and hands it to its peer."""
+    """One side of the tunnel: calls `watch` with the bytes it receives, then writes them to its peer."""
 
     def __init__(
         self,
@@ -20,11 +20,11 @@ class Relay(asyncio.Protocol):
         self.peer: Relay | None = None
         self._watch, self._closed, self._quick_ack = watch, closed, quick_ack
         self._transport: asyncio.Transport | None = None
-        self._cut = False
+        self._aborted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        if self._cut:
+        if self._aborted:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -35,7 +35,7 @@ class Relay(asyncio.Protocol):
             self.peer.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._closed is not None and not self._cut:
+        if self._closed is not None and not self._aborted:
             self._closed(exc)
         if self.peer is not None:
             self.peer.close()
@@ -53,12 +53,12 @@ class Relay(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close once what was written is sent; what the other side does then is no news of it."""
+        """Flush and close; ignore later events of this peer."""
         self._closed = None
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        self._cut = True
+        self._aborted = True
         if self._transport is not None:
             self._transport.abort()

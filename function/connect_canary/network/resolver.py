@@ -11,16 +11,16 @@ AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str
 
 
 async def resolve(host: str, port: int) -> Sequence[AddressInfo]:
-    """Return the addresses of `host`, asked for now; raise DialError."""
+    """Return the addresses of `host`, resolved anew; raise DialError."""
     try:
-        found = await run_in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        addresses = await run_in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except socket.gaierror as error:
         raise DialError(_gai_name(error), f"{host} does not resolve: {error.strerror}") from error
     except OSError as error:
         raise DialError(errno_name(error), f"{host} does not resolve: {error.strerror}") from error
-    except UnicodeError as error:  # an egress proxy's name, which nobody has checked
+    except UnicodeError as error:  # the name of an egress proxy is not validated
         raise DialError("EAI_NONAME", f"{host} does not resolve: it is no host name") from error
-    return cast("Sequence[AddressInfo]", found)
+    return cast("Sequence[AddressInfo]", addresses)
 
 
 def _gai_name(error: socket.gaierror) -> str:

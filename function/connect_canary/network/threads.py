@@ -10,20 +10,20 @@ T = TypeVar("T")
 
 
 async def run_in_thread(call: Callable[[], T]) -> T:
-    """Return `call()`, made in a thread of its own; a cancelled one is left behind, to end by itself.
+    """Run `call` in its own thread and return its result; if cancelled, the thread is abandoned.
 
-    An executor would make the end of the run wait for a call that hangs.
+    An executor would make `asyncio.run` wait for a call that hangs.
     """
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
+    future: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if answer.done():
+    def resolve(result: T | None, error: BaseException | None) -> None:
+        if future.done():
             return
         if error is None:
-            answer.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
+            future.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
         else:
-            answer.set_exception(error)
+            future.set_exception(error)
 
     def work() -> None:
         result, failed = None, None
@@ -31,9 +31,9 @@ async def run_in_thread(call: Callable[[], T]) -> T:
             result = call()
         except Exception as error:  # noqa: BLE001 - handed to the coroutine that waits
             failed = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, failed)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the result is not awaited any more
+            loop.call_soon_threadsafe(resolve, result, failed)
 
     # threading.Thread.start() would stop the event loop until the new thread has run, 0.8 ms under load (measured).
     _thread.start_new_thread(work, ())
-    return await answer
+    return await future

@@ -11,17 +11,17 @@ _CONTENT_TYPES = range(20, 24)
 
 
 def is_alert(kind: int, length: int) -> bool:
-    """Tell whether a record is an alert, such as the close_notify of a side that ends without DISCONNECT."""
+    """Return whether a record is an alert, such as close_notify."""
     return kind == ALERT or (kind == APPLICATION_DATA and length == _TLS13_ALERT_BYTES)
 
 
 def is_tls(data: bytes) -> bool:
-    """Tell whether `data` can begin a TLS record (RFC 8446, section 5.1)."""
+    """Return whether `data` can be the start of a TLS record (RFC 8446, section 5.1)."""
     return data[0] in _CONTENT_TYPES and data[1:2] in {b"", b"\x03"}
 
 
 class RecordParser:
-    """Follows the framing of TLS records through a stream of chunks."""
+    """Parses the record framing of a byte stream that arrives in chunks."""
 
     def __init__(self) -> None:
         self._header = b""
@@ -29,7 +29,7 @@ class RecordParser:
         self.alert: int | None = None
 
     def headers(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Yield content type and length of each record that begins in `data`."""
+        """Yield content type and length of each record whose header ends in `data`."""
         at = 0
         while at < len(data):
             if self._body:
@@ -37,19 +37,19 @@ class RecordParser:
                 self._body -= step
                 at += step
                 continue
-            missing = self._wanted - len(self._header)
+            missing = self._bytes_needed - len(self._header)
             self._header += data[at : at + missing]
             at += missing
-            if len(self._header) == self._wanted:
-                yield self._begin()
+            if len(self._header) == self._bytes_needed:
+                yield self._start_body()
 
     @property
-    def _wanted(self) -> int:
-        """How much of a record is kept: its header, and all of an alert in clear."""
+    def _bytes_needed(self) -> int:
+        """How many bytes of a record are kept: its header, and all of an alert in clear."""
         alert = self._header[:1] == bytes([ALERT]) and self._header[3:5] == _PLAINTEXT_ALERT_BYTES.to_bytes(2)
         return _HEADER_BYTES + _PLAINTEXT_ALERT_BYTES if alert else _HEADER_BYTES
 
-    def _begin(self) -> tuple[int, int]:
+    def _start_body(self) -> tuple[int, int]:
         header, self._header = self._header, b""
         length = int.from_bytes(header[3:5])
         self._body = _HEADER_BYTES + length - len(header)

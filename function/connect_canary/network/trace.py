@@ -10,23 +10,23 @@ from connect_canary.network.resolver import AddressInfo
 
 @dataclass(slots=True)
 class Trace:
-    """When each phase began (seconds, `time.perf_counter`), where things stand, and what the wire showed."""
+    """When each phase started (seconds, `time.perf_counter`), the current phase, and what was observed."""
 
-    began: dict[Phase, float] = field(default_factory=dict)
+    started_at: dict[Phase, float] = field(default_factory=dict)
     phase: Phase | None = None
     error: DialError | None = None
     address: AddressInfo | None = None
-    endpoint_closed: str | None = None
+    server_closed: str | None = None
     client_started: bool = False
-    client_ended: bool = False
+    client_closed: bool = False
     alert: int | None = None
 
-    def enter(self, phase: Phase) -> None:
-        """Stamp the beginning of `phase`, which ends the one before it."""
-        self.began[phase] = time.perf_counter()
+    def start_phase(self, phase: Phase) -> None:
+        """Record the start of `phase`, which ends the previous one."""
+        self.started_at[phase] = time.perf_counter()
         self.phase = phase
 
     def phases_ms(self, until: float) -> dict[str, float]:
-        """Return the duration of each phase in milliseconds; the last one ends at `until`."""
-        starts = [*self.began.values(), until]
-        return {str(phase): (starts[i + 1] - starts[i]) * 1000 for i, phase in enumerate(self.began)}
+        """Return the duration of each phase in milliseconds; the last one ends at `until` (`time.perf_counter`)."""
+        starts = [*self.started_at.values(), until]
+        return {str(phase): (starts[i + 1] - starts[i]) * 1000 for i, phase in enumerate(self.started_at)}

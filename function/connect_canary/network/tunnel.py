@@ -1,4 +1,8 @@
-"""The tunnel: a CONNECT proxy on loopback that leads one SDK client to its endpoint."""
+"""The tunnel: a CONNECT proxy on loopback between the SDK's client and the endpoint.
+
+The SDK's client is told to use an HTTP proxy (RFC 9110, section 9.3.6) that is this tunnel. Its bytes pass unchanged
+and end-to-end encrypted, so the very connection that gives the verdict can be timed, explained and aborted.
+"""
 
 import asyncio
 import contextlib
@@ -16,59 +20,59 @@ from connect_canary.network.resolver import AddressInfo, resolve
 from connect_canary.network.trace import Trace
 
 LOOPBACK = "127.0.0.1"
-# How a connect ends that was accepted and reset at once; a refused one ends with ECONNREFUSED (RFC 9293).
+# A connection that is accepted and reset at once; a refused one has ECONNREFUSED (RFC 9293).
 _RESET = "ECONNRESET"
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def own_error(error_name: str) -> DialError:
-    """Return the error of a tunnel that its client could not use: trouble of the canary, not of the endpoint."""
+    """Return the error of a tunnel that its client could not use: a fault of the canary, not of the endpoint."""
     return DialError(error_name, f"nothing came through the canary's own tunnel on {LOOPBACK}: {error_name}")
 
 
 class Tunnel:
-    """One attempt's tunnel: serves one connection of the SDK, and no second one."""
+    """The tunnel of one attempt: it accepts one connection."""
 
     def __init__(self, host: str, port: int, *, proxy: Proxy | None = None) -> None:
-        """Lead to `host:port`, through `proxy` if there is one."""
+        """Connect to `host:port`, through `proxy` if it is given."""
         self.trace = Trace()
         self._host, self._port, self._proxy = host, port, proxy
         # asyncio sets TCP_NODELAY only where the protocol is named.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._serving: asyncio.Task[None] | None = None
         self._sides: tuple[Relay, ...] = ()
-        self.over = asyncio.Event()
-        self._carrying: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.closed = asyncio.Event()
+        self._established: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def open(self) -> int:
-        """Listen on a loopback port of the system's choice and return it."""
+        """Listen on a loopback port that the system chooses, and return it."""
         self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._listener.bind((LOOPBACK, 0))
         self._listener.listen(1)
         self._serving = asyncio.create_task(self._serve())
-        # Not before: the event loop may still be about to accept.
+        # Not earlier: the event loop may still hold the listener for its accept.
         self._serving.add_done_callback(lambda _: self._listener.close())
         return cast("int", self._listener.getsockname()[1])
 
-    async def carrying(self) -> bool:
-        """Wait until the endpoint is dialled; return False when it cannot be, or when the tunnel is cut before."""
-        return await asyncio.shield(self._carrying)
+    async def established(self) -> bool:
+        """Return True once the endpoint is connected, False if it cannot be or the tunnel is aborted before."""
+        return await asyncio.shield(self._established)
 
-    async def dial_again(self) -> socket.socket:
-        """Return another socket to the address that the tunnel leads to; raise DialError, OSError."""
+    async def open_second_connection(self) -> socket.socket:
+        """Return a second socket, connected to the address that the tunnel uses; raise DialError, OSError."""
         address = cast("AddressInfo", self.trace.address)
         again, _ = await connect_address(address)
         if self._proxy is not None:
             await connect_through_proxy(again, self._proxy, f"{self._host}:{self._port}")
         return again
 
-    def cut(self) -> None:
-        """Close everything now; safe at any time, any number of times."""
+    def abort(self) -> None:
+        """Close every socket at once; may be called at any time and repeatedly."""
         if self._serving is None:
             self._listener.close()
         else:
             self._serving.cancel()
-        self._settle(carrying=False)
+        self._resolve_established(established=False)
         for side in self._sides:
             side.abort()
 
@@ -77,21 +81,21 @@ class Tunnel:
             accepted = await self._accept()
         except OSError as error:
             self.trace.error = own_error(errno.errorcode.get(error.errno or 0, type(error).__name__))
-            self._settle(carrying=False)
+            self._resolve_established(established=False)
             return
         with contextlib.ExitStack() as unused:
             unused.callback(accepted.close)
             try:
-                dialled = await self._dial()
+                connected = await self._dial()
             except DialError as error:
                 if error.error_name == _RESET:
-                    self.trace.enter(Phase.TLS)
+                    self.trace.start_phase(Phase.TLS)
                 self.trace.error = error
-                self._settle(carrying=False)
+                self._resolve_established(established=False)
                 await asyncio.get_running_loop().sock_sendall(accepted, _BAD_GATEWAY)
                 return
             unused.pop_all()
-        await self._carry(accepted, dialled)
+        await self._relay(accepted, connected)
 
     async def _accept(self) -> socket.socket:
         """Return the client's connection once its CONNECT request is received; raise OSError."""
@@ -105,58 +109,58 @@ class Tunnel:
         return accepted
 
     async def _dial(self) -> socket.socket:
-        """Return a socket on which the endpoint's bytes come and go; raise DialError."""
+        """Return a socket connected to the endpoint, through the egress proxy if there is one; raise DialError."""
         if self._proxy is None:
-            return await self._dial_hop(self._host, self._port)
+            return await self._dial_next_hop(self._host, self._port)
         try:
-            dialled = await self._dial_hop(self._proxy.host, self._proxy.port)
+            connected = await self._dial_next_hop(self._proxy.host, self._proxy.port)
         except DialError as error:
             raise DialError(error.error_name, f"egress proxy {error}") from error
-        await connect_through_proxy(dialled, self._proxy, f"{self._host}:{self._port}")
-        return dialled
+        await connect_through_proxy(connected, self._proxy, f"{self._host}:{self._port}")
+        return connected
 
-    async def _dial_hop(self, host: str, port: int) -> socket.socket:
-        self.trace.enter(Phase.DNS)
+    async def _dial_next_hop(self, host: str, port: int) -> socket.socket:
+        self.trace.start_phase(Phase.DNS)
         addresses = await resolve(host, port)
-        self.trace.enter(Phase.TCP)
-        dialled, self.trace.address = await connect_any(addresses)
-        return dialled
+        self.trace.start_phase(Phase.TCP)
+        connected, self.trace.address = await connect_any(addresses)
+        return connected
 
-    async def _carry(self, accepted: socket.socket, dialled: socket.socket) -> None:
-        """Answer the SDK's CONNECT request and carry bytes from then on."""
-        flights = PhaseDetector(self.trace, stop=self._stop, ended=self._ended)
-        inner = Relay(flights.client_sent, closed=lambda _: self._client_closed(flights), quick_ack=True)
-        outer = Relay(flights.endpoint_sent, closed=self._endpoint_closed)
+    async def _relay(self, accepted: socket.socket, connected: socket.socket) -> None:
+        """Accept the SDK's CONNECT request and relay bytes in both directions."""
+        detector = PhaseDetector(self.trace, stop=self._stop, closing=self._note_server_closed)
+        inner = Relay(detector.feed_client, closed=lambda _: self._client_closed(detector), quick_ack=True)
+        outer = Relay(detector.feed_server, closed=self._server_closed)
         inner.peer, outer.peer = outer, inner
         self._sides = (inner, outer)
         loop = asyncio.get_running_loop()
-        self.trace.enter(Phase.TLS)
+        self.trace.start_phase(Phase.TLS)
         with contextlib.ExitStack() as unused:
             unused.callback(accepted.close)
-            await loop.connect_accepted_socket(lambda: outer, dialled)
+            await loop.connect_accepted_socket(lambda: outer, connected)
             unused.pop_all()
         await loop.connect_accepted_socket(lambda: inner, accepted)
         inner.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._settle(carrying=True)
+        self._resolve_established(established=True)
 
-    def _settle(self, *, carrying: bool) -> None:
-        if not self._carrying.done():
-            self._carrying.set_result(carrying)
+    def _resolve_established(self, *, established: bool) -> None:
+        if not self._established.done():
+            self._established.set_result(established)
 
     def _stop(self, error: DialError) -> None:
         if self.trace.error is None:
             self.trace.error = error
-        self.cut()
+        self.abort()
 
-    def _client_closed(self, flights: PhaseDetector) -> None:
-        flights.client_closed()
-        self.over.set()
+    def _client_closed(self, detector: PhaseDetector) -> None:
+        detector.client_closed()
+        self.closed.set()
 
-    def _endpoint_closed(self, error: Exception | None) -> None:
-        self._ended("reset" if isinstance(error, ConnectionResetError) else "closed")
+    def _server_closed(self, error: Exception | None) -> None:
+        self._note_server_closed("reset" if isinstance(error, ConnectionResetError) else "closed")
 
-    def _ended(self, how: str = "closed") -> None:
-        """Note that the endpoint ends the connection: before the client does, or in answer to it."""
-        if not self.trace.client_ended and self.trace.endpoint_closed is None:
-            self.trace.endpoint_closed = how
-        self.over.set()
+    def _note_server_closed(self, how: str = "closed") -> None:
+        """Record that the server closes the connection, unless the client closed it first."""
+        if not self.trace.client_closed and self.trace.server_closed is None:
+            self.trace.server_closed = how
+        self.closed.set()

@@ -102,7 +102,7 @@ async def _connect_and_disconnect(
         run.disconnected = time.perf_counter()
     finally:
         run.judged.set()
-        tunnel.cut()
+        tunnel.abort()
         if connection is not None and run.disconnected is None:
             await _wait_at_most(asyncio.create_task(_stop_client(connection)), _CLIENT_STOP_TIMEOUT_S)
 
@@ -126,10 +126,10 @@ async def _wait_for_connack(
 async def _disconnect(connection: Connection, tunnel: Tunnel) -> None:
     """Disconnect; raise _Lost, or Refused, when the connection was lost before."""
     disconnecting = asyncio.create_task(connection.disconnect())
-    over = asyncio.create_task(tunnel.over.wait())
+    over = asyncio.create_task(tunnel.closed.wait())
     try:
         await asyncio.wait({disconnecting, over}, return_when=asyncio.FIRST_COMPLETED)
-        if tunnel.trace.endpoint_closed is not None:
+        if tunnel.trace.server_closed is not None:
             raise ConnectionLostError
         # The 3.1.1 client forgets to say that it has disconnected when the endpoint closes in the same moment.
         await _wait_at_most(disconnecting, _CLIENT_STOP_TIMEOUT_S)
@@ -152,13 +152,13 @@ async def _wait_at_most(task: "asyncio.Task[object]", seconds: float) -> None:
 
 async def _check_certificate(run: AttemptState, tunnel: Tunnel, looks: CertificateChecker) -> CertificateCheck:
     """Look at the certificate as soon as the tunnel leads somewhere, beside the attempt."""
-    if not await tunnel.carrying():
+    if not await tunnel.established():
         return CertificateCheck()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CERTIFICATE_CHECK_DELAY_S):
             await run.judged.wait()
     shared = looks.start(
-        tunnel.dial_again,
+        tunnel.open_second_connection,
         host=run.target.host,
         trust=trust_store(run.target),
         seen_from=(run.trace.address, run.proxy, run.target.port),

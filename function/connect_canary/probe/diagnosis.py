@@ -62,7 +62,7 @@ async def diagnose(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asked.over.wait(), seconds)
     finally:
-        tunnel.cut()
+        tunnel.abort()
         asked.forget()
     return answer
 

@@ -25,7 +25,7 @@ def tunnel_failed(run: AttemptState) -> bool:
     name, trace = run.error.error_name, run.trace
     if name in _NOT_CONNECTED:
         return True
-    if trace.client_started or trace.endpoint_closed or name.startswith(TLS_ERROR_PREFIX) or name.endswith("_TIMEOUT"):
+    if trace.client_started or trace.server_closed or name.startswith(TLS_ERROR_PREFIX) or name.endswith("_TIMEOUT"):
         return False
     return trace.phase is None or trace.error is None
 

@@ -79,7 +79,7 @@ def _evidence(run: AttemptState) -> Evidence | None:
         error_name=_error_name(run),
         detail=_detail(run),
         timed_out=isinstance(error, TimeoutError),
-        hung_up=trace.endpoint_closed is not None or run.answer.close_code is not None,
+        hung_up=trace.server_closed is not None or run.answer.close_code is not None,
         certificate=run.look.failure,
         http_status=_http_status(run),
         connack_code=(refused.connack_code if refused else None) or run.answer.connack_code,
@@ -118,7 +118,7 @@ def _detail(run: AttemptState) -> str | None:
     if trace.alert is not None:
         return f"the endpoint sent TLS alert {trace.alert}"
     refused = isinstance(run.error, ConnectFailedError) and run.error.connack_code is not None
-    return None if refused or answer.connack_code else _CLOSE_REASONS.get(trace.endpoint_closed or "")
+    return None if refused or answer.connack_code else _CLOSE_REASONS.get(trace.server_closed or "")
 
 
 def _ms(start: float | None, end: float | None) -> float | None:
