@@ -13,12 +13,14 @@ _cold_start = True
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, object]:  # noqa: ANN401 - Lambda's own
-    """Run the targets that `event` asks for and return what became of them; raise SettingsError."""
+    """Run the targets that `event` selects and return their outcomes; raise SettingsError."""
     global _cold_start
     cold_start, _cold_start = _cold_start, False
-    until = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     try:
-        return run_event({} if event is None else event, os.environ, until=until, cold_start=cold_start, log=logger)
+        return run_event(
+            {} if event is None else event, os.environ, deadline=deadline, cold_start=cold_start, log=logger
+        )
     except SettingsError as error:
         logger.error("the canary cannot run as it is set", problems=error.problems)  # noqa: TRY400 - Lambda logs the traceback
         raise

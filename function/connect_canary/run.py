@@ -11,130 +11,143 @@ from aws_lambda_powertools import Logger
 from connect_canary.config.plan import Plan, make_plan
 from connect_canary.config.planned_target import PlannedTarget
 from connect_canary.config.problems import SettingsError
+from connect_canary.model.failures import is_authentication_refusal
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.target import Expect
 from connect_canary.network.threads import run_in_thread
-from connect_canary.probe.attempt import CLIENT_ID_INTERVAL_S, MIN_REMAINING_S, deadline_exceeded_outcome, run_attempt
+from connect_canary.probe.attempt import (
+    CLIENT_ID_INTERVAL_S,
+    MIN_REMAINING_S,
+    deadline_exceeded_outcome,
+    run_attempt,
+)
 from connect_canary.probe.certificate_check import CertificateChecker
-from connect_canary.probe.verdict import is_authentication_refusal
-from connect_canary.reporting.log import log_outcome
-from connect_canary.reporting.metrics import emit_metrics
+from connect_canary.probe.checks import TARGET_CHECKS
+from connect_canary.reporting.table import RunContext, report
 
-# What must be left of Lambda's time when the last attempt ends: enough to print what became of it.
+# Time that remains of Lambda's when the last attempt ends: enough to report its outcome.
 MARGIN_S = 0.5
-_REFERENCES_SHARE = 0.5  # what reading references may take of a run's time, so that targets without them have theirs
-_IDLE_LAG_S = 0.002
-_MAX_IDLE_WAIT_S = 0.05
-_IDLE_WAIT_SHARE = 0.25
-# An attempt has a listener, both ends of the way to it, the way to the endpoint, and the look's; Lambda gives 1,024.
-_FDS_PER_ATTEMPT = 5
-_FDS_RESERVED = 64
-Report = Callable[[Outcome], None]
+_REFERENCES_SHARE = 0.5  # the share of a run's time for reading references; targets without any have the rest
+# The event loop is idle when it comes round within _IDLE_LAG_S.
+_IDLE_LAG_S, _MAX_IDLE_WAIT_S, _IDLE_WAIT_SHARE = 0.002, 0.05, 0.25
+# An attempt has a listener, both ends of the loopback connection, the connection to the endpoint, and the certificate
+# check's; Lambda allows 1,024.
+_FDS_PER_ATTEMPT, _FDS_RESERVED = 5, 64
+
+OnOutcome = Callable[[Outcome], None]
 
 
 def run_event(
-    event: object, environ: Mapping[str, str], *, until: float, cold_start: bool, log: Logger
+    event: object, environ: Mapping[str, str], *, deadline: float, cold_start: bool, log: Logger
 ) -> dict[str, object]:
-    """Run what `event` asks for, ending before `until` (seconds, `time.monotonic`).
+    """Run what `event` selects, ending before `deadline` (seconds, `time.monotonic`), and return the response.
 
-    Raises SettingsError for a wrong question; when only some targets cannot be used, after the others have run.
+    Raises SettingsError if nothing can run; if only some targets cannot, after the others have run.
     """
     now = time.monotonic()
-    plan = make_plan(event, environ, until=now + (until - now) * _REFERENCES_SHARE)
-
-    def report(outcome: Outcome) -> None:
-        emit_metrics(plan.canary, outcome, cold_start=cold_start)
-        log_outcome(log, outcome)
-
-    said = dry_run_response(plan) if plan.dry_run else run_response(plan, run_plan(plan, until=until, report=report))
+    plan = make_plan(event, environ, checks=TARGET_CHECKS, deadline=now + (deadline - now) * _REFERENCES_SHARE)
+    context = RunContext(canary=plan.canary, cold_start=cold_start, log=log)
+    if plan.dry_run:
+        response = dry_run_response(plan)
+    else:
+        outcomes = run_plan(plan, deadline=deadline, on_outcome=lambda outcome: report(context, outcome))
+        response = run_response(plan, outcomes)
     if plan.problems:
         raise SettingsError(plan.problems)
-    return said
+    return response
 
 
-def run_plan(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
-    """Return the outcome of every planned target, in order; each is reported as it ends."""
-    return asyncio.run(_probe_all(plan, until=until - MARGIN_S, report=report))
+def run_plan(plan: Plan, *, deadline: float, on_outcome: OnOutcome) -> list[Outcome]:
+    """Return the outcome of every planned target, in order; `on_outcome` is called as each is known."""
+    return asyncio.run(_probe_all(plan, deadline=deadline - MARGIN_S, on_outcome=on_outcome))
 
 
 def dry_run_response(plan: Plan) -> dict[str, object]:
-    """Return what a dry run answers: the targets that would run, secrets masked."""
+    """Return the response of a dry run: the targets that would run, with secrets masked."""
     targets = [planned.as_dict() for planned in plan.planned]
     return {"canary": plan.canary, "dry_run": True, "targets": targets}
 
 
 def run_response(plan: Plan, outcomes: list[Outcome]) -> dict[str, object]:
-    """Return what a run answers."""
+    """Return the response of a run."""
     healthy = all(outcome.healthy for outcome in outcomes)
     return {"canary": plan.canary, "healthy": healthy, "targets": [outcome.as_dict() for outcome in outcomes]}
 
 
-async def _probe_all(plan: Plan, *, until: float, report: Report) -> list[Outcome]:
-    free, door, looks = asyncio.Semaphore(_concurrency_limit(plan)), asyncio.Lock(), CertificateChecker()
-    patience = min(_MAX_IDLE_WAIT_S, (until - time.monotonic()) * _IDLE_WAIT_SHARE / len(plan.planned))
+async def _probe_all(plan: Plan, *, deadline: float, on_outcome: OnOutcome) -> list[Outcome]:
+    slots, start_gate, checker = asyncio.Semaphore(_concurrency_limit(plan)), asyncio.Lock(), CertificateChecker()
+    max_wait_s = min(_MAX_IDLE_WAIT_S, (deadline - time.monotonic()) * _IDLE_WAIT_SHARE / len(plan.planned))
     bugs: list[Exception] = []
 
-    async def connect_one(planned: PlannedTarget) -> Outcome | None:
+    async def probe_one(planned: PlannedTarget) -> Outcome | None:
         try:
-            async with free:
-                async with door:
-                    await _wait_until_loop_idle(patience)
-                outcome = await _probe_target(planned, until, looks)
-            report(outcome)
-        except Exception as bug:  # noqa: BLE001 - raised once the other targets have had their run
+            async with slots:
+                async with start_gate:
+                    await _wait_until_loop_idle(max_wait_s)
+                outcome = await _probe_target(planned, deadline, checker)
+            on_outcome(outcome)
+        except Exception as bug:  # noqa: BLE001 - raised once the other targets have run
             bugs.append(bug)
             return None
         return outcome
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(connect_one(planned)) for planned in plan.planned]
+            tasks = [group.create_task(probe_one(planned)) for planned in plan.planned]
     finally:
-        looks.end()
+        checker.cancel()
     if bugs:
         raise ExceptionGroup("the canary itself failed", bugs)
     return [outcome for task in tasks if (outcome := task.result())]
 
 
 def _concurrency_limit(plan: Plan) -> int:
-    """Return how many attempts may run at once: as many as are wanted, and as the process has descriptors for."""
+    """Return how many attempts may run concurrently, given the setting and the process's file descriptors."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, min(plan.max_concurrent_connects, (descriptors - _FDS_RESERVED) // _FDS_PER_ATTEMPT))
 
 
-async def _wait_until_loop_idle(patience: float) -> None:
-    """Return when the event loop comes round promptly, or after `patience` seconds.
+async def _wait_until_loop_idle(max_wait_s: float) -> None:
+    """Wait until the event loop is idle (lag below 2 ms), at most `max_wait_s`.
 
-    A crowd that starts at once measures itself: at 512 MB a hundred connect 13 times as slowly as one (measured).
+    Started together, 100 attempts take 13 times as long as one at 512 MB (measured): ConnectLatency would show our own
+    contention.
     """
-    until = time.perf_counter() + patience
+    deadline = time.perf_counter() + max_wait_s
     while True:
-        began = time.perf_counter()
+        before = time.perf_counter()
         await asyncio.sleep(0)
         now = time.perf_counter()
-        if now - began < _IDLE_LAG_S or now > until:
+        if now - before < _IDLE_LAG_S or now > deadline:
             return
 
 
-async def _probe_target(planned: PlannedTarget, until: float, looks: CertificateChecker) -> Outcome:
-    """Return the outcome of one target; a rotated secret is fetched anew and tried once more in the time left."""
+async def _probe_target(planned: PlannedTarget, run_deadline: float, checker: CertificateChecker) -> Outcome:
+    """Return the outcome of one target; after a refusal, its references are fetched again and tried once more."""
     target = planned.target
-    ends = min(until, time.monotonic() + target.timeout_seconds)
-    if ends - time.monotonic() < MIN_REMAINING_S:
+    deadline = min(run_deadline, time.monotonic() + target.timeout_seconds)
+    if deadline - time.monotonic() < MIN_REMAINING_S:
         return deadline_exceeded_outcome(target)
-    outcome = await run_attempt(target, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
-    turned_away = is_authentication_refusal(outcome.failure, target.mqtt_version)
-    if not turned_away or target.expect is Expect.REFUSE or not planned.has_references:
+    outcome = await run_attempt(target, timeout_s=deadline - time.monotonic(), proxy=planned.proxy, checker=checker)
+    auth_refused = is_authentication_refusal(outcome.failure, target.mqtt_version)
+    if not auth_refused or target.expect is Expect.REFUSE or not planned.has_references:
         return outcome
+    return await _retry_with_fresh_secrets(planned, outcome, deadline, checker) or outcome
+
+
+async def _retry_with_fresh_secrets(
+    planned: PlannedTarget, first: Outcome, deadline: float, checker: CertificateChecker
+) -> Outcome | None:
+    """Return the outcome of one more attempt if the references have changed and time remains, else None."""
     try:
-        fresh = await asyncio.wait_for(run_in_thread(planned.refreshed), ends - time.monotonic())
+        target = await asyncio.wait_for(run_in_thread(planned.refresh), deadline - time.monotonic())
     except (SettingsError, TimeoutError):
-        return outcome
-    if fresh == target:
-        return outcome
-    pause = CLIENT_ID_INTERVAL_S if fresh.client_id else 0.0
-    if ends - time.monotonic() < pause + MIN_REMAINING_S:
-        return outcome
-    await asyncio.sleep(pause)
-    again = await run_attempt(fresh, seconds=ends - time.monotonic(), proxy=planned.proxy, looks=looks)
-    return replace(again, secrets_refreshed=True, elapsed_ms=outcome.elapsed_ms + again.elapsed_ms)
+        return None
+    if target == planned.target:
+        return None
+    delay_s = CLIENT_ID_INTERVAL_S if target.client_id else 0.0
+    if deadline - time.monotonic() < delay_s + MIN_REMAINING_S:
+        return None
+    await asyncio.sleep(delay_s)
+    second = await run_attempt(target, timeout_s=deadline - time.monotonic(), proxy=planned.proxy, checker=checker)
+    return replace(second, secrets_refreshed=True, elapsed_ms=first.elapsed_ms + second.elapsed_ms)

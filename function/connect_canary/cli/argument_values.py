@@ -9,18 +9,20 @@ from pathlib import Path
 
 from connect_canary.config.problems import problem_message
 from connect_canary.config.settings import BY_KEY, Setting
-from connect_canary.config.values import Value, is_encodable, is_reference, strip_value
+from connect_canary.config.values import Value, is_encodable, is_reference, new_value
 
 _MAX_FILE_BYTES = 4_000_000
 _STANDARD_INPUT = "-"
 
 
-def read_values(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
-    """Return the settings that were given as flags, and what is wrong with the others."""
+def read_values(arguments: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
+    """Return the settings among parsed `arguments`, and the problems of those that cannot be used."""
     values: dict[str, Value] = {}
     problems: list[str] = []
-    written = {key: text for key in BY_KEY if isinstance(text := given.get(key), str)}
-    from_input = [f"--{key}" for key, text in written.items() if _is_secret(key) and text == _STANDARD_INPUT]
+    written = {key: text for key in BY_KEY if isinstance(text := arguments.get(key), str)}
+    from_input = [
+        f"--{key}" for key, text in written.items() if _may_hold_secrets(BY_KEY[key]) and text == _STANDARD_INPUT
+    ]
     if len(from_input) > 1:
         return {}, [f"{' and '.join(from_input)} cannot both be read from standard input"]
     for key, text in written.items():
@@ -31,30 +33,29 @@ def read_values(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str
     return values, problems
 
 
-def _is_secret(key: str) -> bool:
-    """Tell whether the setting may hold a secret."""
-    return BY_KEY[key].secret or key == "targets"
+def _may_hold_secrets(setting: Setting) -> bool:
+    return setting.secret or setting.may_hold_secrets
 
 
 def _value(setting: Setting, written: str) -> Value:
     """Return the setting's value; raise ValueError with a sentence."""
     flag = f"--{setting.key}"
     text, origin = written, flag
-    if _is_secret(setting.key) and written and not is_reference(written.strip()):
+    if _may_hold_secrets(setting) and written and not is_reference(written.strip()):
         if written == _STANDARD_INPUT:
             text, origin = _from_standard_input(flag), f"{flag} (standard input)"
         elif written.startswith("@"):
             text, origin = _from_file(flag, written[1:]), f"{flag} ({written})"
         elif setting.secret or not _document_has_no_secret(written):
             raise ValueError(_plain_secret_problem(setting))
-    value = Value(text=strip_value(setting, text), origin=origin)
-    if not is_encodable(value.text):
-        raise ValueError(problem_message(setting, value, "allowed: text in UTF-8"))
+    value = new_value(setting, text, origin)
+    if not is_encodable(text):
+        raise ValueError(problem_message(value, "allowed: text in UTF-8"))
     return value
 
 
 def _document_has_no_secret(text: str) -> bool:
-    """Tell whether every member of a targets document is a known one that is no secret, or a reference to one."""
+    """Return whether every member of a targets document is known and no secret, or a reference to one."""
     try:
         document = json.loads(text, object_pairs_hook=_reject_duplicate_keys)
         members = [member for entry in document["targets"] for member in entry.items()]
@@ -64,7 +65,7 @@ def _document_has_no_secret(text: str) -> bool:
 
 
 def _reject_duplicate_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    """Return an object's members; raise ValueError when one would hide another."""
+    """Return the members of an object; raise ValueError if a key comes twice."""
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("a member comes twice")
@@ -74,7 +75,8 @@ def _reject_duplicate_keys(pairs: Sequence[tuple[str, object]]) -> dict[str, obj
 def _is_not_secret(key: str, value: object) -> bool:
     if isinstance(value, dict | list):
         return False
-    return not BY_KEY[key].secret or re.fullmatch(r"((ssm|secretsmanager):\S+)?", str(value)) is not None
+    text = str(value)
+    return not BY_KEY[key].secret or not text or (is_reference(text) and re.search(r"\s", text) is None)
 
 
 def _plain_secret_problem(setting: Setting) -> str:
@@ -106,7 +108,7 @@ def _from_standard_input(flag: str) -> str:
 
 
 def _decode(data: bytes, where: str) -> str:
-    """Return `data` as text without the line end that editors and `echo` put after it."""
+    """Return `data` as text, without the line end that editors and `echo` append; raise ValueError."""
     if len(data) > _MAX_FILE_BYTES:
         raise ValueError(f"{where} holds too much; allowed: {_MAX_FILE_BYTES} bytes")
     try:

@@ -1,4 +1,4 @@
-"""From arguments to what is asked for, or to every problem with them."""
+"""From arguments to their parsed values, or to every problem with them."""
 
 import re
 import sys
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connect_canary.cli.argument_values import read_values
 from connect_canary.cli.parser import FLAGS, Command, new_parser
+from connect_canary.cli.reporter import OutputFormat
 from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name
 from connect_canary.config.settings import BY_KEY
 from connect_canary.config.values import Value
@@ -14,64 +15,64 @@ from connect_canary.config.values import Value
 MAX_REPEAT = 1_000_000
 MAX_INTERVAL_S = 86_400.0
 _REPEAT = re.compile(r"[0-9]{1,7}")
-_ASKS_FOR_HELP = ("-h", "--help")
+_HELP_FLAGS = ("-h", "--help")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """What somebody asked for on the command line."""
+    """Parsed and validated arguments."""
 
     command: Command
     values: Mapping[str, Value]
     only: tuple[str, ...]
-    as_json: bool
+    output: OutputFormat
     repeat: int | None
     interval_s: float
 
     @property
     def event(self) -> dict[str, object]:
-        """The event that asks the Lambda for the same targets."""
+        """The event with which the Lambda function selects the same targets."""
         return {"only": list(self.only)} if self.only else {}
 
 
 def argument_name(key: str) -> str:
-    """Return how a setting or a wish is written on the command line, a secret as the variable that may hold it."""
+    """Return how a setting is written on the command line; a secret, which is no argument, as its variable."""
     return BY_KEY[key].variable if key in BY_KEY and BY_KEY[key].secret else f"--{key}"
 
 
 def parse_arguments(arguments: Sequence[str]) -> Arguments | None:
-    """Return what `arguments` ask for, None for nothing; raise SettingsError, or SystemExit after showing help."""
+    """Return the parsed arguments, None if there are none; raise SettingsError, or SystemExit after printing help."""
     parser = new_parser()
     if not arguments:
         parser.print_help(sys.stderr)
         return None
     _check_command(arguments[0])
-    given, left = parser.parse_known_args([_normalize_flag(argument) for argument in arguments])
-    problems = list(_unknown_arguments(left, Command(given.command)))
-    values, mistakes = read_values(vars(given))
-    repeat, interval = getattr(given, "repeat", None), getattr(given, "interval", None)
+    parsed, left = parser.parse_known_args([_normalize_flag(argument) for argument in arguments])
+    problems = list(_unknown_arguments(left, Command(parsed.command)))
+    values, mistakes = read_values(vars(parsed))
+    repeat, interval = getattr(parsed, "repeat", None), getattr(parsed, "interval", None)
     problems += [*mistakes, *_repetition_problems(repeat, interval)]
     if problems:
         raise SettingsError(problems)
     return Arguments(
-        command=Command(given.command),
+        command=Command(parsed.command),
         values=values,
-        only=tuple(given.only or ()),
-        as_json=given.json,
+        only=tuple(parsed.only or ()),
+        output=OutputFormat.JSON if parsed.json else OutputFormat.CONSOLE,
         repeat=None if repeat is None else int(repeat),
         interval_s=1.0 if interval is None else float(interval),
     )
 
 
 def _normalize_flag(argument: str) -> str:
-    """Return a flag written with hyphens as it is written here."""
+    """Return a setting's flag with underscores if it is written with hyphens."""
     name, equals, value = argument.partition("=")
     key = name.removeprefix("--").replace("-", "_")
     return f"--{key}{equals}{value}" if name.startswith("--") and key in BY_KEY else argument
 
 
 def _check_command(first: str) -> None:
-    if first in {*Command, *_ASKS_FOR_HELP}:
+    if first in {*Command, *_HELP_FLAGS}:
         return
     commands = " or ".join(Command)
     if first.startswith("-"):
@@ -93,8 +94,8 @@ def _suggestion(flag: str, command: Command) -> str:
     others = [other for other in Command if flag in FLAGS[other]]
     if others:
         return f"it is one of {others[0]}"
-    said = did_you_mean(flag, [*(f"--{key}" for key in BY_KEY), *FLAGS[command], "--help"])
-    return said if said.startswith("did") else f"{command} --help lists them"
+    suggestion = did_you_mean(flag, [*(f"--{key}" for key in BY_KEY), *FLAGS[command], "--help"])
+    return suggestion if suggestion.startswith("did") else f"{command} --help lists them"
 
 
 def _repetition_problems(repeat: str | None, interval: str | None) -> Iterator[str]:

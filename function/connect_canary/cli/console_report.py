@@ -36,11 +36,11 @@ class ConsoleReporter:
         """Write to `stream` what `runs` runs come to; None: one run, shown in full."""
         self._stream, self._runs = stream, runs
         self._console = _console(stream)
-        self._tallies: dict[str, TargetStats] = {}
+        self._stats: dict[str, TargetStats] = {}
         self._began = time.monotonic()
-        self._run = self._done = self._planned = self._names = self._lived = 0
+        self._run = self._done = self._planned = self._names = self._progress_width = 0
 
-    def checked(self, plan: Plan) -> None:
+    def on_plan(self, plan: Plan) -> None:
         """Show every target with its settings."""
         for planned in plan.planned:
             target = planned.as_dict()
@@ -49,45 +49,45 @@ class ConsoleReporter:
             self._print("")
         self._print(f"{_count(len(plan.planned), 'target')} can be used; nothing was connected to")
 
-    def starts(self, run: int, plan: Plan) -> None:
+    def on_run_start(self, run: int, plan: Plan) -> None:
         """Show that a run begins."""
         self._run, self._done, self._planned = run, 0, len(plan.planned)
         self._names = max(len(planned.target.name) for planned in plan.planned)
-        self._live()
+        self._progress()
 
-    def ended(self, _outcome: Outcome) -> None:
+    def on_target_done(self, _outcome: Outcome) -> None:
         """Count an attempt that has ended."""
         self._done += 1
-        self._live()
+        self._progress()
 
-    def ran(self, _plan: Plan, outcomes: Sequence[Outcome]) -> None:
+    def on_run_done(self, _plan: Plan, outcomes: Sequence[Outcome]) -> None:
         """Show what a run came to: in full when it is the only one, else who failed."""
         for outcome in outcomes:
-            self._tallies.setdefault(outcome.target, TargetStats()).add(outcome)
+            self._stats.setdefault(outcome.target, TargetStats()).add(outcome)
         self._clear()
         if self._runs is None:
             self._show_all(outcomes)
             return
         for outcome in outcomes:
             if not outcome.healthy:
-                self._print(self._line(outcome))
-        self._live()
+                self._print(self._failure_line(outcome))
+        self._progress()
 
-    def closes(self) -> None:
+    def on_finish(self) -> None:
         """Show the summary of many runs."""
         self._clear()
-        if self._runs is None or not self._tallies:
+        if self._runs is None or not self._stats:
             return
-        if any(tally.failures for tally in self._tallies.values()):
+        if any(stat.failures for stat in self._stats.values()):
             self._print("")
-        runs = max(tally.runs for tally in self._tallies.values())
+        runs = max(stat.runs for stat in self._stats.values())
         self._print(Text(f"{_count(runs, 'run')} in {time.monotonic() - self._began:.1f} s", "bold"))
-        self._print(_latency_table(self._tallies))
-        for name, tally in self._tallies.items():
-            for failure, count in tally.failures.most_common():
+        self._print(_latency_table(self._stats))
+        for name, stat in self._stats.items():
+            for failure, count in stat.failures.most_common():
                 self._print("")
                 self._print(Text.assemble((f"{failure} x {count}", _BAD), f"  {name}"))
-                self._print(_key_value_table(_evidence(tally.last[failure])))
+                self._print(_key_value_table(_evidence(stat.last[failure])))
 
     # -- one run -------------------------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class ConsoleReporter:
 
     # -- many runs -----------------------------------------------------------------------------------------------------
 
-    def _line(self, outcome: Outcome) -> Text:
+    def _failure_line(self, outcome: Outcome) -> Text:
         run = f"run {self._run:<{len(str(self._runs))}}"
         name, failure = f"{outcome.target:<{self._names}}", f"{outcome.failure:<{_FAILURE}}"
         line = Text("  ").join([Text(run, _QUIET), Text(name), Text(failure, _BAD), Text(outcome.reason or "")])
@@ -154,27 +154,27 @@ class ConsoleReporter:
             line.append("...")
         return line
 
-    def _live(self) -> None:
+    def _progress(self) -> None:
         """Write over the last line where the run stands, on a terminal only."""
         if not self._console.is_terminal or self._console.is_dumb_terminal:
             return
         line = f"connecting: {self._done} of {_count(self._planned, 'target')} done"
         if self._runs is not None:
-            healthy = sum(tally.healthy for tally in self._tallies.values())
-            failed = sum(tally.failures.total() for tally in self._tallies.values())
-            latest = [tally.connect_ms[-1] for tally in self._tallies.values() if tally.connect_ms]
+            healthy = sum(stat.healthy for stat in self._stats.values())
+            failed = sum(stat.failures.total() for stat in self._stats.values())
+            latest = [stat.connect_ms[-1] for stat in self._stats.values() if stat.connect_ms]
             line = f"run {self._run} of {self._runs}  {healthy} healthy  {failed} failed" + (
                 f"  last {latest[-1]:.1f} ms" if latest else ""
             )
         line = line[: self._console.width - 1]
-        self._write(f"\r{line:<{self._lived}}")
-        self._lived = len(line)
+        self._write(f"\r{line:<{self._progress_width}}")
+        self._progress_width = len(line)
 
     def _clear(self) -> None:
-        if self._lived:
+        if self._progress_width:
             # The terminal may have added ^C to it.
             self._write(f"\r{' ' * (self._console.width - 1)}\r")
-            self._lived = 0
+            self._progress_width = 0
 
     def _write(self, text: str) -> None:
         self._stream.write(text)
@@ -247,18 +247,18 @@ def _healthy_table(outcomes: Iterable[Outcome]) -> Table:
     return grid
 
 
-def _latency_table(tallies: Mapping[str, TargetStats]) -> Table:
+def _latency_table(stats: Mapping[str, TargetStats]) -> Table:
     """Return a row for each target: how often it was healthy, and how fast then."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style=_QUIET, pad_edge=False)
     table.add_column("target", overflow="fold")
     for title in ("healthy", "min", "median", "p95"):
         table.add_column(title, justify="right", no_wrap=True)
-    for name, tally in tallies.items():
-        ms = tally.connect_ms
+    for name, stat in stats.items():
+        ms = stat.connect_ms
         figures = [min(ms), statistics.median(ms), percentile(ms, _PERCENTILE)] if ms else []
         table.add_row(
             name,
-            Text(f"{tally.healthy} of {tally.runs}", _BAD if tally.failures else _GOOD),
+            Text(f"{stat.healthy} of {stat.runs}", _BAD if stat.failures else _GOOD),
             *([f"{figure:.1f} ms" for figure in figures] or ["-"] * 3),
         )
     return table

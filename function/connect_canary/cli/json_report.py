@@ -9,29 +9,29 @@ if TYPE_CHECKING:
 
 
 class JsonReporter:
-    """Prints the Lambda's return value, one line a run when there are many."""
+    """Prints the Lambda's return value, one line per run when there are many."""
 
     def __init__(self, *, indent: int | None) -> None:
         self._indent = indent
 
-    def checked(self, plan: "Plan") -> None:
-        from connect_canary.run import dry_run_response  # noqa: PLC0415 - it loads the SDK
+    def on_plan(self, plan: "Plan") -> None:
+        from connect_canary.run import dry_run_response  # noqa: PLC0415 - loads the SDK
 
         self._print(dry_run_response(plan))
 
-    def starts(self, run: int, plan: "Plan") -> None:
-        """Say nothing."""
+    def on_run_start(self, run: int, plan: "Plan") -> None:
+        """Print nothing."""
 
-    def ended(self, outcome: "Outcome") -> None:
-        """Say nothing."""
+    def on_target_done(self, outcome: "Outcome") -> None:
+        """Print nothing."""
 
-    def ran(self, plan: "Plan", outcomes: "list[Outcome]") -> None:
-        from connect_canary.run import run_response  # noqa: PLC0415 - it loads the SDK
+    def on_run_done(self, plan: "Plan", outcomes: "list[Outcome]") -> None:
+        from connect_canary.run import run_response  # noqa: PLC0415 - loads the SDK
 
         self._print(run_response(plan, outcomes))
 
-    def closes(self) -> None:
-        """Say nothing."""
+    def on_finish(self) -> None:
+        """Print nothing."""
 
-    def _print(self, said: dict[str, object]) -> None:
-        print(json.dumps(said, indent=self._indent), flush=True)
+    def _print(self, response: dict[str, object]) -> None:
+        print(json.dumps(response, indent=self._indent), flush=True)

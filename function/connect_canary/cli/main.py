@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
-from connect_canary.cli.json_report import JsonReporter
 from connect_canary.cli.parser import Command
-from connect_canary.cli.reporter import Reporter
+from connect_canary.cli.reporter import REPORTERS, Reporter
 from connect_canary.config.problems import SettingsError
-from connect_canary.run import run_plan
 
 if TYPE_CHECKING:
     from connect_canary.config.plan import Plan
@@ -22,18 +20,16 @@ HEALTHY = 0
 UNHEALTHY = 1
 USAGE_ERROR = 2
 INTERNAL_ERROR = 3
-INTERRUPTED = 130  # as a shell says it of a process that SIGINT or SIGPIPE has ended
-BROKEN_PIPE = 141  # as a shell says it of a process that SIGINT or SIGPIPE has ended
-# AWS IoT takes one CONNECT a second from a client id, which --client_id makes the same for every run.
+INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + SIGINT and SIGPIPE, as shells report them
+# AWS general reference, AWS IoT Core quotas: one CONNECT per second and client id, which --client_id fixes.
 _CLIENT_ID_INTERVAL_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = _main(given, os.environ)
-        # What cannot be written must be known before the exit code is.
+        code = _main(sys.argv[1:] if arguments is None else arguments, os.environ)
+        # A broken pipe must be known before the exit code is.
         sys.stdout.flush()
     except SettingsError as error:
         return _print_problems(error.problems)
@@ -59,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _redirect_stdout_to_devnull() -> None:
-    """Give up standard output, which the interpreter would flush again at exit and complain once more."""
+    """Redirect stdout to /dev/null, or the interpreter's flush at exit raises again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -72,53 +68,48 @@ def _print_problems(problems: Sequence[str]) -> int:
 def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if sys.stdout is None:
         raise SettingsError(["standard output is closed; allowed: a terminal, a file or a pipe"])
-    asked = parse_arguments(arguments)
-    if asked is None:
+    parsed = parse_arguments(arguments)
+    if parsed is None:
         return USAGE_ERROR
-    view = JsonReporter(indent=2 if asked.repeat is None else None) if asked.as_json else _console_reporter(asked)
-    # Loads the SDK, which --help and a misspelt flag need not wait for.
+    reporter = REPORTERS[parsed.output](parsed.repeat)
+    # Imported late: it loads the SDK, which --help and a misspelt flag do not need.
     from connect_canary.config.plan import make_plan  # noqa: PLC0415
+    from connect_canary.probe.checks import TARGET_CHECKS  # noqa: PLC0415
 
-    plan = make_plan(asked.event, environ, flags=asked.values, spell=argument_name)
+    plan = make_plan(parsed.event, environ, checks=TARGET_CHECKS, arguments=parsed.values, format_name=argument_name)
     code = HEALTHY
-    if asked.command is Command.CHECK:
-        view.checked(plan)
+    if parsed.command is Command.CHECK:
+        reporter.on_plan(plan)
     else:
-        code = _run_repeatedly(plan, asked, view)
+        code = _run_repeatedly(plan, parsed, reporter)
     return _print_problems(plan.problems) if plan.problems else code
 
 
-def _console_reporter(asked: Arguments) -> Reporter:
-    from connect_canary.cli.console_report import ConsoleReporter  # noqa: PLC0415 - an optional package draws it
-
-    return ConsoleReporter(sys.stdout, runs=asked.repeat)
-
-
-def _run_repeatedly(plan: "Plan", asked: Arguments, view: Reporter) -> int:
-    """Return the exit code of all runs; Ctrl-C ends them with what there is."""
-    # was: module canary
+def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter) -> int:
+    """Return the exit code of all runs; Ctrl-C ends them with the results so far."""
+    from connect_canary.run import run_plan  # noqa: PLC0415 - loads the SDK
 
     healthy: list[bool] = []
-    runs = asked.repeat or 1
+    runs = parsed.repeat or 1
     try:
         for run in range(1, runs + 1):
-            began = time.monotonic()
-            view.starts(run, plan)
-            # Nothing ends the process from outside: each target's own deadline is enough.
-            outcomes = run_plan(plan, until=math.inf, report=view.ended)
+            started = time.monotonic()
+            reporter.on_run_start(run, plan)
+            # No deadline of Lambda's: each target has its own.
+            outcomes = run_plan(plan, deadline=math.inf, on_outcome=reporter.on_target_done)
             healthy.append(all(outcome.healthy for outcome in outcomes))
-            view.ran(plan, outcomes)
+            reporter.on_run_done(plan, outcomes)
             if run < runs:
-                time.sleep(_delay_s(plan, asked.interval_s - (time.monotonic() - began)))
+                time.sleep(_delay_s(plan, parsed.interval_s - (time.monotonic() - started)))
     except KeyboardInterrupt:
-        view.closes()
+        reporter.on_finish()
         if not healthy:
             raise
     else:
-        view.closes()
+        reporter.on_finish()
     return HEALTHY if all(healthy) else UNHEALTHY
 
 
-def _delay_s(plan: "Plan", left_s: float) -> float:
+def _delay_s(plan: "Plan", remaining_s: float) -> float:
     fixed = any(planned.target.client_id for planned in plan.planned)
-    return max(left_s, _CLIENT_ID_INTERVAL_S if fixed else 0.0)
+    return max(remaining_s, _CLIENT_ID_INTERVAL_S if fixed else 0.0)

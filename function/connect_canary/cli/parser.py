@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 
 from connect_canary.cli.help_text import DESCRIPTION, EPILOG, SECRETS_HELP, SETTINGS_HELP
 from connect_canary.config.problems import SettingsError
-from connect_canary.config.settings import BY_KEY, Setting
+from connect_canary.config.settings import SETTINGS, Group, Setting
 
 
 class Command(StrEnum):
-    """What the command line can be told to do."""
+    """The commands of the command line."""
 
     CONNECT = "connect"
     CHECK = "check"
@@ -35,67 +35,21 @@ FLAGS: Mapping[Command, Mapping[str, Mapping[str, Any]]] = {
     Command.CONNECT: {**_COMMON, **_REPEATING},
     Command.CHECK: _COMMON,
 }
-_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "endpoint and client": (
-        "endpoint",
-        "ca_file",
-        "client_id",
-        "client_id_prefix",
-        "mqtt_version",
-        "timeout_seconds",
-        "expect",
-    ),
-    "AWS credentials (auth_mode sigv4 and sigv4-static)": (
-        "auth_mode",
-        "signing_region",
-        "access_key_id",
-        "secret_access_key",
-        "session_token",
-    ),
-    "custom authorizer (auth_mode custom-unsigned and custom-signed)": (
-        "authorizer_name",
-        "authorizer_username",
-        "authorizer_password",
-        "authorizer_token_key_name",
-        "authorizer_token_value",
-        "authorizer_token_signature",
-        "authorizer_signing_key",
-        "authorizer_placement",
-    ),
-    "many targets": ("targets", "max_concurrent_connects", "name"),
-}
-_METAVARS: Mapping[str, str] = {
-    "endpoint": "HOST[:PORT]",
-    "ca_file": "FILE",
-    "client_id": "ID",
-    "client_id_prefix": "PREFIX",
-    "mqtt_version": "VERSION",
-    "timeout_seconds": "SECONDS",
-    "auth_mode": "MODE",
-    "signing_region": "REGION",
-    "authorizer_placement": "WHERE",
-    "max_concurrent_connects": "N",
-    "name": "NAME",
-    "authorizer_name": "NAME",
-    "authorizer_username": "NAME",
-    "authorizer_token_key_name": "NAME",
-    "targets": "DOCUMENT",
-    "expect": "WHAT",
-}
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose complaints are SettingsErrors, like everybody else's."""
+    """A parser that raises its errors as SettingsError."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise `message` instead of printing it and exiting."""
-        flag, _, said = message.removeprefix("argument ").partition(": ")
-        if said.startswith("expected"):
+        """Raise `message` as a SettingsError."""
+        flag, _, detail = message.removeprefix("argument ").partition(": ")
+        if detail.startswith("expected"):
             raise SettingsError([f"{flag} needs a value; one that begins with a hyphen is written {flag}=VALUE"])
         raise SettingsError([message])
 
 
 def new_parser() -> ArgumentParser:
+    """Return the parser of all commands."""
     parser = ArgumentParser(
         prog=_program(),
         description=DESCRIPTION,
@@ -103,20 +57,20 @@ def new_parser() -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    choice = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command, what in _COMMANDS.items():
-        own = choice.add_parser(
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for command, summary in _COMMANDS.items():
+        subparser = commands.add_parser(
             command,
             usage="%(prog)s [FLAGS]",
-            help=f"{what[0].lower()}{what[1:]}",
-            description=f"{what}.\n\n{SETTINGS_HELP}",
+            help=f"{summary[0].lower()}{summary[1:]}",
+            description=f"{summary}.\n\n{SETTINGS_HELP}",
             epilog=SECRETS_HELP,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        for flag, described in FLAGS[command].items():
-            own.add_argument(flag, **described)
-        _add_settings(own)
+        for flag, options in FLAGS[command].items():
+            subparser.add_argument(flag, **options)
+        _add_settings(subparser)
     return parser
 
 
@@ -125,12 +79,12 @@ def _program() -> str:
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    for title, keys in _GROUPS.items():
-        group = parser.add_argument_group(title)
-        for key in keys:
-            setting = BY_KEY[key]
-            metavar = "SECRET" if setting.secret else _METAVARS[key]
-            group.add_argument(f"--{key}", metavar=metavar, help=_help(setting))
+    for group in Group:
+        section = parser.add_argument_group(group)
+        for setting in SETTINGS:
+            if setting.group is group:
+                metavar = "SECRET" if setting.secret else setting.metavar
+                section.add_argument(f"--{setting.key}", metavar=metavar, help=_help(setting))
 
 
 def _help(setting: Setting) -> str:

@@ -1,6 +1,11 @@
-"""What shows the progress and the outcomes of runs."""
+"""What shows the progress and the outcomes of runs: one class for each output format, in one table."""
 
+import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from connect_canary.cli.json_report import JsonReporter
 
 if TYPE_CHECKING:
     from connect_canary.config.plan import Plan
@@ -8,19 +13,43 @@ if TYPE_CHECKING:
 
 
 class Reporter(Protocol):
-    """What shows a run to whoever asked."""
+    """Shows runs in one output format."""
 
-    def checked(self, plan: "Plan") -> None:
+    def on_plan(self, plan: "Plan") -> None:
         """Show what would run."""
 
-    def starts(self, run: int, plan: "Plan") -> None:
-        """Show that a run begins."""
+    def on_run_start(self, run: int, plan: "Plan") -> None:
+        """Show that a run starts."""
 
-    def ended(self, outcome: "Outcome") -> None:
-        """Show, within a run, that a target's attempt has ended; must be quick."""
+    def on_target_done(self, outcome: "Outcome") -> None:
+        """Show, during a run, that the attempt of one target is done; must be quick."""
 
-    def ran(self, plan: "Plan", outcomes: "list[Outcome]") -> None:
-        """Show what a run came to."""
+    def on_run_done(self, plan: "Plan", outcomes: "list[Outcome]") -> None:
+        """Show the outcomes of a run."""
 
-    def closes(self) -> None:
-        """Show what all runs came to."""
+    def on_finish(self) -> None:
+        """Show the summary of all runs."""
+
+
+class OutputFormat(StrEnum):
+    """How the command line prints outcomes."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def _console(runs: int | None) -> Reporter:
+    from connect_canary.cli.console_report import ConsoleReporter  # noqa: PLC0415 - it needs an optional package
+
+    return ConsoleReporter(sys.stdout, runs=runs)
+
+
+def _json(runs: int | None) -> Reporter:
+    return JsonReporter(indent=2 if runs is None else None)
+
+
+# Makes the reporter for a number of runs; None is one run, shown in full.
+REPORTERS: Mapping[OutputFormat, Callable[[int | None], Reporter]] = {
+    OutputFormat.CONSOLE: _console,
+    OutputFormat.JSON: _json,
+}

@@ -1,4 +1,4 @@
-"""What an endpoint may be."""
+"""The rules for an endpoint: `host` or `host:port` of AWS IoT Core or a custom domain."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ PORT_PATTERN = re.compile(r"[0-9]{1,5}")
 
 
 def endpoint_problem(text: str) -> str | None:
-    """Return why an endpoint cannot be used and what is allowed; None when it can."""
+    """Return why an endpoint cannot be used and what is allowed; None if it can be used."""
     host, colon, port = text.partition(":")
     return next((allowed for refused, allowed in _endpoint_rules(text, host) if refused), None) or (
         f"allowed: a port from 1 to {MAX_PORT} after the host"

@@ -8,7 +8,7 @@ from connect_canary.config.values import Value
 
 
 def read_event(event: object) -> tuple[Mapping[str, object], list[str]]:
-    """Return the event's members, whatever else a schedule has put beside those that are meant for the canary."""
+    """Return the members of the event and its problems; members of other consumers are ignored."""
     if not isinstance(event, Mapping):
         return {}, [f"the event is {abbreviated_repr(event)}; allowed: a JSON object"]
     dry_run = event.get("dry_run")
@@ -18,29 +18,30 @@ def read_event(event: object) -> tuple[Mapping[str, object], list[str]]:
 
 
 def select_document(event: Mapping[str, object], canary: str, configured: Value, problems: list[str]) -> Value:
-    """Return where the targets come from: the event may choose another document in the canary's own place."""
-    asked = event.get("targets")
-    if asked is None:
+    """Return the reference in the event, which must be below the canary's own prefix, or else what is `configured`."""
+    reference = event.get("targets")
+    if reference is None:
         return configured
-    own = f"ssm:/iot-connect-canary/{canary}/"
-    if not isinstance(asked, str) or not asked.startswith(own) or ".." in asked:
-        problems.append(f"event.targets is {abbreviated_repr(asked)}; allowed: a reference that begins with {own}")
+    prefix = f"ssm:/iot-connect-canary/{canary}/"
+    if not isinstance(reference, str) or not reference.startswith(prefix) or ".." in reference:
+        shown = abbreviated_repr(reference)
+        problems.append(f"event.targets is {shown}; allowed: a reference that begins with {prefix}")
         return configured
-    return Value(text=asked, origin="event.targets")
+    return Value(text=reference, origin="event.targets")
 
 
-def select_entries(wanted: object, items: list[TargetEntry], problems: list[str], where: str) -> list[TargetEntry]:
-    """Return the items that the event names, and those that have no name; every one when it names none."""
-    if wanted is None or not items:
-        return items
-    if not isinstance(wanted, list) or not wanted or not all(isinstance(name, str) for name in wanted):
-        problems.append(f"{where} is {abbreviated_repr(wanted)}; allowed: a list of names of targets")
-        return items
-    known = dict.fromkeys(item.name for item in items if item.name is not None)
+def select_entries(names: object, entries: list[TargetEntry], problems: list[str], origin: str) -> list[TargetEntry]:
+    """Return the entries that `names` selects and those without a name; all if `names` is None."""
+    if names is None or not entries:
+        return entries
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        problems.append(f"{origin} is {abbreviated_repr(names)}; allowed: a list of names of targets")
+        return entries
+    known = dict.fromkeys(entry.name for entry in entries if entry.name is not None)
     problems += [
-        f"{where} names {abbreviated_repr(name)}, which is no target; {did_you_mean(name, known)}"
-        for name in wanted
+        f"{origin} names {abbreviated_repr(name)}, which is no target; {did_you_mean(name, known)}"
+        for name in names
         if name not in known
     ]
-    asked = {None, *wanted}
-    return [item for item in items if item.name in asked]
+    selected = {None, *names}
+    return [entry for entry in entries if entry.name in selected]

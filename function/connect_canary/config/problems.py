@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from connect_canary.config.settings import Setting
-from connect_canary.config.values import Value, is_reference
+from connect_canary.config.values import Value
 from connect_canary.model.target import is_pem
 
 _MAX_SHOWN_CHARACTERS = 80
@@ -14,37 +13,39 @@ class SettingsError(ValueError):
     """Settings cannot be used; `problems` has one sentence each, without any secret."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        """Join the sentences into the message that is logged and raised."""
+        """Join the sentences to the message that is logged and raised."""
         self.problems = tuple(dict.fromkeys(problems))
         super().__init__("; ".join(self.problems))
 
 
-def problem_message(setting: Setting, value: Value, allowed: str) -> str:
-    """Return the sentence that says where the value stands, what it is (masked when secret) and what is allowed."""
-    masked = value.referenced or (setting.secret and not is_reference(value.text))
+def problem_message(value: Value, allowed: str) -> str:
+    """Return the sentence that says where the value was written, what it is (masked if secret) and what is allowed."""
+    if not value.is_set:
+        return f"{value.origin} is not set; {allowed}"
+    masked = value.referenced or value.secret is not None
     shown = "'***'" if masked else "PEM text" if is_pem(value.text) else abbreviated_repr(value.text)
-    return f"{value.origin} is {shown if value.text else 'not set'}; {allowed}"
+    return f"{value.origin} is {shown}; {allowed}"
 
 
 def abbreviated_repr(value: object) -> str:
-    """Return what somebody wrote as a sentence shows it: printable and not too long."""
+    """Return the repr of a value that a user wrote, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}..."
 
 
 def display_name(name: str) -> str:
-    """Return an unknown name as a sentence shows it: as it is where it could be a name."""
+    """Return an unknown name for a sentence: as it is if it could be a name, else its repr."""
     return name if name.isidentifier() and len(name) <= _MAX_SHOWN_CHARACTERS else abbreviated_repr(name)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown name: the nearest known one, or those that there are."""
-    # Only a misspelling needs it, and a cold start should not pay for it.
+    """Return the end of a sentence about an unknown name: the most similar known one, or the known ones."""
+    # Imported late: only a misspelling needs it, and it would slow every cold start.
     from difflib import get_close_matches  # noqa: PLC0415
 
     names = list(known)
-    lowered = {name.lower(): name for name in names}
-    near = get_close_matches(word[:_MAX_SHOWN_CHARACTERS].lower(), lowered, n=1)
-    if near:
-        return f"did you mean {lowered[near[0]]}?"
+    by_lower_case = {name.lower(): name for name in names}
+    suggestion = get_close_matches(word[:_MAX_SHOWN_CHARACTERS].lower(), by_lower_case, n=1)
+    if suggestion:
+        return f"did you mean {by_lower_case[suggestion[0]]}?"
     return f"allowed: {', '.join(names[:_MAX_SHOWN_NAMES])}{', ...' if len(names) > _MAX_SHOWN_NAMES else ''}"

@@ -14,30 +14,30 @@ _DEFAULT_PORT = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
-    """How connections leave: through `proxy` if there is one, except to the hosts and domains that `bypassed` lists."""
+    """The egress proxy, and the hosts and domains in `no_proxy` that are connected directly."""
 
     proxy: Proxy | None = None
-    bypassed: str = ""
+    no_proxy: str = ""
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "ProxySettings":
-        """Return what HTTPS_PROXY and NO_PROXY say; raise SettingsError when they cannot be used."""
+    def from_environment(cls, environ: Mapping[str, str]) -> "ProxySettings":
+        """Return what HTTPS_PROXY and NO_PROXY say; raise SettingsError if they cannot be used."""
         url = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
         return cls(
             proxy=_parse_proxy_url(url.strip()) if url and url.strip() else None,
-            bypassed=environ.get("no_proxy") or environ.get("NO_PROXY") or "",
+            no_proxy=environ.get("no_proxy") or environ.get("NO_PROXY") or "",
         )
 
-    def proxy_to(self, host: str, port: int) -> Proxy | None:
-        """Return the proxy through which `host` and `port` are reached, None for none."""
-        rules = [rule.strip().lower().lstrip("*.") for rule in self.bypassed.split(",") if rule.strip()]
+    def proxy_for(self, host: str, port: int) -> Proxy | None:
+        """Return the proxy for `host` and `port`, None if they are connected directly."""
+        rules = [rule.strip().lower().lstrip("*.") for rule in self.no_proxy.split(",") if rule.strip()]
         names = (host.lower(), f"{host.lower()}:{port}")
         direct = any(not rule or name == rule or name.endswith(f".{rule}") for rule in rules for name in names)
         return None if direct else self.proxy
 
 
 def _parse_proxy_url(url: str) -> Proxy:
-    # urlsplit's error shows the URL, and with it a password.
+    # The error of urlsplit would show the URL and its password.
     with contextlib.suppress(ValueError):
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = _DEFAULT_PORT if parts.port is None else parts.port

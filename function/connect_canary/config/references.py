@@ -7,136 +7,141 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from connect_canary.config.settings import BY_KEY
 from connect_canary.config.sources.account_endpoint import describe_endpoint
-from connect_canary.config.sources.secrets_manager import get_secret, secrets_provider
-from connect_canary.config.sources.service_call import ServiceUnreachableError, T, call_service
-from connect_canary.config.sources.ssm import get_parameter, get_parameters, ssm_provider
-from connect_canary.config.values import Value, is_encodable, is_reference, strip_value
+from connect_canary.config.sources.service_call import ServiceUnreachableError, call_service
+from connect_canary.config.sources.table import SOURCES
+from connect_canary.config.values import Value, is_encodable, is_reference, new_value
+from connect_canary.model.secret import Secret
 
-MAX_AGE_SECONDS = 300  # a rotated secret is noticed by the failed attempt that follows from it, not by its age
-_MAX_CONCURRENT_CALLS = 10  # botocore keeps as many connections
+_MAX_CONCURRENT_CALLS = 10  # the size of botocore's connection pool
+T = TypeVar("T")
 
 
 class ReferenceResolver:
-    """What one run asks for: each reference once, for many targets may share one. Safe on any thread.
+    """Resolves references, each at most once per run. Thread-safe.
 
-    Values are kept from run to run for MAX_AGE_SECONDS, unless only `fresh` ones will do.
+    Values are cached from run to run for MAX_AGE_SECONDS, unless `force_fetch` is set.
     """
 
-    def __init__(self, region: str, *, until: float = math.inf, fresh: bool = False) -> None:
-        """Ask in `region`, empty: where boto3 would; wait `until` (seconds, `time.monotonic`)."""
-        self._region, self._until, self._fresh = region, until, fresh
+    def __init__(self, region: str, *, deadline: float = math.inf, force_fetch: bool = False) -> None:
+        """Call services in `region` (empty: boto3's default) until `deadline` (seconds, `time.monotonic`)."""
+        self._region, self._deadline, self._force_fetch = region, deadline, force_fetch
         self._lock = threading.Lock()
-        self._answers: dict[str, Future[Any]] = {}
+        self._results: dict[str, Future[Any]] = {}
         self._unreachable: dict[str, str] = {}
 
     def prefetch(self, references: Iterable[str]) -> None:
-        """Ask for many references at the same time; what is refused is heard when it is fetched."""
-        services: dict[str, list[str]] = {}
+        """Resolve references concurrently; `fetch` raises their errors later."""
+        by_scheme: dict[str, list[str]] = {}
         for reference in sorted(set(references)):
-            services.setdefault(reference.partition(":")[0], []).append(reference)
-        for service in services:
+            by_scheme.setdefault(reference.partition(":")[0], []).append(reference)
+        for scheme in by_scheme:
             # boto3 makes clients one at a time.
             with contextlib.suppress(ValueError):
-                call_service(functools.partial(ssm_provider if service == "ssm" else secrets_provider, self._region))
-        if services:
-            with ThreadPoolExecutor(len(services)) as pool:
-                list(pool.map(self._fetch_all, services.values()))
+                call_service(functools.partial(SOURCES[scheme].new_client, self._region))
+        if by_scheme:
+            with ThreadPoolExecutor(len(by_scheme)) as pool:
+                list(pool.map(self._prefetch_source, by_scheme.values()))
 
-    def _fetch_all(self, references: Sequence[str]) -> None:
-        """Ask one service: the first reference tells whether it can be reached at all."""
-        self._fetched(references[0])
+    def _prefetch_source(self, references: Sequence[str]) -> None:
+        """Resolve the references of one source, the first one alone: it shows whether the service can be reached."""
+        self._try_fetch(references[0])
         with ThreadPoolExecutor(_MAX_CONCURRENT_CALLS) as pool:
-            list(pool.map(self._fetched, references[1:]))
+            list(pool.map(self._try_fetch, references[1:]))
 
-    def _fetched(self, reference: str) -> None:
+    def _try_fetch(self, reference: str) -> None:
         with contextlib.suppress(ValueError):
             self.fetch(reference)
 
-    def fetch(self, reference: str) -> str:
+    def fetch(self, reference: str) -> Secret:
         """Return the value that `reference` names; raise ValueError with a sentence."""
-        service, _, name = reference.partition(":")
-        ask = get_parameter if service == "ssm" else get_secret
-        return self.once(reference, lambda: self._reach(service, lambda: ask(name, self._region, fresh=self._fresh)))
+        scheme, _, name = reference.partition(":")
+        get = functools.partial(SOURCES[scheme].get, name, self._region, force_fetch=self._force_fetch)
+        return self.memoize(reference, lambda: self._call_service(scheme, get))
 
-    def below(self, reference: str) -> Mapping[str, str]:
-        """Return the value of every parameter below `ssm:/path/`, by its name from there on; raise ValueError."""
-        path = reference.removeprefix("ssm:")
-        return self.once(
-            reference, lambda: self._reach("ssm", lambda: get_parameters(path, self._region, fresh=self._fresh))
-        )
+    def get_by_path(self, reference: str) -> Mapping[str, Secret]:
+        """Return the values below a path by their relative names; raise ValueError with a sentence."""
+        scheme, _, path = reference.partition(":")
+        get_by_path = SOURCES[scheme].get_by_path
+        if get_by_path is None:
+            raise ValueError(f"a path cannot be read from {scheme}")
+        get = functools.partial(get_by_path, path, self._region, force_fetch=self._force_fetch)
+        return self.memoize(reference, lambda: self._call_service(scheme, get))
 
-    def anew(self) -> "ReferenceResolver":
-        """Return another one that takes only fresh values."""
-        return ReferenceResolver(self._region, fresh=True)
+    def refreshing(self) -> "ReferenceResolver":
+        """Return another resolver that bypasses the cache."""
+        return ReferenceResolver(self._region, force_fetch=True)
 
-    def endpoint(self, region: str) -> str:
-        """Return the account's endpoint in `region`, empty: where all is asked; raise ValueError with a sentence."""
-        where = region or self._region
-        return self.once(f"iot:DescribeEndpoint {where}", lambda: describe_endpoint(where))
+    def account_endpoint(self, region: str) -> str:
+        """Return the account's endpoint in `region` (empty: the resolver's); raise ValueError with a sentence."""
+        region = region or self._region
+        return self.memoize(f"iot:DescribeEndpoint {region}", lambda: describe_endpoint(region))
 
-    def _reach(self, service: str, ask: Callable[[], T]) -> T:
-        """Return `ask()`, but wait only once for a service that cannot be reached, such as one without a VPC endpoint.
+    def _call_service(self, scheme: str, call: Callable[[], T]) -> T:
+        """Return `call()`; once a service was unreachable, as without a VPC endpoint, raise without a further call.
 
-        A hundred references would otherwise wait longer than Lambda does, and no target would run.
+        A hundred references would otherwise outlast the Lambda function, and no target would run.
         """
-        if service in self._unreachable:
-            raise ValueError(self._unreachable[service])
+        if scheme in self._unreachable:
+            raise ValueError(self._unreachable[scheme])
         try:
-            return ask()
+            return call()
         except ServiceUnreachableError as error:
-            self._unreachable[service] = str(error)
+            self._unreachable[scheme] = str(error)
             raise
 
-    def once(self, name: str, ask: Callable[[], T]) -> T:
-        """Return what `ask` returns, or raise what it raises: for each name it is called once, whoever asks."""
+    def memoize(self, key: str, call: Callable[[], T]) -> T:
+        """Return or raise what `call` does; it is called once for each `key`."""
         with self._lock:
-            mine = name not in self._answers
-            answer = self._answers.setdefault(name, Future())
-        left = None if self._until == math.inf else self._until - time.monotonic()
-        if mine and left is None:
-            _resolve_future(answer, ask)
-        elif mine and left and left > 0:
-            # Left behind when time is up: botocore has no deadline for a whole call, let alone for many.
-            threading.Thread(target=_resolve_future, args=(answer, ask), daemon=True).start()
+            is_owner = key not in self._results
+            result = self._results.setdefault(key, Future())
+        remaining_s = None if self._deadline == math.inf else self._deadline - time.monotonic()
+        if is_owner and remaining_s is None:
+            _resolve_future(result, call)
+        elif is_owner and remaining_s and remaining_s > 0:
+            # Abandoned at the deadline: botocore has none for a whole call, let alone for many.
+            threading.Thread(target=_resolve_future, args=(result, call), daemon=True).start()
         try:
-            return cast("T", answer.result(left))
+            return cast("T", result.result(remaining_s))
         except TimeoutError:
-            if answer.done():
-                return cast("T", answer.result())
+            if result.done():
+                return cast("T", result.result())
             raise ValueError("no answer in the time that a run has for references") from None
 
 
-def _resolve_future(answer: "Future[Any]", ask: Callable[[], object]) -> None:
+def _resolve_future(future: "Future[Any]", call: Callable[[], object]) -> None:
     try:
-        answer.set_result(ask())
-    except BaseException as error:  # noqa: BLE001 - whoever waits for the answer must hear of it
-        answer.set_exception(error)
+        future.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+        future.set_exception(error)
 
 
-Fetch = Callable[[str], str]
+def resolve_values(values: Mapping[str, Value], fetch: Callable[[str], Secret]) -> tuple[dict[str, Value], list[str]]:
+    """Return `values` with references replaced by what `fetch` returns, without those for which it raises ValueError.
 
-
-def resolve_values(values: Mapping[str, Value], fetch: Fetch) -> tuple[dict[str, Value], list[str]]:
-    """Return `values` with references replaced by what `fetch` gives for them (raises ValueError with a sentence)."""
+    The second item has a sentence for each value that is missing.
+    """
     resolved: dict[str, Value] = {}
     problems: list[str] = []
     for key, value in values.items():
-        if not is_reference(value.text):
-            resolved[key] = value
-            continue
         try:
-            text = strip_value(BY_KEY[key], fetch(value.text))
+            resolved[key] = _resolve_value(key, value, fetch) if value.is_reference else value
         except ValueError as error:
-            problems.append(f"{value.origin} refers to {value.text}: {error}")
-            continue
-        if is_reference(text):
-            problems.append(f"{value.origin} refers to {value.text}, which holds another reference; allowed: a value")
-        elif not is_encodable(text):
-            problems.append(f"{value.origin} refers to {value.text}, which holds no valid Unicode; allowed: text")
-        else:
-            resolved[key] = Value(text=text, origin=f"{value.origin} (from {value.text})", referenced=True)
+            problems.append(f"{value.origin} refers to {value.text}{error}")
     return resolved, problems
+
+
+def _resolve_value(key: str, value: Value, fetch: Callable[[str], Secret]) -> Value:
+    """Return the value that a reference names; raise ValueError with the end of a sentence."""
+    try:
+        text = fetch(value.text).reveal()
+    except ValueError as error:
+        raise ValueError(f": {error}") from error
+    if is_reference(text.strip()):
+        raise ValueError(", which holds another reference; allowed: a value")
+    if not is_encodable(text):
+        raise ValueError(", which holds no valid Unicode; allowed: text")
+    return new_value(BY_KEY[key], text, f"{value.origin} (from {value.text})", referenced=True)

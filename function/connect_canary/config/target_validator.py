@@ -1,28 +1,20 @@
 """From resolved settings to a target, or to every problem with them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, cast
 from urllib.parse import unquote
 
+from connect_canary.config.auth_rules import AUTH_RULES, AuthRules
 from connect_canary.config.endpoint_rules import PORT_PATTERN, endpoint_problem
 from connect_canary.config.problems import SettingsError, problem_message
-from connect_canary.config.settings import BY_KEY
+from connect_canary.config.settings import TARGET_SETTINGS, Setting
 from connect_canary.config.targets_document import DEFAULT_TARGET
 from connect_canary.config.values import Value
+from connect_canary.model.mqtt import MAX_CLIENT_ID_BYTES, MAX_FIELD_BYTES
 from connect_canary.model.secret import Secret
-from connect_canary.model.target import (
-    MAX_CLIENT_ID_BYTES,
-    MAX_FIELD_BYTES,
-    SUFFIX_CHARACTERS,
-    AuthMode,
-    AuthorizerPlacement,
-    Expect,
-    MqttVersion,
-    Target,
-    password_bytes,
-)
+from connect_canary.model.target import SUFFIX_CHARACTERS, AuthMode, AuthorizerPlacement, Target, password_bytes
 
 DEFAULT_PORT = 443
 MAX_TIMEOUT_SECONDS = 300.0
@@ -34,23 +26,22 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What the SDK refuses to send as text: control characters and Unicode's noncharacters (MQTT 5, section 1.5.4).
 _NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _UNSENDABLE = re.compile(rf"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef{_NONCHARACTERS}]")
-E = TypeVar("E", bound=StrEnum)
 
 
 def build_target(values: Mapping[str, Value], *, unknown: frozenset[str] = frozenset()) -> Target:
-    """Return the target that resolved settings describe; raise SettingsError with every problem.
+    """Return the target that resolved `values` describe; raise SettingsError with every problem.
 
-    Rules pass over the settings whose value is `unknown` because it could not be fetched.
+    Settings that are `unknown`, because they could not be fetched, are not validated.
     """
-    reader = TargetValidator(values, unknown)
-    target = reader.target()
-    if target is None or reader.problems:
-        raise SettingsError(reader.problems)
+    validator = TargetValidator(values, unknown)
+    target = validator.target()
+    if target is None or validator.problems:
+        raise SettingsError(validator.problems)
     return target
 
 
 class TargetValidator:
-    """Reads typed values and collects a sentence for each that cannot be used."""
+    """Converts values to the types of a target and collects a sentence for each that cannot be used."""
 
     def __init__(self, values: Mapping[str, Value], unknown: frozenset[str]) -> None:
         self._values = values
@@ -58,69 +49,43 @@ class TargetValidator:
         self.problems: list[str] = []
 
     def target(self) -> Target | None:
-        """Return the target, None when a value that the others depend on is unusable."""
-        text, secret = self._text, self._secret
-        name = self._name()
+        """Return the target, None if a value that others depend on cannot be used."""
+        name = self._text("name") if "name" in self._values else DEFAULT_TARGET
         host, port = self._endpoint()
-        mode = self._choice("auth_mode", AuthMode)
-        version = self._choice("mqtt_version", MqttVersion)
-        expect = self._choice("expect", Expect)
-        placement = self._choice("authorizer_placement", AuthorizerPlacement)
-        region = self._region(host) if mode in {AuthMode.SIGV4, AuthMode.SIGV4_STATIC} else text("signing_region")
+        choices = {setting.key: self._choice(setting) for setting in TARGET_SETTINGS if setting.enum}
+        rules = AUTH_RULES.get(cast("AuthMode", choices["auth_mode"]))
+        region = self._region(host) if rules and rules.signs_requests else self._text("signing_region")
         timeout = self._timeout()
-        self._client_id(name)
-        self._username()
-        self._password()
-        if mode is not None:
-            self._credentials(mode)
-        if placement is AuthorizerPlacement.HEADERS:
-            self._headers()
-        if mode is None or version is None or expect is None or placement is None:
+        self._validate_client_id(name)
+        self._validate_username()
+        self._validate_password()
+        if rules is not None:
+            self._validate_credentials(rules)
+        if choices["authorizer_placement"] is AuthorizerPlacement.HEADERS:
+            self._validate_headers()
+        if None in choices.values():
             return None
-        return Target(
-            name=name,
-            host=host,
-            port=port,
-            signing_region=region,
-            auth_mode=mode,
-            mqtt_version=version,
-            client_id_prefix=text("client_id_prefix"),
-            client_id=text("client_id"),
-            ca_file=text("ca_file"),
-            timeout_seconds=timeout,
-            expect=expect,
-            access_key_id=secret("access_key_id"),
-            secret_access_key=secret("secret_access_key"),
-            session_token=secret("session_token"),
-            authorizer_name=text("authorizer_name"),
-            authorizer_username=text("authorizer_username"),
-            authorizer_password=secret("authorizer_password"),
-            authorizer_token_key_name=text("authorizer_token_key_name"),
-            authorizer_token_value=secret("authorizer_token_value"),
-            authorizer_token_signature=secret("authorizer_token_signature"),
-            authorizer_signing_key=secret("authorizer_signing_key"),
-            authorizer_placement=placement,
-        )
+        plain = {setting.key: self._plain(setting) for setting in TARGET_SETTINGS if setting.key != "endpoint"}
+        typed = {**plain, **choices, "signing_region": region, "timeout_seconds": timeout}
+        return Target(name=name, host=host, port=port, **cast("dict[str, Any]", typed))
 
     def _text(self, key: str) -> str:
         return self._values[key].text
 
-    def _secret(self, key: str) -> Secret | None:
-        return Secret(self._text(key)) if self._text(key) else None
+    def _plain(self, setting: Setting) -> str | Secret | None:
+        value = self._values[setting.key]
+        return value.secret if setting.secret else value.text
 
     def _refuse(self, key: str, allowed: str) -> None:
         if key not in self._unknown:
-            self.problems.append(problem_message(BY_KEY[key], self._values[key], allowed))
+            self.problems.append(problem_message(self._values[key], allowed))
 
-    def _choice(self, key: str, enum: type[E]) -> E | None:
-        try:
-            return enum(self._text(key))
-        except ValueError:
-            self._refuse(key, f"allowed: {', '.join(enum)}")
+    def _choice(self, setting: Setting) -> StrEnum | None:
+        text = self._text(setting.key)
+        if setting.enum is None or text not in setting.choices:
+            self._refuse(setting.key, f"allowed: {', '.join(setting.choices)}")
             return None
-
-    def _name(self) -> str:
-        return self._values["name"].text if "name" in self._values else DEFAULT_TARGET
+        return setting.enum(text)
 
     def _endpoint(self) -> tuple[str, int]:
         host, _, port = self._text("endpoint").partition(":")
@@ -130,8 +95,8 @@ class TargetValidator:
         return host, int(port) if PORT_PATTERN.fullmatch(port) else DEFAULT_PORT
 
     def _region(self, host: str) -> str:
-        of_endpoint = _REGION_OF.search(host)
-        region = self._text("signing_region") or (of_endpoint.group(1) if of_endpoint else "")
+        in_endpoint = _REGION_OF.search(host)
+        region = self._text("signing_region") or (in_endpoint.group(1) if in_endpoint else "")
         if not REGION_PATTERN.fullmatch(region):
             self._refuse("signing_region", REGION_ALLOWED)
         return region
@@ -145,63 +110,52 @@ class TargetValidator:
             self._refuse("timeout_seconds", f"allowed: seconds above 0, at most {MAX_TIMEOUT_SECONDS:g}")
         return seconds
 
-    def _client_id(self, name: str) -> None:
+    def _validate_client_id(self, name: str) -> None:
         key = "client_id" if self._text("client_id") else "client_id_prefix"
         length = len(self._text(key).encode())
         if key == "client_id_prefix":
             length += len(name) + 1 + SUFFIX_CHARACTERS
         if length > MAX_CLIENT_ID_BYTES:
-            made = "" if key == "client_id" else " together with the target's name and the suffix"
-            self._refuse(key, f"allowed: at most {MAX_CLIENT_ID_BYTES} bytes of UTF-8{made}; this makes {length}")
+            counted = "" if key == "client_id" else " together with the target's name and the suffix"
+            self._refuse(key, f"allowed: at most {MAX_CLIENT_ID_BYTES} bytes of UTF-8{counted}; this makes {length}")
         if _UNSENDABLE.search(self._text(key)):
             self._refuse(key, "allowed: no control characters")
 
-    def _username(self) -> None:
+    def _validate_username(self) -> None:
         if _UNSENDABLE.search(self._text("authorizer_username")):
             self._refuse("authorizer_username", "allowed: no control characters")
         if len(self._text("authorizer_username").encode()) > MAX_FIELD_BYTES:
             self._refuse("authorizer_username", f"allowed: at most {MAX_FIELD_BYTES} bytes of UTF-8")
 
-    def _password(self) -> None:
+    def _validate_password(self) -> None:
         try:
-            password = password_bytes(self._secret("authorizer_password"))
+            password = password_bytes(self._values["authorizer_password"].secret)
         except ValueError:
             self._refuse("authorizer_password", "allowed: valid base64 after 'base64:'")
             return
         if password is not None and len(password) > MAX_FIELD_BYTES:
             self._refuse("authorizer_password", f"allowed: at most {MAX_FIELD_BYTES} bytes")
 
-    def _headers(self) -> None:
-        """Refuse what would not be an HTTP header or would begin another one."""
+    def _validate_headers(self) -> None:
+        """Refuse what is no HTTP header, or would start another one."""
         name = unquote(self._text("authorizer_token_key_name"))
         if name and not _HEADER_NAME.fullmatch(name):
             self._refuse("authorizer_token_key_name", "allowed: a header's name with authorizer_placement headers")
         for key in ("authorizer_name", "authorizer_token_value", "authorizer_token_signature"):
-            # A signature's own line ends do not travel (authentication), but encoded ones would.
-            text = "".join(self._text(key).splitlines()) if key.endswith("signature") else self._text(key)
+            text = self._values[key].reveal()
+            # Line ends of a signature are removed before it is sent; encoded ones would be sent.
+            text = "".join(text.splitlines()) if key == "authorizer_token_signature" else text
             if _CONTROL.search(unquote(text)):
                 self._refuse(key, "allowed: no control characters with authorizer_placement headers")
 
-    def _credentials(self, mode: AuthMode) -> None:
-        for key in _missing_credentials(mode, self._values):
-            self._refuse(key, f"it is needed with auth_mode {mode}")
-        if mode is AuthMode.SIGV4_STATIC:
-            for key in ("access_key_id", "secret_access_key", "session_token"):
-                if _CONTROL.search(self._text(key)):
-                    self._refuse(key, "allowed: no control characters, such as line ends")
-        if mode is not AuthMode.CUSTOM_SIGNED:
-            return
-        signature, key = self._text("authorizer_token_signature"), self._text("authorizer_signing_key")
-        if bool(signature) == bool(key):
-            self._refuse(
-                "authorizer_token_signature",
-                f"exactly one of authorizer_token_signature and authorizer_signing_key is needed with auth_mode {mode}",
-            )
-
-
-def _missing_credentials(mode: AuthMode, values: Mapping[str, Value]) -> Iterator[str]:
-    needed = {
-        AuthMode.SIGV4_STATIC: ("access_key_id", "secret_access_key"),
-        AuthMode.CUSTOM_SIGNED: ("authorizer_token_key_name", "authorizer_token_value"),
-    }
-    return (key for key in needed.get(mode, ()) if not values[key].text)
+    def _validate_credentials(self, rules: AuthRules) -> None:
+        mode = self._text("auth_mode")
+        for key in rules.required:
+            if not self._values[key].is_set:
+                self._refuse(key, f"it is needed with auth_mode {mode}")
+        for key in rules.single_line:
+            if _CONTROL.search(self._values[key].reveal()):
+                self._refuse(key, "allowed: no control characters, such as line ends")
+        if rules.alternatives and sum(self._values[key].is_set for key in rules.alternatives) != 1:
+            names = " and ".join(rules.alternatives)
+            self._refuse(rules.alternatives[0], f"exactly one of {names} is needed with auth_mode {mode}")

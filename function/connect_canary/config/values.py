@@ -1,33 +1,59 @@
 """The value of a setting, and where it was written."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from connect_canary.config.settings import Setting
+from connect_canary.config.sources.table import SOURCES
+from connect_canary.model.secret import Secret
 
-REFERENCE_PATTERN = re.compile(r"(ssm|secretsmanager):\S")
+REFERENCE_PATTERN = re.compile(rf"({'|'.join(SOURCES)}):\S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A setting's text, the place where it was written, and whether that place was a reference."""
+    """The value of a setting: `text`, or `secret` if it must be masked; at most one of them is set.
 
-    text: str = field(repr=False)
+    `origin` is where it was written. A `referenced` value was read from a reference there, and is masked too.
+    """
+
+    text: str = ""
+    secret: Secret | None = None
     origin: str
     referenced: bool = False
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it is not empty."""
+        return bool(self.text or self.secret)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it names where the value is instead of being the value."""
+        return is_reference(self.text)
+
+    def reveal(self) -> str:
+        """Return the text, be it secret or not."""
+        return self.secret.reveal() if self.secret else self.text
+
+
+def new_value(setting: Setting, text: str, origin: str, *, referenced: bool = False) -> Value:
+    """Return the value of `setting`, stripped of surrounding white space and wrapped if it is secret.
+
+    A secret keeps its white space, which may be part of it.
+    """
+    stripped = text.strip()
+    if not (setting.secret or setting.may_hold_secrets) or not stripped or is_reference(stripped):
+        return Value(text=stripped, origin=origin, referenced=referenced)
+    secret = Secret(text if setting.secret else stripped)
+    return Value(secret=secret, origin=origin, referenced=referenced)
+
 
 def is_reference(text: str) -> bool:
-    """Tell whether `text` names a parameter or a secret instead of being the value."""
+    """Return whether `text` names a parameter or a secret instead of being the value."""
     return REFERENCE_PATTERN.match(text) is not None
 
 
-def strip_value(setting: Setting, text: str) -> str:
-    """Return `text` without the white space around it, which only a secret may hold on purpose."""
-    stripped = text.strip()
-    return text if setting.secret and stripped and not is_reference(stripped) else stripped
-
-
 def is_encodable(text: str) -> bool:
-    """Tell whether `text` can be sent and printed: a lone surrogate, from a broken encoding, cannot."""
+    """Return whether `text` can be sent and printed; a lone surrogate, from a broken encoding, cannot."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

@@ -11,7 +11,7 @@ _SECONDS_PER_DAY = 86400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What the endpoint showed; names are common names."""
+    """A server certificate and the connection that showed it; `subject` and `issuer` are common names."""
 
     tls_version: str
     cipher: str
@@ -22,11 +22,11 @@ class Certificate:
 
     @property
     def days_left(self) -> float:
-        """Days until it expires; negative when it has."""
+        """Days until expiry, negative after it."""
         return (self.not_after.timestamp() - time.time()) / _SECONDS_PER_DAY
 
     def as_dict(self) -> dict[str, str]:
-        """Return it for people and log queries."""
+        """Return it for the log record; times are ISO 8601."""
         return {
             "tls_version": self.tls_version,
             "cipher": self.cipher,
@@ -39,7 +39,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateCheck:
-    """What a handshake of our own came to; `failure` is set when no client with this trust store can do better."""
+    """The result of our own TLS handshake; `failure` is set if every client with this trust store must fail too."""
 
     certificate: Certificate | None = None
     failure: Failure | None = None

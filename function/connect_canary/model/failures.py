@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
 from connect_canary.model.phases import Phase
 
 
@@ -46,11 +47,11 @@ class Evidence:
     error_name: str | None = None
     detail: str | None = None
     timed_out: bool = False
-    hung_up: bool = False
+    connection_closed: bool = False
     certificate: Failure | None = None
     http_status: int | None = None
     connack_code: int | None = None
-    accepted_later: bool = False
+    accepted_on_retry: bool = False
 
 
 CONNACK_MEANINGS: Mapping[int, tuple[str, Failure]] = {
@@ -120,8 +121,7 @@ _DEFAULT_FAILURE = {
 }
 _FORBIDDEN = {401, 403}
 SWITCHING_PROTOCOLS = 101
-# A client that was turned away for who it is.
-AUTHENTICATION_FAILURES = frozenset({Failure.UPGRADE_FORBIDDEN, Failure.NOT_AUTHORIZED, Failure.BAD_CREDENTIALS})
+_AUTHENTICATION_FAILURES = frozenset({Failure.UPGRADE_FORBIDDEN, Failure.NOT_AUTHORIZED, Failure.BAD_CREDENTIALS})
 
 
 def classify(evidence: Evidence) -> Failure:
@@ -148,10 +148,16 @@ def _specific(evidence: Evidence) -> Failure | None:
             return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
         case Phase.CONNACK if evidence.error_name == _REFUSED:
             return Failure.CONNECT_REFUSED
-        case Phase.CONNACK if evidence.error_name == _PROTOCOL_ERROR and evidence.accepted_later:
+        case Phase.CONNACK if evidence.error_name == _PROTOCOL_ERROR and evidence.accepted_on_retry:
             return Failure.CONNECT_REFUSED
         case Phase.CONNACK if evidence.error_name in _HANG_UPS or (
-            evidence.hung_up and evidence.error_name in _SILENT_ERRORS
+            evidence.connection_closed and evidence.error_name in _SILENT_ERRORS
         ):
             return Failure.CONNECTION_HUNG_UP
     return None
+
+
+def is_authentication_refusal(failure: Failure | None, version: MqttVersion) -> bool:
+    """Return whether the client was refused for who it is, which AWS IoT may say in MQTT 3.1.1 by closing."""
+    denied = failure is Failure.CONNECTION_HUNG_UP and PROTOCOLS[version].denied_by_hang_up
+    return denied or failure in _AUTHENTICATION_FAILURES

@@ -15,18 +15,18 @@ _TIMEOUT_REASON = {
 
 
 def reason(evidence: Evidence, waited_ms: float) -> str:
-    """Return one line of evidence in plain words."""
-    said = f" ({evidence.detail})" if evidence.detail else ""
+    """Return one line of evidence; `waited_ms` is the time from the start of the attempt to its end."""
+    detail = f" ({evidence.detail})" if evidence.detail else ""
     if evidence.connack_code is not None:
         meaning = CONNACK_MEANINGS.get(evidence.connack_code, ("unknown code", Failure.CONNECT_REFUSED))[0]
-        return f"CONNACK {evidence.connack_code} {meaning}{said}"
+        return f"CONNACK {evidence.connack_code} {meaning}{detail}"
     if evidence.phase is Phase.UPGRADE and evidence.http_status not in {None, SWITCHING_PROTOCOLS}:
-        return f"HTTP {evidence.http_status} to the WebSocket upgrade{said}"
+        return f"HTTP {evidence.http_status} to the WebSocket upgrade{detail}"
     if evidence.phase is Phase.UPGRADE and evidence.http_status == SWITCHING_PROTOCOLS:
         return "HTTP 101, but no WebSocket handshake for mqtt"
-    if evidence.timed_out or (evidence.error_name in TIMEOUT_ERRORS and not evidence.hung_up):
-        waited = _TIMEOUT_REASON[evidence.phase] if evidence.phase else "nothing happened"
-        return f"{waited} within {waited_ms / 1000:.1f} s{said}"
+    if evidence.timed_out or (evidence.error_name in TIMEOUT_ERRORS and not evidence.connection_closed):
+        missing = _TIMEOUT_REASON[evidence.phase] if evidence.phase else "nothing happened"
+        return f"{missing} within {waited_ms / 1000:.1f} s{detail}"
     if evidence.phase is Phase.CREDENTIALS:
         return f"no source of the credential chain has AWS credentials; the last one said {evidence.error_name}"
     if evidence.detail:

@@ -2,7 +2,7 @@
 
 
 class Secret:
-    """A value that shows itself only to `reveal()`; printing it, in any form, shows asterisks."""
+    """A secret: only `reveal()` returns it; its repr and str are asterisks."""
 
     __slots__ = ("_value",)
 
@@ -11,15 +11,19 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value itself."""
+        """Return the secret itself."""
         return self._value
+
+    def __bool__(self) -> bool:
+        """Return False for an empty one, like a string."""
+        return bool(self._value)
 
     def __repr__(self) -> str:
         """Return asterisks."""
         return "***"
 
     def __eq__(self, other: object) -> bool:
-        """Compare values, so that targets can be compared."""
+        """Compare the values, so that targets can be compared."""
         return isinstance(other, Secret) and other._value == self._value
 
     def __hash__(self) -> int:

@@ -5,23 +5,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.secret import Secret
 
 
 class AuthMode(StrEnum):
-    """How the client proves who it is."""
+    """How the client authenticates."""
 
     SIGV4 = "sigv4"
     SIGV4_STATIC = "sigv4-static"
     CUSTOM_UNSIGNED = "custom-unsigned"
     CUSTOM_SIGNED = "custom-signed"
-
-
-class MqttVersion(StrEnum):
-    """MQTT protocol version of the CONNECT."""
-
-    V5 = "5"
-    V3_1_1 = "3.1.1"
 
 
 class Expect(StrEnum):
@@ -40,13 +34,12 @@ class AuthorizerPlacement(StrEnum):
 
 
 def is_pem(text: str) -> bool:
-    """Tell whether `text` is PEM itself instead of the path to it."""
+    """Return whether `text` is PEM itself and not the path of a file."""
     return "-----BEGIN" in text
 
 
 SUFFIX_CHARACTERS = 8
-MAX_CLIENT_ID_BYTES = 128
-MAX_FIELD_BYTES = 65535  # MQTT, section 1.5: a field's length has two bytes
+_BINARY = "base64:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +74,23 @@ class Target:
         """`host:port`."""
         return f"{self.host}:{self.port}"
 
-    def as_dict(self, hidden: Collection[str] = ()) -> dict[str, object]:
-        """Return the target for people: every setting that is set, secrets and those that are `hidden` masked."""
+    def as_dict(self, masked: Collection[str] = ()) -> dict[str, object]:
+        """Return every setting that is set, for display; secrets and the settings in `masked` are masked."""
         shown: dict[str, object] = {"target": self.name, "endpoint": self.endpoint}
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name not in {"name", "host", "port"} and value not in {None, ""}:
-                shown[field.name] = "***" if isinstance(value, Secret) or field.name in hidden else value
+                shown[field.name] = "***" if isinstance(value, Secret) or field.name in masked else value
         if is_pem(self.ca_file):
             shown["ca_file"] = "PEM text"
         return shown
 
 
 def password_bytes(password: Secret | None) -> bytes | None:
-    """Return the password as it goes into the CONNECT; raise ValueError when its base64 is malformed."""
+    """Return the password as the CONNECT carries it; raise ValueError if it is malformed `base64:...`."""
     if password is None:
         return None
-    kind, colon, rest = password.reveal().partition("base64:")
-    if kind or not colon:
-        return password.reveal().encode()
-    return base64.b64decode(rest, validate=True)
+    text = password.reveal()
+    if not text.startswith(_BINARY):
+        return text.encode()
+    return base64.b64decode(text.removeprefix(_BINARY), validate=True)

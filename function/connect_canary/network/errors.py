@@ -13,4 +13,5 @@ class DialError(Exception):
 
 
 def errno_name(error: OSError) -> str:
+    """Return the system's name of the error, such as ECONNREFUSED."""
     return errno.errorcode.get(error.errno or 0, type(error).__name__)

@@ -22,38 +22,38 @@ Dial = Callable[[], Awaitable[socket.socket]]
 
 
 class CertificateChecker:
-    """The looks of one run: attempts that would see the same certificate share one."""
+    """The certificate checks of one run; attempts with the same host, trust store and route share one."""
 
     def __init__(self) -> None:
-        """Start without any."""
+        """Start without checks."""
         self._tasks: dict[object, asyncio.Task[CertificateCheck]] = {}
 
     def start(
-        self, dial: Dial, *, host: str, trust: bytes | None, seen_from: object, seconds: float
+        self, dial: Dial, *, host: str, trust: bytes | None, route: object, timeout_s: float
     ) -> asyncio.Task[CertificateCheck]:
-        """Return the look at `host` by way of `dial`; `seen_from` tells one way from another."""
-        key = (host, trust, seen_from)
+        """Return the check of `host` over a connection from `dial`; `route` identifies the path to it."""
+        key = (host, trust, route)
         if key not in self._tasks:
-            self._tasks[key] = asyncio.create_task(check_certificate(dial, host, trust, seconds))
+            self._tasks[key] = asyncio.create_task(check_certificate(dial, host, trust, timeout_s))
         return self._tasks[key]
 
-    def end(self) -> None:
-        """Stop looking."""
+    def cancel(self) -> None:
+        """Cancel the checks that are not done."""
         for task in self._tasks.values():
             task.cancel()
 
 
-async def check_certificate(dial: Dial, host: str, trust: bytes | None, seconds: float) -> CertificateCheck:
-    """Return what the endpoint shows when it is asked the way the SDK asks; nothing if it does not get that far."""
+async def check_certificate(dial: Dial, host: str, trust: bytes | None, timeout_s: float) -> CertificateCheck:
+    """Return the result of a TLS handshake like the SDK's; an empty one if it is inconclusive."""
     try:
         context = _verifying_context(trust)
-    except (ssl.SSLError, ValueError):  # our own trouble with the bundle proves nothing against the endpoint
+    except (ssl.SSLError, ValueError):  # an unusable bundle is no evidence against the endpoint
         return CertificateCheck()
     try:
-        return CertificateCheck(certificate=await _tls_handshake(dial, host, context, seconds))
+        return CertificateCheck(certificate=await _tls_handshake(dial, host, context, timeout_s))
     except ssl.SSLCertVerificationError as error:
         failure = _VERDICTS.get(error.verify_code, Failure.CERTIFICATE_UNTRUSTED)
-        said = error.verify_message
+        message = error.verify_message
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError, TimeoutError):
         return CertificateCheck()
     except ssl.SSLError as error:
@@ -63,21 +63,23 @@ async def check_certificate(dial: Dial, host: str, trust: bytes | None, seconds:
     except (DialError, OSError, ValueError):
         return CertificateCheck()
     try:
-        shown = await _tls_handshake(dial, host, _unverified_context(), seconds)
+        certificate = await _tls_handshake(dial, host, _unverified_context(), timeout_s)
     except (DialError, OSError, ValueError):
-        return CertificateCheck(failure=failure, reason=said)
-    return CertificateCheck(certificate=shown, failure=failure, reason=_reason(failure, host, shown, said))
+        return CertificateCheck(failure=failure, reason=message)
+    return CertificateCheck(
+        certificate=certificate, failure=failure, reason=_reason(failure, host, certificate, message)
+    )
 
 
-async def _tls_handshake(dial: Dial, host: str, context: ssl.SSLContext, seconds: float) -> Certificate:
-    dialled = await dial()
+async def _tls_handshake(dial: Dial, host: str, context: ssl.SSLContext, timeout_s: float) -> Certificate:
+    connected = await dial()
     try:
-        secured = context.wrap_socket(dialled, server_hostname=host, do_handshake_on_connect=False)
+        secured = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
     except BaseException:
-        dialled.close()
+        connected.close()
         raise
     with secured:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_s):
             while not _handshake_step(secured):
                 await _wait_readable(secured)
         return _peer_certificate(secured)
@@ -134,17 +136,17 @@ def _unverified_context() -> ssl.SSLContext:
 
 
 def _allow_legacy_tls(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Let `context` speak what OpenSSL no longer speaks by itself: the SDK still takes TLS 1.0 and 1.1."""
+    """Allow TLS 1.0 and 1.1, which the SDK accepts and OpenSSL does not by default."""
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.set_ciphers("DEFAULT@SECLEVEL=0")
     return context
 
 
-def _reason(failure: Failure | None, host: str, shown: Certificate, openssl_says: str) -> str:
-    if failure is Failure.CERTIFICATE_EXPIRED and shown.days_left > 0:
-        return f"the certificate of {host} is not valid before {shown.not_before:%Y-%m-%d %H:%M} UTC"
+def _reason(failure: Failure | None, host: str, certificate: Certificate, openssl_message: str) -> str:
+    if failure is Failure.CERTIFICATE_EXPIRED and certificate.days_left > 0:
+        return f"the certificate of {host} is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC"
     if failure is Failure.CERTIFICATE_EXPIRED:
-        return f"the certificate of {host} expired on {shown.not_after:%Y-%m-%d %H:%M} UTC"
+        return f"the certificate of {host} expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC"
     if failure is Failure.CERTIFICATE_NAME_MISMATCH:
-        return f"the certificate is for {shown.subject or 'another name'}, not for {host}"
-    return f"the certificate of {host}, issued by {shown.issuer or 'nobody named'}: {openssl_says}"
+        return f"the certificate is for {certificate.subject or 'another name'}, not for {host}"
+    return f"the certificate of {host}, issued by {certificate.issuer or 'nobody named'}: {openssl_message}"

@@ -26,25 +26,27 @@ _CLOSE = 0x8  # the first control frame's opcode (RFC 6455, section 5.2)
 
 @dataclass(slots=True, kw_only=True)
 class Diagnosis:
-    """What the endpoint said when it was asked once more; what it did not say is None."""
+    """What the endpoint responded to one more connection; what it did not say is None."""
 
     http_status: int | None = None
     request_id: str | None = None
-    words: str | None = None
+    message: str | None = None
     connack_code: int | None = None
     close_code: int | None = None
     accepted: bool = False
 
 
 async def diagnose(
-    target: Target, how: ConnectAuth, *, client_id: str | None, proxy: Proxy | None, seconds: float
+    target: Target, auth: ConnectAuth, *, client_id: str | None, proxy: Proxy | None, timeout_s: float
 ) -> Diagnosis:
-    """Return what `target` answers to the upgrade, and to a CONNECT as `client_id` if there is one."""
-    answer = Diagnosis()
+    """Return the response of `target` to the upgrade, and to a CONNECT as `client_id` if it is given."""
+    diagnosis = Diagnosis()
     tunnel = Tunnel(target.host, target.port, proxy=proxy)
-    asked = _DiagnosticSession(answer, how, encode_connect(target.mqtt_version, client_id, how) if client_id else None)
+    session = _DiagnosticSession(
+        diagnosis, auth, encode_connect(target.mqtt_version, client_id, auth) if client_id else None
+    )
     try:
-        request = await _upgrade_request(target, how)
+        request = await _upgrade_request(target, auth)
         tls = tls_context(target).new_connection_options()
         tls.set_server_name(target.host)
         websocket.connect(
@@ -53,60 +55,60 @@ async def diagnose(
             handshake_request=request,
             tls_connection_options=tls,
             proxy_options=HttpProxyOptions(LOOPBACK, tunnel.open()),
-            on_connection_setup=asked.set_up,
-            on_connection_shutdown=asked.shut_down,
-            on_incoming_frame_begin=asked.frame_began,
-            on_incoming_frame_payload=asked.frame_continued,
-            on_incoming_frame_complete=asked.frame_ended,
+            on_connection_setup=session.on_setup,
+            on_connection_shutdown=session.on_shutdown,
+            on_incoming_frame_begin=session.on_frame_begin,
+            on_incoming_frame_payload=session.on_frame_payload,
+            on_incoming_frame_complete=session.on_frame_complete,
         )
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asked.over.wait(), seconds)
+            await asyncio.wait_for(session.done.wait(), timeout_s)
     finally:
         tunnel.abort()
-        asked.forget()
-    return answer
+        session.close()
+    return diagnosis
 
 
-async def _upgrade_request(target: Target, how: ConnectAuth) -> HttpRequest:
+async def _upgrade_request(target: Target, auth: ConnectAuth) -> HttpRequest:
     request = websocket.create_handshake_request(host=target.host, path="/mqtt")
     request.headers.add("Sec-WebSocket-Protocol", "mqtt")
-    await asyncio.wrap_future(how.sign(request))
+    await asyncio.wrap_future(auth.sign(request))
     return request
 
 
 class _DiagnosticSession:
-    """The callbacks of one question; all but `over` and `forget` are called by CRT threads."""
+    """The WebSocket callbacks of one diagnosis, which CRT threads call; `done` and `close` are for the event loop."""
 
-    def __init__(self, answer: Diagnosis, how: ConnectAuth, connect: bytes | None) -> None:
-        self.over = asyncio.Event()
+    def __init__(self, diagnosis: Diagnosis, auth: ConnectAuth, connect: bytes | None) -> None:
+        self.done = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._answer, self._how, self._connect = answer, how, connect
+        self._diagnosis, self._auth, self._connect = diagnosis, auth, connect
         self._websocket: websocket.WebSocket | None = None
         self._opcode = 0
         self._payload = b""
         self._closing = b""
 
-    def forget(self) -> None:
-        """Close the WebSocket and drop it, so that the native side lets go of everything."""
+    def close(self) -> None:
+        """Close the WebSocket and release it, so that the native client is freed."""
         opened, self._websocket = self._websocket, None
         if opened is not None:
             opened.close()
 
-    def set_up(self, data: websocket.OnConnectionSetupData) -> None:
+    def on_setup(self, data: websocket.OnConnectionSetupData) -> None:
         self._read_headers(dict(_lower(data.handshake_response_headers)), data.handshake_response_body)
         if data.websocket is None:
-            self._answer.http_status = data.handshake_response_status
+            self._diagnosis.http_status = data.handshake_response_status
             self._end()
         elif self._connect is None:
-            self._accepted()
+            self._note_accepted()
             self._end()
         else:
             self._websocket = data.websocket
             data.websocket.send_frame(websocket.Opcode.BINARY, self._connect)
 
     def _read_headers(self, headers: dict[str, str], body: bytes | None) -> None:
-        request_id, error_type, said = (
-            redact(text, self._how.secrets)
+        request_id, error_type, message = (
+            redact(text, self._auth.secrets)
             for text in (
                 headers.get("x-amzn-requestid", ""),
                 headers.get("x-amzn-errortype", ""),
@@ -114,40 +116,40 @@ class _DiagnosticSession:
             )
         )
         kind = _ERROR_TYPE.match(error_type)
-        self._answer.request_id = request_id if _REQUEST_ID.fullmatch(request_id) else None
-        self._answer.words = ": ".join(word for word in (kind.group() if kind else "", said) if word) or None
+        self._diagnosis.request_id = request_id if _REQUEST_ID.fullmatch(request_id) else None
+        self._diagnosis.message = ": ".join(word for word in (kind.group() if kind else "", message) if word) or None
 
-    def _accepted(self) -> None:
-        """Note that this answer does not tell why the one before it was a refusal."""
-        self._answer.accepted = True
-        self._answer.words = "asked once more, the endpoint accepts what it has just refused"
+    def _note_accepted(self) -> None:
+        """Record that this connection was accepted, so it does not explain the refusal before it."""
+        self._diagnosis.accepted = True
+        self._diagnosis.message = "asked once more, the endpoint accepts what it has just refused"
 
-    def shut_down(self, _data: websocket.OnConnectionShutdownData) -> None:
+    def on_shutdown(self, _data: websocket.OnConnectionShutdownData) -> None:
         self._end()
 
-    def frame_began(self, data: websocket.OnIncomingFrameBeginData) -> None:
+    def on_frame_begin(self, data: websocket.OnIncomingFrameBeginData) -> None:
         self._opcode = data.frame.opcode
 
-    def frame_continued(self, data: websocket.OnIncomingFramePayloadData) -> None:
+    def on_frame_payload(self, data: websocket.OnIncomingFramePayloadData) -> None:
         # Control frames may come between the frames of a message (RFC 6455, section 5.4).
         if self._opcode == _CLOSE:
             self._closing += data.data
         elif self._opcode < _CLOSE:
             self._payload = (self._payload + data.data)[:MAX_TEXT_CHARACTERS]
 
-    def frame_ended(self, _data: websocket.OnIncomingFrameCompleteData) -> None:
+    def on_frame_complete(self, _data: websocket.OnIncomingFrameCompleteData) -> None:
         if self._opcode == _CLOSE:
-            self._answer.close_code = int.from_bytes(self._closing[:2]) or None
+            self._diagnosis.close_code = int.from_bytes(self._closing[:2]) or None
             self._end()
         elif self._opcode < _CLOSE and is_complete(self._payload):
-            self._answer.connack_code = connack_code(self._payload) or None
+            self._diagnosis.connack_code = connack_code(self._payload) or None
             if connack_code(self._payload) == 0:
-                self._accepted()
+                self._note_accepted()
             self._end()
 
     def _end(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self.over.set)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the result is not awaited any more
+            self._loop.call_soon_threadsafe(self.done.set)
 
 
 def _lower(headers: Iterable[tuple[str, str]] | None) -> Iterable[tuple[str, str]]:

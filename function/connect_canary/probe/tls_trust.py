@@ -14,7 +14,7 @@ _LINE_CHARACTERS = 64
 
 
 def trust_store(target: Target) -> bytes | None:
-    """Return the PEM bundle to trust instead of the system's; raise OSError when it cannot be read."""
+    """Return the PEM bundle to trust, None for the system's; raise OSError if it cannot be read."""
     if not target.ca_file:
         return None
     bundle = target.ca_file.encode() if is_pem(target.ca_file) else Path(target.ca_file).read_bytes()
@@ -23,7 +23,7 @@ def trust_store(target: Target) -> bytes | None:
 
 @functools.lru_cache(maxsize=8)
 def _normalize_pem(bundle: bytes) -> bytes:
-    """Return a bundle with line ends where RFC 7468 has them: not every way to pass a setting on keeps them.
+    """Return the bundle with the line ends of RFC 7468, which shells and `--parameter-overrides` replace by spaces.
 
     The SDK reads it without them, OpenSSL does not, and both must trust the same.
     """
@@ -38,7 +38,7 @@ def _rewrap_block(block: "re.Match[bytes]") -> bytes:
 
 
 def validate_trust(target: Target) -> list[tuple[str, str]]:
-    """Return the settings whose value the SDK itself cannot use, each with what is allowed."""
+    """Return the key of the CA bundle and what is allowed if the SDK cannot use it."""
     try:
         if target.ca_file:
             tls_context(target)
@@ -50,15 +50,15 @@ def validate_trust(target: Target) -> list[tuple[str, str]]:
 
 
 def tls_context(target: Target) -> ClientTlsContext:
-    """Return the SDK's TLS context for `target`; raise RuntimeError or ValueError when it cannot use the bundle."""
+    """Return the SDK's TLS context for `target`; raise RuntimeError or ValueError if it cannot use the bundle."""
     return _tls_context(trust_store(target), alpn=target.port == _ALPN_PORT and is_alpn_available())
 
 
 @functools.lru_cache(maxsize=8)
 def _tls_context(trust: bytes | None, *, alpn: bool) -> ClientTlsContext:
-    """Return a TLS context as the SDK's builders make it.
+    """Return a TLS context like that of the SDK's builders, shared by attempts with the same trust store.
 
-    One is made for all attempts that trust the same: reading the system's bundle takes 16 ms (measured).
+    Reading the system's bundle takes 16 ms (measured).
     """
     options = TlsContextOptions()
     if trust is not None:

@@ -7,10 +7,10 @@ from connect_canary.config.sources.service_call import call_service, client_conf
 
 @functools.cache
 def describe_endpoint(region: str) -> str:
-    """Return the account's `iot:Data-ATS` endpoint, asked for once a cold start and region; raise ValueError."""
-    import boto3  # noqa: PLC0415 - 200 ms and 27 MB that only an empty endpoint costs
+    """Return the account's `iot:Data-ATS` endpoint, asked for once per cold start and region; raise ValueError."""
+    import boto3  # noqa: PLC0415 - 200 ms and 27 MB, only for an empty endpoint
 
-    answer = call_service(
+    response = call_service(
         lambda: boto3.client("iot", config=client_config(region)).describe_endpoint(endpointType="iot:Data-ATS")
     )
-    return str(answer["endpointAddress"])
+    return str(response["endpointAddress"])

@@ -13,12 +13,12 @@ _MAX_ATTEMPTS = 2
 
 
 class ServiceUnreachableError(ValueError):
-    """A service did not answer at all."""
+    """A service could not be reached or did not respond."""
 
 
 def call_service(call: Callable[[], T]) -> T:
-    """Return the call's answer; whatever AWS answers instead becomes a ValueError with its code and message."""
-    from aws_lambda_powertools.utilities.parameters.exceptions import (  # noqa: PLC0415 - see the module's docstring
+    """Return `call()`; raise ValueError with the code and message of an AWS error, or ServiceUnreachableError."""
+    from aws_lambda_powertools.utilities.parameters.exceptions import (  # noqa: PLC0415 - imports boto3
         GetParameterError,
         GetSecretError,
     )
@@ -36,18 +36,19 @@ def _sentence(error: BaseException) -> str:
     response: Any = getattr(error, "response", None)
     if response is None:
         unset = type(error).__name__ == "NoRegionError"
-        said = "no region to ask in is set; set AWS_REGION" if unset else f"{type(error).__name__}: {error}"
+        sentence = "no region to ask in is set; set AWS_REGION" if unset else f"{type(error).__name__}: {error}"
     else:
-        said = f"{response['Error']['Code']}: {response['Error'].get('Message', '')}".removesuffix(": ")
-    return " ".join(said.split())
+        sentence = f"{response['Error']['Code']}: {response['Error'].get('Message', '')}".removesuffix(": ")
+    return " ".join(sentence.split())
 
 
 def client_config(region: str) -> "Config":
+    """Return the configuration of a boto3 client in `region`, empty: boto3's default."""
     from botocore.config import Config  # noqa: PLC0415
 
     retries = {"total_max_attempts": _MAX_ATTEMPTS, "mode": "standard"}
     return Config(
-        # boto3 itself looks at AWS_DEFAULT_REGION only.
+        # boto3 itself reads AWS_DEFAULT_REGION only.
         region_name=region or None,
         connect_timeout=_CONNECT_TIMEOUT_S,
         read_timeout=_READ_TIMEOUT_S,

@@ -1,75 +1,45 @@
-"""Custom authorizers: their fields in the user name, the headers or the query string."""
+"""Custom authorizers, with a signed token or without."""
 
-import hashlib
 from base64 import b64encode
-from collections.abc import Mapping
-from concurrent.futures import Future
-from typing import cast
-from urllib.parse import quote, unquote
+from collections.abc import Callable, Mapping
 
-from awscrt.crypto import RSA, RSASignatureAlgorithm
-from awscrt.http import HttpRequest
+from connect_canary.model.mqtt import MAX_FIELD_BYTES, PROTOCOLS
+from connect_canary.model.target import AuthorizerPlacement, Target, password_bytes
+from connect_canary.probe.auth.authorizer_fields import NAME_FIELD, username_with_fields, validate_signing_key
+from connect_canary.probe.auth.connect_auth import AuthStrategy, ConnectAuth
+from connect_canary.probe.auth.placement import PLACEMENTS
 
-from connect_canary.model.secret import Secret
-from connect_canary.model.target import (
-    MAX_CLIENT_ID_BYTES,
-    MAX_FIELD_BYTES,
-    AuthMode,
-    AuthorizerPlacement,
-    MqttVersion,
-    Target,
-    password_bytes,
-)
-from connect_canary.probe.auth.connect_auth import SignRequest
-
-# The SDK's buffer for a CONNECT of MQTT 3.1.1 has 16,384 bytes (measured); the rest is headers and the client id.
-MAX_CONNECT_BYTES_3_1_1 = 16_384 - 20 - MAX_CLIENT_ID_BYTES
-_SAFE_IN_USERNAME = "@:/,-._~"
-_NAME = "x-amz-customauthorizer-name"
-_SIGNATURE = "x-amz-customauthorizer-signature"
-_HEADER_NAMES: Mapping[str, str] = {
-    _NAME: "X-Amz-CustomAuthorizer-Name",
-    _SIGNATURE: "X-Amz-CustomAuthorizer-Signature",
-}
+# Returns the fields of the authorizer by their names, not encoded.
+Fields = Callable[[Target], dict[str, str]]
 
 
-def _validate_connect_size(target: Target) -> list[tuple[str, str]]:
-    """Return the longest setting of a CONNECT that the SDK would not send, and what is allowed."""
-    fields = _authorizer_fields(target) if target.authorizer_placement is AuthorizerPlacement.USERNAME else {}
-    length, most = len(_username(target.authorizer_username, fields).encode()), MAX_FIELD_BYTES
-    password = password_bytes(target.authorizer_password) or b""
-    parts = {"authorizer_username": len(target.authorizer_username), "authorizer_name": len(target.authorizer_name)}
-    if target.authorizer_token_value is not None:
-        parts["authorizer_token_value"] = len(target.authorizer_token_value.reveal())
-    if target.mqtt_version is MqttVersion.V3_1_1:
-        length, most = length + len(password), MAX_CONNECT_BYTES_3_1_1
-        parts["authorizer_password"] = len(password)
-    if length <= most:
-        return []
-    allowed = f"allowed: at most {most} bytes of user name, fields and password; this makes {length}"
-    return [(max(parts, key=parts.__getitem__), allowed)]
+def authorizer_strategy(fields_of: Fields) -> AuthStrategy:
+    """Return the strategy that sends user name, password and the fields that `fields_of` returns."""
+
+    async def authenticate(target: Target) -> ConnectAuth:
+        return _connect_auth(target, fields_of(target))
+
+    def validate(target: Target) -> list[tuple[str, str]]:
+        return validate_signing_key(target) or _validate_connect_size(target, fields_of)
+
+    return AuthStrategy(authenticate=authenticate, validate=validate)
 
 
-def _authorizer_fields(target: Target) -> dict[str, str]:
-    """Return what AWS IoT itself reads, each value as it is before any encoding."""
-    fields: dict[str, str] = {}
-    if target.authorizer_name:
-        fields[_NAME] = _percent_decoded(target.authorizer_name)
-    if target.auth_mode is not AuthMode.CUSTOM_SIGNED:
-        return fields
-    token = _percent_decoded(cast("Secret", target.authorizer_token_value).reveal())
-    fields[_percent_decoded(target.authorizer_token_key_name)] = token
-    if target.authorizer_signing_key is not None:
-        fields[_SIGNATURE] = sign_token(target.authorizer_signing_key, token)
-    else:
-        signature = cast("Secret", target.authorizer_token_signature).reveal()
-        fields[_SIGNATURE] = unquote("".join(signature.split()))
-    return fields
+def _connect_auth(target: Target, fields: Mapping[str, str]) -> ConnectAuth:
+    password = password_bytes(target.authorizer_password)
+    username, sign = PLACEMENTS[target.authorizer_placement](target.authorizer_username, fields)
+    return ConnectAuth(
+        sign=sign,
+        username=username or None,
+        password=password,
+        sdk_metrics=False,
+        secrets=_secrets(target, fields, password),
+    )
 
 
-def _authorizer_secrets(target: Target, fields: Mapping[str, str], password: bytes | None) -> tuple[str, ...]:
-    """Return what no answer of the endpoint may be quoted with."""
-    secrets = [value for name, value in fields.items() if name != _NAME]
+def _secrets(target: Target, fields: Mapping[str, str], password: bytes | None) -> tuple[str, ...]:
+    """Return what must be masked in the endpoint's responses."""
+    secrets = [value for name, value in fields.items() if name != NAME_FIELD]
     if password:
         secrets += [password.decode("utf-8", "replace"), b64encode(password).decode()]
     if target.authorizer_signing_key is not None:
@@ -77,46 +47,21 @@ def _authorizer_secrets(target: Target, fields: Mapping[str, str], password: byt
     return tuple(secrets)
 
 
-def sign_token(key: Secret, token: str) -> str:
-    """Return the token's signature, SHA256withRSA (PKCS#1 v1.5), base64 (AWS IoT developer guide, custom-auth)."""
-    rsa = RSA.new_private_key_from_pem_data(key.reveal())
-    return b64encode(rsa.sign(RSASignatureAlgorithm.PKCS1_5_SHA256, hashlib.sha256(token.encode()).digest())).decode()
-
-
-def _percent_decoded(value: str) -> str:
-    """Return `value` before encoding, whether or not the user has percent-encoded it already."""
-    plain = unquote(value)
-    return plain if quote(plain, safe="").lower() == value.lower() else value
-
-
-def _username(name: str, fields: Mapping[str, str]) -> str:
-    """Return the user name with the fields behind it, where only then the name must be encoded too."""
-    return f"{quote(_percent_decoded(name), safe=_SAFE_IN_USERNAME)}?{_encode_fields(fields)}" if fields else name
-
-
-def _encode_fields(fields: Mapping[str, str]) -> str:
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())
-
-
-def _with_headers(headers: Mapping[str, str]) -> SignRequest:
-    def sign(request: HttpRequest) -> "Future[object]":
-        for name, value in headers.items():
-            request.headers.set(name, value)
-        return _sign_nothing(request)
-
-    return sign
-
-
-def _with_query(query: str) -> SignRequest:
-    def sign(request: HttpRequest) -> "Future[object]":
-        if query:
-            request.path = f"{request.path}?{query}"
-        return _sign_nothing(request)
-
-    return sign
-
-
-def _sign_nothing(_request: HttpRequest) -> "Future[object]":
-    done: Future[object] = Future()
-    done.set_result(None)
-    return done
+def _validate_connect_size(target: Target, fields_of: Fields) -> list[tuple[str, str]]:
+    """Return the longest setting of a CONNECT that is too long for the SDK to send, and what is allowed."""
+    fields = fields_of(target) if target.authorizer_placement is AuthorizerPlacement.USERNAME else {}
+    length = len(username_with_fields(target.authorizer_username, fields).encode())
+    password = password_bytes(target.authorizer_password) or b""
+    parts = {"authorizer_username": len(target.authorizer_username), "authorizer_name": len(target.authorizer_name)}
+    if target.authorizer_token_value is not None:
+        parts["authorizer_token_value"] = len(target.authorizer_token_value.reveal())
+    limit = PROTOCOLS[target.mqtt_version].max_connect_bytes
+    if limit is not None:
+        length += len(password)
+        parts["authorizer_password"] = len(password)
+    if length <= (limit or MAX_FIELD_BYTES):
+        return []
+    allowed = (
+        f"allowed: at most {limit or MAX_FIELD_BYTES} bytes of user name, fields and password; this makes {length}"
+    )
+    return [(max(parts, key=parts.__getitem__), allowed)]

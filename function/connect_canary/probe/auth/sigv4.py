@@ -17,40 +17,53 @@ from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpRequest
 
 from connect_canary.model.secret import Secret
-from connect_canary.model.target import AuthMode, Target
-from connect_canary.probe.auth.connect_auth import SignRequest
+from connect_canary.model.target import Target
+from connect_canary.probe.auth.connect_auth import ConnectAuth, SignRequest
 
 SIGNING_SERVICE = "iotdevicegateway"  # AWS IoT developer guide, "MQTT over WebSockets"
 
 
-async def aws_credentials(target: Target) -> tuple[AwsCredentialsProvider, AwsCredentials]:
-    """Return the mode's provider and what it provides now; raise AwsCrtError."""
-    if target.auth_mode is AuthMode.SIGV4_STATIC:
-        provider = AwsCredentialsProvider.new_static(
-            cast("Secret", target.access_key_id).reveal(),
-            cast("Secret", target.secret_access_key).reveal(),
-            target.session_token.reveal() if target.session_token else None,
-        )
-    else:
-        provider = AwsCredentialsProvider.new_environment()
+async def authenticate_default_chain(target: Target) -> ConnectAuth:
+    """Sign with the credentials of the environment, or else of the SDK's default chain; raise AwsCrtError."""
+    provider = AwsCredentialsProvider.new_environment()
     try:
-        return provider, await asyncio.wrap_future(provider.get_credentials())
+        return _connect_auth(target, provider, await _get_credentials(provider))
     except AwsCrtError:
-        if target.auth_mode is AuthMode.SIGV4_STATIC:
-            raise
-        return _default_chain(), await asyncio.wrap_future(_default_chain().get_credentials())
+        provider = _default_chain()
+        return _connect_auth(target, provider, await _get_credentials(provider))
+
+
+async def authenticate_static(target: Target) -> ConnectAuth:
+    """Sign with the target's static credentials."""
+    provider = AwsCredentialsProvider.new_static(
+        cast("Secret", target.access_key_id).reveal(),
+        cast("Secret", target.secret_access_key).reveal(),
+        target.session_token.reveal() if target.session_token else None,
+    )
+    return _connect_auth(target, provider, await _get_credentials(provider))
+
+
+def _connect_auth(target: Target, provider: AwsCredentialsProvider, credentials: AwsCredentials) -> ConnectAuth:
+    secrets = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    return ConnectAuth(
+        sign=_sign_sigv4(target.signing_region, provider), secrets=tuple(secret for secret in secrets if secret)
+    )
+
+
+async def _get_credentials(provider: AwsCredentialsProvider) -> AwsCredentials:
+    return await asyncio.wrap_future(provider.get_credentials())
 
 
 @functools.cache
 def _default_chain() -> AwsCredentialsProvider:
-    """Return the SDK's default chain, which looks at the environment first and renews what expires.
+    """Return the SDK's default chain, which reads the environment first and renews what expires.
 
-    Making one takes 15 ms (measured), which Lambda, whose credentials are in the environment, need not wait for.
+    Making it takes 15 ms (measured), which is saved in Lambda, whose credentials are in the environment.
     """
     return AwsCredentialsProvider.new_default_chain()
 
 
-def sign_sigv4(region: str, provider: AwsCredentialsProvider) -> SignRequest:
+def _sign_sigv4(region: str, provider: AwsCredentialsProvider) -> SignRequest:
     def sign(request: HttpRequest) -> "Future[object]":
         config = AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
@@ -58,7 +71,7 @@ def sign_sigv4(region: str, provider: AwsCredentialsProvider) -> SignRequest:
             credentials_provider=provider,
             region=region,
             service=SIGNING_SERVICE,
-            omit_session_token=True,  # AWS IoT wants the token appended after signing
+            omit_session_token=True,  # AWS IoT expects the token appended after signing
         )
         return cast("Future[object]", aws_sign_request(request, config))
 

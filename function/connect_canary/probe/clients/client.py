@@ -6,13 +6,15 @@ import functools
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from awscrt.aws_iot_metrics import IOT_SDK_METRICS_FEATURE_VERSION, AWSIoTMetrics, IoTMetricsMetadata
 from awscrt.exceptions import AwsCrtError
-from awsiot import __version__ as SDK_VERSION
+from awsiot import __version__ as SDK_VERSION  # noqa: N812 - a constant
 
-from connect_canary.probe.auth.connect_auth import SignRequest
+from connect_canary.model.target import Target
+from connect_canary.probe.auth.connect_auth import ConnectAuth, SignRequest
 
 KEEP_ALIVE_S = 1200
 NEVER_MS = 3_600_000
@@ -20,36 +22,47 @@ _REQUESTED_STOP = "AWS_ERROR_MQTT5_USER_REQUESTED_STOP"
 
 
 class ConnectFailedError(Exception):
-    """The SDK's client did not get its CONNACK."""
+    """The SDK's client did not get a CONNACK with success, or lost the connection before its DISCONNECT."""
 
     def __init__(self, error: Exception, *, connack_code: int | None = None, reason_string: str | None = None) -> None:
-        """Keep the SDK's name for the error and what a CONNACK said."""
+        """Keep the SDK's name of the error, and code and reason string of a CONNACK."""
         self.error_name = error.name if isinstance(error, AwsCrtError) else type(error).__name__
         self.connack_code = connack_code
         self.reason_string = reason_string
         super().__init__(self.error_name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """What an SDK client needs for one attempt: it connects through `tunnel_address` within `deadline_ms`."""
+
+    target: Target
+    client_id: str
+    auth: ConnectAuth
+    tunnel_address: tuple[str, int]
+    deadline_ms: int
+
+
 class Connection(Protocol):
-    """An SDK client in the hands of an attempt."""
+    """An SDK client during one attempt."""
 
     async def connect(self) -> float:
-        """Return the moment (`time.perf_counter`) of the CONNACK; raise Refused."""
+        """Return the moment of the CONNACK (seconds, `time.perf_counter`); raise ConnectFailedError."""
 
     async def disconnect(self) -> None:
-        """Send DISCONNECT and return when the client has ended; raise Refused when the connection was lost before."""
+        """Send DISCONNECT and wait until the client has stopped; raise ConnectFailedError if it was lost before."""
 
     async def stopped(self) -> None:
-        """Return when the client has ended, after its tunnel was cut."""
+        """Wait until the client has stopped, after its tunnel was aborted."""
 
 
 def handshake_transform(sign: SignRequest) -> Callable[..., None]:
-    """Return the SDK's callback that changes the upgrade request before it is sent."""
+    """Return the SDK's callback that signs the upgrade request."""
 
     def transform(transform_args: Any, **_: Any) -> None:  # noqa: ANN401 - the SDK gives no type
         try:
             signed = sign(transform_args.http_request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the SDK must hear of it or the client hangs
+        except Exception as error:  # noqa: BLE001 - without set_done the client hangs
             transform_args.set_done(error)
         else:
             signed.add_done_callback(lambda done: transform_args.set_done(done.exception()))
@@ -59,23 +72,23 @@ def handshake_transform(sign: SignRequest) -> Callable[..., None]:
 
 @functools.cache
 def sdk_metrics() -> AWSIoTMetrics:
-    """Return what the SDK's builders tell AWS IoT about themselves in the user name."""
+    """Return the metrics that the SDK's builders add to the user name."""
     entries = {"IoTSDKVersion": SDK_VERSION, "IoTSDKMetricsVersion": str(IOT_SDK_METRICS_FEATURE_VERSION)}
     return AWSIoTMetrics(metadata_entries=[IoTMetricsMetadata(key=key, value=value) for key, value in entries.items()])
 
 
 class ThreadsafeFuture:
-    """A result that a CRT thread settles and a coroutine awaits; the first one counts."""
+    """A future that a CRT thread resolves and a coroutine awaits; the first result counts."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[float] = self._loop.create_future()
 
-    def settle(self, error: ConnectFailedError | None = None) -> None:
-        """Settle with the moment of this call, or with `error`; safe on any thread and after the loop's end."""
+    def resolve(self, error: ConnectFailedError | None = None) -> None:
+        """Resolve with the moment of this call, or with `error`; thread-safe, also after the loop is closed."""
         now = time.perf_counter()
 
-        def settle() -> None:
+        def set_result() -> None:
             if self._future.done():
                 return
             if error is None:
@@ -84,31 +97,31 @@ class ThreadsafeFuture:
                 self._future.set_exception(error)
                 self._future.exception()
 
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(settle)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the result is not awaited any more
+            self._loop.call_soon_threadsafe(set_result)
 
-    def settle_from(self, done: "Future[object]") -> None:
-        """Settle as `done` was settled."""
+    def resolve_from(self, done: "Future[object]") -> None:
+        """Resolve as `done` was resolved."""
         error = done.exception()
-        self.settle(ConnectFailedError(error) if isinstance(error, Exception) else None)
+        self.resolve(ConnectFailedError(error) if isinstance(error, Exception) else None)
 
     def wait(self) -> Awaitable[float]:
-        """Wait for the result; a cancelled waiter leaves it to the next one."""
+        """Wait for the result; cancelling the wait does not cancel the future."""
         return asyncio.shield(self._future)
 
 
 class DisconnectRecorder:
-    """Whether the connection was lost before its DISCONNECT."""
+    """Records whether the connection was lost before its DISCONNECT."""
 
     def __init__(self) -> None:
         self._error: Exception | None = None
 
-    def note(self, error: Exception) -> None:
-        """Remember a loss that nobody asked for."""
+    def record(self, error: Exception) -> None:
+        """Record `error` unless it is a requested stop."""
         if getattr(error, "name", "") != _REQUESTED_STOP:
             self._error = error
 
-    def check(self) -> None:
-        """Raise Refused if the connection was lost."""
+    def raise_if_lost(self) -> None:
+        """Raise ConnectFailedError if the connection was lost."""
         if self._error is not None:
             raise ConnectFailedError(self._error) from self._error

@@ -3,11 +3,10 @@
 from awscrt import mqtt
 from awscrt.http import HttpProxyOptions
 
-from connect_canary.model.target import Target
-from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import (
     KEEP_ALIVE_S,
     NEVER_MS,
+    ConnectionOptions,
     DisconnectRecorder,
     ThreadsafeFuture,
     handshake_transform,
@@ -17,41 +16,40 @@ from connect_canary.probe.tls_trust import tls_context
 
 
 class Mqtt311Connection:
-    """MQTT 3.1.1: the connect future is the verdict."""
+    """An MQTT 3.1.1 client: its connect future is the verdict."""
 
-    def __init__(
-        self, target: Target, client_id: str, how: ConnectAuth, tunnel: tuple[str, int], deadline_ms: int
-    ) -> None:
+    def __init__(self, options: ConnectionOptions) -> None:
+        target, auth = options.target, options.auth
         self._verdict, self._closed, lost = ThreadsafeFuture(), ThreadsafeFuture(), DisconnectRecorder()
         self._lost = lost
         self._connection = mqtt.Connection(
             client=mqtt.Client(tls_ctx=tls_context(target)),
             host_name=target.host,
             port=target.port,
-            client_id=client_id,
+            client_id=options.client_id,
             clean_session=True,
             use_websockets=True,
-            proxy_options=HttpProxyOptions(*tunnel),
-            websocket_handshake_transform=handshake_transform(how.sign),
-            username=how.username,
-            password=how.password,
-            disable_metrics=not how.sdk_metrics,
-            metrics=sdk_metrics() if how.sdk_metrics else None,
+            proxy_options=HttpProxyOptions(*options.tunnel_address),
+            websocket_handshake_transform=handshake_transform(auth.sign),
+            username=auth.username,
+            password=auth.password,
+            disable_metrics=not auth.sdk_metrics,
+            metrics=sdk_metrics() if auth.sdk_metrics else None,
             keep_alive_secs=KEEP_ALIVE_S,
-            ping_timeout_ms=deadline_ms,
+            ping_timeout_ms=options.deadline_ms,
             reconnect_min_timeout_secs=NEVER_MS // 1000,
             reconnect_max_timeout_secs=NEVER_MS // 1000,
-            on_connection_interrupted=lambda error, **_: lost.note(error),
+            on_connection_interrupted=lambda error, **_: lost.record(error),
         )
 
     async def connect(self) -> float:
-        self._connection.connect().add_done_callback(self._verdict.settle_from)
+        self._connection.connect().add_done_callback(self._verdict.resolve_from)
         return await self._verdict.wait()
 
     async def disconnect(self) -> None:
         await self.stopped()
-        self._lost.check()
+        self._lost.raise_if_lost()
 
     async def stopped(self) -> None:
-        self._connection.disconnect().add_done_callback(self._closed.settle_from)
+        self._connection.disconnect().add_done_callback(self._closed.resolve_from)
         await self._closed.wait()

@@ -3,12 +3,11 @@
 from awscrt import mqtt5
 from awscrt.http import HttpProxyOptions
 
-from connect_canary.model.target import Target
-from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import (
     KEEP_ALIVE_S,
     NEVER_MS,
     ConnectFailedError,
+    ConnectionOptions,
     DisconnectRecorder,
     ThreadsafeFuture,
     handshake_transform,
@@ -20,21 +19,22 @@ _AWS_IOT_CORE_DEFAULTS = mqtt5.ExtendedValidationAndFlowControlOptions.AWS_IOT_C
 
 
 class Mqtt5Connection:
-    """MQTT 5: the client retries until it is told to stop, so the first lifecycle event is the verdict."""
+    """An MQTT 5 client. It reconnects until it is stopped, so its first lifecycle event is the verdict."""
 
-    def __init__(
-        self, target: Target, client_id: str, how: ConnectAuth, tunnel: tuple[str, int], deadline_ms: int
-    ) -> None:
-        # The native client keeps its callbacks alive: none of them may hold this object, which holds the client.
+    def __init__(self, options: ConnectionOptions) -> None:
+        target, auth = options.target, options.auth
+        # The native client keeps its callbacks alive: none of them may refer to this object, which owns the client.
         verdict, stopped, lost = ThreadsafeFuture(), ThreadsafeFuture(), DisconnectRecorder()
         self._verdict, self._stopped, self._lost = verdict, stopped, lost
 
         def failed(data: mqtt5.LifecycleConnectFailureData) -> None:
             packet = data.connack_packet
-            code, said = (packet.reason_code, packet.reason_string) if packet else (None, None)
-            # The SDK has no reason code for a number that the specification does not list.
-            verdict.settle(
-                ConnectFailedError(data.exception, connack_code=None if code is None else int(code), reason_string=said)
+            code, reason_string = (packet.reason_code, packet.reason_string) if packet else (None, None)
+            # The SDK gives None for a code that the specification does not list.
+            verdict.resolve(
+                ConnectFailedError(
+                    data.exception, connack_code=None if code is None else int(code), reason_string=reason_string
+                )
             )
 
         self._client = mqtt5.Client(
@@ -42,25 +42,25 @@ class Mqtt5Connection:
                 host_name=target.host,
                 port=target.port,
                 tls_ctx=tls_context(target),
-                http_proxy_options=HttpProxyOptions(*tunnel),
-                websocket_handshake_transform=handshake_transform(how.sign),
+                http_proxy_options=HttpProxyOptions(*options.tunnel_address),
+                websocket_handshake_transform=handshake_transform(auth.sign),
                 connect_options=mqtt5.ConnectPacket(
-                    client_id=client_id,
+                    client_id=options.client_id,
                     keep_alive_interval_sec=KEEP_ALIVE_S,
-                    username=how.username,
-                    password=how.password,
+                    username=auth.username,
+                    password=auth.password,
                 ),
-                disable_metrics=not how.sdk_metrics,
-                metrics=sdk_metrics() if how.sdk_metrics else None,
+                disable_metrics=not auth.sdk_metrics,
+                metrics=sdk_metrics() if auth.sdk_metrics else None,
                 extended_validation_and_flow_control_options=_AWS_IOT_CORE_DEFAULTS,
-                ping_timeout_ms=deadline_ms,
-                connack_timeout_ms=deadline_ms,
+                ping_timeout_ms=options.deadline_ms,
+                connack_timeout_ms=options.deadline_ms,
                 min_reconnect_delay_ms=NEVER_MS,
                 max_reconnect_delay_ms=NEVER_MS,
-                on_lifecycle_event_connection_success_fn=lambda _: verdict.settle(),
+                on_lifecycle_event_connection_success_fn=lambda _: verdict.resolve(),
                 on_lifecycle_event_connection_failure_fn=failed,
-                on_lifecycle_event_disconnection_fn=lambda data: lost.note(data.exception),
-                on_lifecycle_event_stopped_fn=lambda _: stopped.settle(),
+                on_lifecycle_event_disconnection_fn=lambda data: lost.record(data.exception),
+                on_lifecycle_event_stopped_fn=lambda _: stopped.resolve(),
             )
         )
 
@@ -71,7 +71,7 @@ class Mqtt5Connection:
     async def disconnect(self) -> None:
         self._client.stop(mqtt5.DisconnectPacket())
         await self._stopped.wait()
-        self._lost.check()
+        self._lost.raise_if_lost()
 
     async def stopped(self) -> None:
         self._client.stop()

@@ -1,0 +1,35 @@
+"""Which settings each auth mode needs: one row for each mode."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connect_canary.model.target import AuthMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthRules:
+    """The settings of one auth mode.
+
+    `required` must be set, and exactly one of `alternatives`. `single_line` may hold no control characters. A mode that
+    `signs_requests` needs a region.
+    """
+
+    required: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    single_line: tuple[str, ...] = ()
+    signs_requests: bool = False
+
+
+AUTH_RULES: Mapping[AuthMode, AuthRules] = {
+    AuthMode.SIGV4: AuthRules(signs_requests=True),
+    AuthMode.SIGV4_STATIC: AuthRules(
+        required=("access_key_id", "secret_access_key"),
+        single_line=("access_key_id", "secret_access_key", "session_token"),
+        signs_requests=True,
+    ),
+    AuthMode.CUSTOM_UNSIGNED: AuthRules(),
+    AuthMode.CUSTOM_SIGNED: AuthRules(
+        required=("authorizer_token_key_name", "authorizer_token_value"),
+        alternatives=("authorizer_token_signature", "authorizer_signing_key"),
+    ),
+}

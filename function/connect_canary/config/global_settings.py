@@ -1,0 +1,42 @@
+"""The settings of the canary itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connect_canary.config.problems import problem_message
+from connect_canary.config.references import ReferenceResolver, resolve_values
+from connect_canary.config.values import Value
+
+DEFAULT_NAME = "iot-connect-canary"
+MAX_CONCURRENT_CONNECTS = 1000
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_CONCURRENT = re.compile(r"[1-9][0-9]{0,2}|1000")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalSettings:
+    """The canary's name, and how many targets connect at the same time."""
+
+    name: str
+    max_concurrent_connects: int
+
+
+def read_global_settings(
+    values: Mapping[str, Value], references: ReferenceResolver, problems: list[str]
+) -> GlobalSettings:
+    """Return the canary's own settings; one that cannot be used is replaced, and its problem appended."""
+    own = {key: values[key] for key in ("name", "max_concurrent_connects")}
+    resolved, mistakes = resolve_values(own, references.fetch)
+    problems += mistakes
+    name, concurrent = resolved.get("name"), resolved.get("max_concurrent_connects")
+    if name and not _NAME.fullmatch(name.text):
+        problems.append(problem_message(name, "allowed: 1 to 128 of A-Z a-z 0-9 _ . -"))
+    if concurrent and not _CONCURRENT.fullmatch(concurrent.text):
+        allowed = f"allowed: a whole number from 1 to {MAX_CONCURRENT_CONNECTS}"
+        problems.append(problem_message(concurrent, allowed))
+        concurrent = None
+    return GlobalSettings(
+        name=name.text if name else DEFAULT_NAME,
+        max_concurrent_connects=int(concurrent.text) if concurrent else 1,
+    )

@@ -1,0 +1,67 @@
+"""The fields of a custom authorizer: name, token and signature, and how they are encoded."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import cast
+from urllib.parse import quote, unquote
+
+from awscrt.crypto import RSA, RSASignatureAlgorithm
+
+from connect_canary.model.secret import Secret
+from connect_canary.model.target import Target
+
+NAME_FIELD = "x-amz-customauthorizer-name"
+SIGNATURE_FIELD = "x-amz-customauthorizer-signature"
+_SAFE_IN_USERNAME = "@:/,-._~"
+
+
+def unsigned_fields(target: Target) -> dict[str, str]:
+    """Return the fields without a token, not encoded (AWS IoT developer guide, custom-auth)."""
+    return {NAME_FIELD: _percent_decoded(target.authorizer_name)} if target.authorizer_name else {}
+
+
+def signed_fields(target: Target) -> dict[str, str]:
+    """Return the fields with token and signature, not encoded; the token is signed if the target has a key for it."""
+    token = _percent_decoded(cast("Secret", target.authorizer_token_value).reveal())
+    if target.authorizer_signing_key is not None:
+        signature = sign_token(target.authorizer_signing_key, token)
+    else:
+        signature = unquote("".join(cast("Secret", target.authorizer_token_signature).reveal().split()))
+    key_name = _percent_decoded(target.authorizer_token_key_name)
+    return {**unsigned_fields(target), key_name: token, SIGNATURE_FIELD: signature}
+
+
+def validate_signing_key(target: Target) -> list[tuple[str, str]]:
+    """Return the key of the signing key and what is allowed if the SDK cannot use it."""
+    if target.authorizer_signing_key is None:
+        return []
+    try:
+        RSA.new_private_key_from_pem_data(target.authorizer_signing_key.reveal())
+    except (ValueError, RuntimeError):  # depends on the kind of key
+        return [("authorizer_signing_key", "allowed: an RSA private key in PEM without passphrase")]
+    return []
+
+
+def sign_token(key: Secret, token: str) -> str:
+    """Return the signature of a token in base64: SHA256withRSA, PKCS#1 v1.5 (AWS IoT developer guide, custom-auth)."""
+    rsa = RSA.new_private_key_from_pem_data(key.reveal())
+    return b64encode(rsa.sign(RSASignatureAlgorithm.PKCS1_5_SHA256, hashlib.sha256(token.encode()).digest())).decode()
+
+
+def _percent_decoded(value: str) -> str:
+    """Return `value` decoded if the user has percent-encoded it, else as it is."""
+    plain = unquote(value)
+    return plain if quote(plain, safe="").lower() == value.lower() else value
+
+
+def username_with_fields(username: str, fields: Mapping[str, str]) -> str:
+    """Return the user name followed by the fields as a query; it is percent-encoded only if there are fields."""
+    return (
+        f"{quote(_percent_decoded(username), safe=_SAFE_IN_USERNAME)}?{encode_fields(fields)}" if fields else username
+    )
+
+
+def encode_fields(fields: Mapping[str, str]) -> str:
+    """Return the fields as a query string, each percent-encoded exactly once."""
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in fields.items())

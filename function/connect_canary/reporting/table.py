@@ -1,0 +1,40 @@
+"""The table of reporters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aws_lambda_powertools import Logger
+
+from connect_canary.model.outcome import Outcome
+from connect_canary.reporting.log import log_outcome
+from connect_canary.reporting.metrics import emit_metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What reporters need beside an outcome."""
+
+    canary: str
+    cold_start: bool
+    log: Logger
+
+
+# Reports one outcome as soon as it is known.
+Reporter = Callable[[RunContext, Outcome], None]
+
+
+def _report_metrics(context: RunContext, outcome: Outcome) -> None:
+    emit_metrics(context.canary, outcome, cold_start=context.cold_start)
+
+
+def _report_log(context: RunContext, outcome: Outcome) -> None:
+    log_outcome(context.log, outcome)
+
+
+REPORTERS: tuple[Reporter, ...] = (_report_metrics, _report_log)
+
+
+def report(context: RunContext, outcome: Outcome) -> None:
+    """Report an outcome in every way of the table."""
+    for reporter in REPORTERS:
+        reporter(context, outcome)
