@@ -1,6 +1,7 @@
 """One run: plan, probe the targets concurrently, report each outcome, return one response."""
 
 import asyncio
+import functools
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,9 @@ _FDS_PER_ATTEMPT, _FDS_RESERVED = 5, 64
 
 OnOutcome = Callable[[Outcome], None]
 
+# `make_plan` with the checks of the SDK, which `config` does not import.
+plan_run = functools.partial(make_plan, checks=TARGET_CHECKS)
+
 
 def run_event(
     event: object, environ: Mapping[str, str], *, deadline: float, cold_start: bool, log: Logger
@@ -45,7 +49,7 @@ def run_event(
     Raises SettingsError if nothing can run; if only some targets cannot, after the others have run.
     """
     now = time.monotonic()
-    plan = make_plan(event, environ, checks=TARGET_CHECKS, deadline=now + (deadline - now) * _REFERENCES_SHARE)
+    plan = plan_run(event, environ, deadline=now + (deadline - now) * _REFERENCES_SHARE)
     context = RunContext(canary=plan.canary, cold_start=cold_start, log=log)
     if plan.dry_run:
         response = dry_run_response(plan)

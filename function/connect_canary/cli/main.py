@@ -73,10 +73,9 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return USAGE_ERROR
     reporter = REPORTERS[parsed.output](parsed.repeat)
     # Imported late: it loads the SDK, which --help and a misspelt flag do not need.
-    from connect_canary.config.plan import make_plan  # noqa: PLC0415
-    from connect_canary.probe.checks import TARGET_CHECKS  # noqa: PLC0415
+    from connect_canary.run import plan_run  # noqa: PLC0415
 
-    plan = make_plan(parsed.event, environ, checks=TARGET_CHECKS, arguments=parsed.values, format_name=argument_name)
+    plan = plan_run(parsed.event, environ, arguments=parsed.values, format_name=argument_name)
     code = HEALTHY
     if parsed.command is Command.CHECK:
         reporter.on_plan(plan)

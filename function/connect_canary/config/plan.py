@@ -47,10 +47,10 @@ def make_plan(  # noqa: PLR0913 - all but the event and the environment are keyw
     base = _base_settings(environ, {**values, **(arguments or {})}, format_name)
     references = ReferenceResolver(_region(environ), deadline=deadline)
     own = read_global_settings(base, references, problems)
-    proxy_settings = _proxy_settings(environ, problems)
     base["targets"] = select_document(members, own.name, base["targets"], problems)
     entries = read_entries(base["targets"], references, problems)
     entries = select_entries(members.get("only"), entries, problems, format_name("only"))
+    proxy_settings = _proxy_settings(environ, problems)
     resolver = TargetResolver(references=references, checks=checks)
     planned, mistakes = _plan_targets(entries, base, resolver, proxy_settings)
     if problems or not planned:
@@ -92,12 +92,8 @@ def _plan_targets(
     problems: list[str] = []
     refreshing = resolver.refreshing()
     merged = [(entry, entry.merged_with(base)) for entry in entries]
-    resolver.references.prefetch(
-        value.text
-        for entry, values in merged
-        for value in values.values()
-        if not entry.unparsable and value.is_reference
-    )
+    used = [values for entry, values in merged if not entry.unparsable]
+    resolver.references.prefetch(value.text for values in used for value in values.values() if value.is_reference)
     for entry, values in merged:
         problems += entry.problems
         if entry.unparsable:
@@ -108,14 +104,10 @@ def _plan_targets(
             problems += error.problems
             continue
         if not entry.problems:
+            proxy = proxy_settings.proxy_for(target.host, target.port)
             planned.append(
                 PlannedTarget(
-                    target=target,
-                    values=values,
-                    proxy=proxy_settings.proxy_for(target.host, target.port),
-                    document=base["targets"],
-                    base=base,
-                    resolver=refreshing,
+                    target=target, values=values, proxy=proxy, document=base["targets"], base=base, resolver=refreshing
                 )
             )
     return _reject_shared_client_ids(planned, problems), problems

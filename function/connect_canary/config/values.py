@@ -1,7 +1,7 @@
 """The value of a setting, and where it was written."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connect_canary.config.settings import Setting
 from connect_canary.config.sources.table import SOURCES
@@ -17,7 +17,7 @@ class Value:
     `origin` is where it was written. A `referenced` value was read from a reference there, and is masked too.
     """
 
-    text: str = ""
+    text: str = field(default="", repr=False)
     secret: Secret | None = None
     origin: str
     referenced: bool = False

@@ -42,25 +42,10 @@ async def diagnose(
     """Return the response of `target` to the upgrade, and to a CONNECT as `client_id` if it is given."""
     diagnosis = Diagnosis()
     tunnel = Tunnel(target.host, target.port, proxy=proxy)
-    session = _DiagnosticSession(
-        diagnosis, auth, encode_connect(target.mqtt_version, client_id, auth) if client_id else None
-    )
+    connect = encode_connect(target.mqtt_version, client_id, auth) if client_id else None
+    session = _DiagnosticSession(diagnosis, auth, connect)
     try:
-        request = await _upgrade_request(target, auth)
-        tls = tls_context(target).new_connection_options()
-        tls.set_server_name(target.host)
-        websocket.connect(
-            host=target.host,
-            port=target.port,
-            handshake_request=request,
-            tls_connection_options=tls,
-            proxy_options=HttpProxyOptions(LOOPBACK, tunnel.open()),
-            on_connection_setup=session.on_setup,
-            on_connection_shutdown=session.on_shutdown,
-            on_incoming_frame_begin=session.on_frame_begin,
-            on_incoming_frame_payload=session.on_frame_payload,
-            on_incoming_frame_complete=session.on_frame_complete,
-        )
+        session.open(target, await _upgrade_request(target, auth), tunnel.open())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(session.done.wait(), timeout_s)
     finally:
@@ -87,6 +72,23 @@ class _DiagnosticSession:
         self._opcode = 0
         self._payload = b""
         self._closing = b""
+
+    def open(self, target: Target, request: HttpRequest, tunnel_port: int) -> None:
+        """Open a WebSocket to `target` through the tunnel."""
+        tls = tls_context(target).new_connection_options()
+        tls.set_server_name(target.host)
+        websocket.connect(
+            host=target.host,
+            port=target.port,
+            handshake_request=request,
+            tls_connection_options=tls,
+            proxy_options=HttpProxyOptions(LOOPBACK, tunnel_port),
+            on_connection_setup=self.on_setup,
+            on_connection_shutdown=self.on_shutdown,
+            on_incoming_frame_begin=self.on_frame_begin,
+            on_incoming_frame_payload=self.on_frame_payload,
+            on_incoming_frame_complete=self.on_frame_complete,
+        )
 
     def close(self) -> None:
         """Close the WebSocket and release it, so that the native client is freed."""

@@ -1,5 +1,8 @@
 """The SDK's MQTT 5 client."""
 
+from collections.abc import Callable
+from typing import Any
+
 from awscrt import mqtt5
 from awscrt.http import HttpProxyOptions
 
@@ -22,7 +25,6 @@ class Mqtt5Connection:
     """An MQTT 5 client. It reconnects until it is stopped, so its first lifecycle event is the verdict."""
 
     def __init__(self, options: ConnectionOptions) -> None:
-        target, auth = options.target, options.auth
         # The native client keeps its callbacks alive: none of them may refer to this object, which owns the client.
         verdict, stopped, lost = ThreadsafeFuture(), ThreadsafeFuture(), DisconnectRecorder()
         self._verdict, self._stopped, self._lost = verdict, stopped, lost
@@ -38,25 +40,8 @@ class Mqtt5Connection:
             )
 
         self._client = mqtt5.Client(
-            mqtt5.ClientOptions(
-                host_name=target.host,
-                port=target.port,
-                tls_ctx=tls_context(target),
-                http_proxy_options=HttpProxyOptions(*options.tunnel_address),
-                websocket_handshake_transform=handshake_transform(auth.sign),
-                connect_options=mqtt5.ConnectPacket(
-                    client_id=options.client_id,
-                    keep_alive_interval_sec=KEEP_ALIVE_S,
-                    username=auth.username,
-                    password=auth.password,
-                ),
-                disable_metrics=not auth.sdk_metrics,
-                metrics=sdk_metrics() if auth.sdk_metrics else None,
-                extended_validation_and_flow_control_options=_AWS_IOT_CORE_DEFAULTS,
-                ping_timeout_ms=options.deadline_ms,
-                connack_timeout_ms=options.deadline_ms,
-                min_reconnect_delay_ms=NEVER_MS,
-                max_reconnect_delay_ms=NEVER_MS,
+            _client_options(
+                options,
                 on_lifecycle_event_connection_success_fn=lambda _: verdict.resolve(),
                 on_lifecycle_event_connection_failure_fn=failed,
                 on_lifecycle_event_disconnection_fn=lambda data: lost.record(data.exception),
@@ -76,3 +61,28 @@ class Mqtt5Connection:
     async def stopped(self) -> None:
         self._client.stop()
         await self._stopped.wait()
+
+
+def _client_options(options: ConnectionOptions, **callbacks: Callable[[Any], None]) -> mqtt5.ClientOptions:
+    target, auth = options.target, options.auth
+    return mqtt5.ClientOptions(
+        host_name=target.host,
+        port=target.port,
+        tls_ctx=tls_context(target),
+        http_proxy_options=HttpProxyOptions(*options.tunnel_address),
+        websocket_handshake_transform=handshake_transform(auth.sign),
+        connect_options=mqtt5.ConnectPacket(
+            client_id=options.client_id,
+            keep_alive_interval_sec=KEEP_ALIVE_S,
+            username=auth.username,
+            password=auth.password,
+        ),
+        disable_metrics=not auth.sdk_metrics,
+        metrics=sdk_metrics() if auth.sdk_metrics else None,
+        extended_validation_and_flow_control_options=_AWS_IOT_CORE_DEFAULTS,
+        ping_timeout_ms=options.deadline_ms,
+        connack_timeout_ms=options.deadline_ms,
+        min_reconnect_delay_ms=NEVER_MS,
+        max_reconnect_delay_ms=NEVER_MS,
+        **callbacks,
+    )
