@@ -59,7 +59,7 @@ class ReferenceResolver:
     def fetch(self, reference: str) -> Secret:
         """Return the value that `reference` names; raise ValueError with a sentence."""
         scheme, _, name = reference.partition(":")
-        get = functools.partial(SOURCES[scheme].get, name, self._region, force_fetch=self._force_fetch)
+        get = functools.partial(SOURCES[scheme].get, name, self._region, self._force_fetch)
         return self.memoize(reference, lambda: self._call_service(scheme, get))
 
     def get_by_path(self, reference: str) -> Mapping[str, Secret]:
@@ -68,7 +68,7 @@ class ReferenceResolver:
         get_by_path = SOURCES[scheme].get_by_path
         if get_by_path is None:
             raise ValueError(f"a path cannot be read from {scheme}")
-        get = functools.partial(get_by_path, path, self._region, force_fetch=self._force_fetch)
+        get = functools.partial(get_by_path, path, self._region, self._force_fetch)
         return self.memoize(reference, lambda: self._call_service(scheme, get))
 
     def refreshing(self) -> "ReferenceResolver":

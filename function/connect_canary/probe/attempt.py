@@ -8,6 +8,7 @@ import time
 from awscrt.exceptions import AwsCrtError
 
 from connect_canary.model.certificate import CertificateCheck
+from connect_canary.model.diagnosis import Diagnosis
 from connect_canary.model.mqtt import PROTOCOLS
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
@@ -21,7 +22,6 @@ from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import CertificateChecker
 from connect_canary.probe.clients.client import ConnectFailedError, Connection, ConnectionOptions
 from connect_canary.probe.clients.table import new_connection
-from connect_canary.probe.diagnosis import Diagnosis, diagnose
 from connect_canary.probe.tls_trust import trust_store
 from connect_canary.probe.tunnel_failure import tunnel_error, tunnel_failed
 from connect_canary.probe.verdict import build_outcome
@@ -193,6 +193,9 @@ def _needs_diagnosis(state: AttemptState) -> bool:
 
 
 async def _diagnose(state: AttemptState, auth: ConnectAuth) -> Diagnosis:
+    # Imported late: only a failure needs it and the SDK's WebSocket client.
+    from connect_canary.probe.diagnosis import diagnose  # noqa: PLC0415
+
     target = state.target
     client_id = new_client_id(target) if state.phase is Phase.CONNACK else None
     if client_id == state.client_id:

@@ -5,13 +5,13 @@ import time
 from dataclasses import dataclass, field
 
 from connect_canary.model.certificate import CertificateCheck
+from connect_canary.model.diagnosis import Diagnosis
 from connect_canary.model.phases import Phase
 from connect_canary.model.target import Target
 from connect_canary.network.proxy import Proxy
 from connect_canary.network.trace import Trace
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import ConnectFailedError
-from connect_canary.probe.diagnosis import Diagnosis
 
 # The SDK's errors when the upgrade request cannot be signed, which it does before it connects.
 _SIGNING_ERROR_PREFIXES = ("AWS_AUTH_", "AWS_ERROR_HTTP_CALLBACK_FAILURE")

@@ -5,12 +5,12 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from awscrt import websocket
 from awscrt.http import HttpProxyOptions, HttpRequest
 
+from connect_canary.model.diagnosis import Diagnosis
 from connect_canary.model.redaction import MAX_TEXT_CHARACTERS, redact
 from connect_canary.model.target import Target
 from connect_canary.network.proxy import Proxy
@@ -22,18 +22,6 @@ from connect_canary.probe.tls_trust import tls_context
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ERROR_TYPE = re.compile(r"[A-Za-z0-9]{1,64}")
 _CLOSE = 0x8  # the first control frame's opcode (RFC 6455, section 5.2)
-
-
-@dataclass(slots=True, kw_only=True)
-class Diagnosis:
-    """What the endpoint responded to one more connection; what it did not say is None."""
-
-    http_status: int | None = None
-    request_id: str | None = None
-    message: str | None = None
-    connack_code: int | None = None
-    close_code: int | None = None
-    accepted: bool = False
 
 
 async def diagnose(

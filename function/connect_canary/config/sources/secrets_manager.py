@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
 
-def _get(name: str, region: str, *, force_fetch: bool) -> Secret:
+def _get(name: str, region: str, force_fetch: bool) -> Secret:  # noqa: FBT001 - as Get says
     # The name of a secret cannot contain '#', so the first one starts the key.
     name, has_key, key = name.partition("#")
     value = call_service(lambda: _provider(region).get(name, max_age=MAX_AGE_SECONDS, force_fetch=force_fetch))

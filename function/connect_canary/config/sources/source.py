@@ -2,25 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from connect_canary.model.secret import Secret
 
 MAX_AGE_SECONDS = 300  # a rotated secret is noticed by the refusal that follows, not by its age
 
-
-class Get(Protocol):
-    """Returns the value of `name` in `region`; raises ValueError with a sentence."""
-
-    def __call__(self, name: str, region: str, *, force_fetch: bool) -> Secret:
-        """Return the value, from the service itself if `force_fetch`."""
-
-
-class GetByPath(Protocol):
-    """Returns the values below `path` in `region` by their relative names; raises ValueError with a sentence."""
-
-    def __call__(self, path: str, region: str, *, force_fetch: bool) -> Mapping[str, Secret]:
-        """Return the values, from the service itself if `force_fetch`."""
+# (name, region, force_fetch) -> value; force_fetch bypasses the cache. Raises ValueError with a sentence.
+Get = Callable[[str, str, bool], Secret]
+# (path, region, force_fetch) -> the values below the path by their relative names; raises like Get.
+GetByPath = Callable[[str, str, bool], Mapping[str, Secret]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

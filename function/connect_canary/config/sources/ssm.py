@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SSMProvider
 
 
-def _get(name: str, region: str, *, force_fetch: bool) -> Secret:
+def _get(name: str, region: str, force_fetch: bool) -> Secret:  # noqa: FBT001 - as Get says
     value = call_service(
         lambda: _provider(region).get(name, decrypt=True, max_age=MAX_AGE_SECONDS, force_fetch=force_fetch)
     )
     return Secret(str(value))
 
 
-def _get_by_path(path: str, region: str, *, force_fetch: bool) -> Mapping[str, Secret]:
+def _get_by_path(path: str, region: str, force_fetch: bool) -> Mapping[str, Secret]:  # noqa: FBT001 - as GetByPath says
     values = call_service(
         lambda: _provider(region).get_multiple(
             path, decrypt=True, recursive=True, max_age=MAX_AGE_SECONDS, force_fetch=force_fetch
