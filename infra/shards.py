@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from connect_canary.config.settings import BY_KEY
 from connect_canary.config.targets_document import TargetEntry, read_document
-from connect_canary.config.values import is_reference
 
 # A standard parameter costs nothing and holds this much (general reference, ssm).
 PARAMETER_CHARACTERS: Final = 4096
@@ -52,8 +50,8 @@ def read_targets(text: str, origin: str) -> list[Target]:
 
 def _problems(item: TargetEntry) -> Iterator[str]:
     yield from item.problems
-    for key, value in item.values.items():
-        if BY_KEY[key].secret and value.text and not is_reference(value.text):
+    for value in item.values.values():
+        if value.secret is not None:
             yield (
                 f"{value.origin} is a secret in a template that many can read; "
                 "allowed: a reference (ssm:... or secretsmanager:...)"

@@ -11,7 +11,7 @@ from connect_canary.config.settings import TARGET_SETTINGS, Setting
 from connect_canary.config.target_validator import MAX_TIMEOUT_SECONDS, REGION_PATTERN
 from connect_canary.config.targets_document import NAME_PATTERN
 from connect_canary.config.values import REFERENCE_PATTERN
-from connect_canary.model.target import MAX_CLIENT_ID_BYTES
+from connect_canary.model.mqtt import MAX_CLIENT_ID_BYTES
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "targets.schema.json"
 Schema = dict[str, Any]

@@ -14,12 +14,12 @@ from awscrt import mqtt, mqtt5
 from awscrt.auth import AwsCredentialsProvider
 from awsiot import mqtt5_client_builder, mqtt_connection_builder
 
-from connect_canary.config.plan import make_plan
 from connect_canary.handler import lambda_handler
 from connect_canary.model.certificate import CertificateCheck
 from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.certificate_check import CertificateChecker
+from connect_canary.run import plan_run
 from tests.bench.network import Endpoint
 from tests.bench.settings import ACCESS_KEY_ID, DEADLINE_MS, REGION, SECRET_ACCESS_KEY, Context
 
@@ -59,11 +59,11 @@ class _NoLooks(CertificateChecker):
 
 def one_attempt(*, certificate: bool) -> Took:
     """Time one attempt at the configured target, with or without the certificate check."""
-    planned = make_plan({}, os.environ).planned[0]
+    planned = plan_run({}, os.environ).planned[0]
 
     async def run() -> Outcome:
         looks = CertificateChecker() if certificate else _NoLooks()
-        return await run_attempt(planned.target, seconds=DEADLINE_MS / 1000, looks=looks)
+        return await run_attempt(planned.target, timeout_s=DEADLINE_MS / 1000, checker=looks)
 
     outcome = asyncio.run(run())
     if not outcome.healthy or outcome.connect_ms is None or (outcome.certificate is not None) is not certificate:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
-from connect_canary.model.target import AuthMode, AuthorizerPlacement, MqttVersion
+from connect_canary.model.target import AuthMode, AuthorizerPlacement
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.situations import BY_ID, Expected
 

@@ -13,7 +13,7 @@ from random import SystemRandom
 from typing import Any
 
 from connect_canary.model.failures import Failure
-from connect_canary.model.target import MqttVersion
+from connect_canary.model.mqtt import MqttVersion
 from tests.faulty.canary import ENVIRON, Case, watching
 from tests.faulty.noise import LAYERS
 from tests.faulty.process import FaultyServer, Handler

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from connect_canary.model.failures import Failure
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
-from connect_canary.model.target import MqttVersion
 from tests.faulty import specifications, steps, wire
 from tests.faulty.steps import Behaviour, then
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from connect_canary.model.target import MqttVersion
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.network.dialer import connect_any
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import AddressInfo

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from awscrt.exceptions import AwsCrtError
@@ -15,13 +16,14 @@ from awscrt.http import HttpRequest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connect_canary.model.target import MqttVersion, Target
+from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
+from connect_canary.model.target import Target
 from connect_canary.network.dialer import connect_any
 from connect_canary.network.resolver import resolve
+from connect_canary.probe import attempt as attempts
 from connect_canary.probe.attempt import run_attempt
-from connect_canary.probe.auth.authenticate import authenticate
 from connect_canary.probe.auth.connect_auth import ConnectAuth
-from connect_canary.probe.auth.custom_authorizer import MAX_CONNECT_BYTES_3_1_1
+from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import check_certificate
 from tests.faulty import pki
 from tests.faulty.server import Endpoint
@@ -51,7 +53,7 @@ async def test_credentials_that_end_before_signing(
     async def ending(target: Target) -> ConnectAuth:
         return replace(await authenticate(target), sign=sign)
 
-    monkeypatch.setattr(attempts, "handshake", ending)
+    monkeypatch.setattr(attempts, "authenticate", ending)
     port = await endpoint._serve(Behaviour(), Ledger())
     target = target_of(
         endpoint=f"localhost:{port}",
@@ -61,7 +63,7 @@ async def test_credentials_that_end_before_signing(
         secret_access_key="b",
         ca_file=str(endpoint.pki.ca_file),
     )
-    outcome = await run_attempt(target, seconds=5)
+    outcome = await run_attempt(target, timeout_s=5)
     assert (outcome.phase, outcome.failure) == ("credentials", "CredentialsUnavailable"), outcome.error_name
 
 
@@ -79,7 +81,7 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpo
     bundle = pki._pem(between.certificate)
     port = await endpoint._serve(Behaviour(handshake=shake_hands("between")), Ledger())
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle.decode(), auth_mode="custom-unsigned")
-    assert (await run_attempt(target, seconds=5)).healthy
+    assert (await run_attempt(target, timeout_s=5)).healthy
 
     async def dial() -> socket.socket:
         return (await connect_any(await resolve("localhost", port)))[0]
@@ -98,7 +100,7 @@ async def test_bundle_whose_line_ends_are_lost(
     bundle = between.join(endpoint.pki.ca_file.read_text().splitlines())
     port = await endpoint._serve(Behaviour(handshake=shake_hands(shown, pause_s=0.4)), Ledger())
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, auth_mode="custom-unsigned")
-    outcome = await run_attempt(target, seconds=5)
+    outcome = await run_attempt(target, timeout_s=5)
     assert outcome.failure == failure, outcome.reason
     assert outcome.certificate_days_left is not None
 
@@ -111,7 +113,7 @@ async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
     handshake = shake_hands(newest=newest, ciphers="DEFAULT@SECLEVEL=0")
     port = await endpoint._serve(Behaviour(handshake=handshake), Ledger())
     target = target_of(endpoint=f"localhost:{port}", ca_file=str(endpoint.pki.ca_file), auth_mode="custom-unsigned")
-    outcome = await run_attempt(target, seconds=5)
+    outcome = await run_attempt(target, timeout_s=5)
     assert outcome.healthy
     assert outcome.certificate is not None
     assert outcome.certificate["tls_version"] == newest.name.replace("_", ".")
@@ -136,7 +138,7 @@ async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
         auth_mode="custom-unsigned",
         mqtt_version=version,
     )
-    outcome = await run_attempt(target, seconds=5)
+    outcome = await run_attempt(target, timeout_s=5)
     assert (outcome.failure, outcome.reason) == ("UpgradeFailed", "the endpoint closed the connection")
 
 
@@ -156,7 +158,7 @@ async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(endpoint: End
         auth_mode="custom-unsigned",
         mqtt_version=version,
     )
-    outcome = await run_attempt(target, seconds=5)
+    outcome = await run_attempt(target, timeout_s=5)
     assert (outcome.failure, outcome.reason) == ("TlsFailed", "the endpoint closed the connection")
 
 
@@ -170,6 +172,6 @@ async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: Endpoint) -> N
         mqtt_version="3.1.1",
         client_id="c" * 128,
         authorizer_username="u" * 8000,
-        authorizer_password="p" * (MAX_CONNECT_BYTES_3_1_1 - 8000),
+        authorizer_password="p" * (cast("int", PROTOCOLS[MqttVersion.V3_1_1].max_connect_bytes) - 8000),
     )
-    assert (await run_attempt(target, seconds=5)).healthy
+    assert (await run_attempt(target, timeout_s=5)).healthy

@@ -259,7 +259,7 @@ def test_endpoint_that_nobody_gave() -> None:
 
 def test_package_that_is_missing() -> None:
     """A sentence says how to get it; with --json nobody needs it."""
-    script = "import sys; sys.modules['rich'] = None; from connect_canary.cli import main; sys.exit(main())"
+    script = "import sys; sys.modules['rich'] = None; from connect_canary.cli.main import main; sys.exit(main())"
     commands = [[sys.executable, "-c", script, "check", "--endpoint", "localhost", *form] for form in ([], ["--json"])]
     without, with_json = (
         subprocess.run(command, env=AROUND, capture_output=True, text=True, timeout=DEADLINE_S, check=False)

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from connect_canary.model.target import MqttVersion
+from connect_canary.model.mqtt import MqttVersion
 from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, watching
 from tests.faulty.process import FaultyServer, Handler
 

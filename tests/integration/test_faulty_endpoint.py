@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from connect_canary.model.failures import Failure
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
-from connect_canary.model.target import MqttVersion
 from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
 from tests.faulty.pki import days_left

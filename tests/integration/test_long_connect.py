@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
-from connect_canary.model.target import MqttVersion
 from connect_canary.probe.attempt import run_attempt
 from tests.faulty.server import Endpoint
 from tests.faulty.steps import Behaviour, answer_connect, close, hold_back, then
@@ -35,7 +35,7 @@ async def _outcome(directory: Path, settings: dict[str, str], version: MqttVersi
         port = await endpoint._serve(behaviour, Ledger())
         bundle = str(endpoint.pki.ca_file)
         target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, mqtt_version=version, **settings)
-        return await run_attempt(target, seconds=10)
+        return await run_attempt(target, timeout_s=10)
 
 
 async def _read_connect_and_close(visit: Visit) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connect_canary.model.target import MqttVersion
+from connect_canary.model.mqtt import MqttVersion
 from tests.faulty.canary import ENVIRON, Case, cases_of, watching
 from tests.faulty.isolated import isolated, joined, possible
 from tests.faulty.process import FaultyServer, Handler

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
-from connect_canary.model.target import MqttVersion
 from connect_canary.network.tunnel import LOOPBACK, Tunnel
 from connect_canary.probe.attempt import run_attempt
 from tests.unit.given import target_of
@@ -41,7 +41,7 @@ def _silent_endpoint() -> Iterator[str]:
 
 async def _attempt(endpoint: str, version: MqttVersion) -> Outcome:
     target = target_of(endpoint=endpoint, auth_mode="custom-unsigned", mqtt_version=version)
-    return await run_attempt(target, seconds=_DEADLINE_S)
+    return await run_attempt(target, timeout_s=_DEADLINE_S)
 
 
 def _assert_own_trouble(outcome: Outcome) -> None:

@@ -9,9 +9,9 @@ from awscrt import mqtt5
 from awscrt.auth import AwsCredentialsProvider
 from awsiot import mqtt5_client_builder, mqtt_connection_builder
 
-from connect_canary.config.plan import make_plan
-from connect_canary.model.target import MqttVersion
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.probe.attempt import run_attempt
+from connect_canary.run import plan_run
 from tests.faulty.process import FaultyServer
 
 _SECONDS = 10
@@ -61,8 +61,8 @@ def _ours(version: MqttVersion, port: int, ca_file: str) -> None:
         "CANARY_SESSION_TOKEN": _TOKEN,
         "AWS_REGION": "eu-west-1",
     }
-    (planned,) = make_plan({}, environ).planned
-    assert asyncio.run(run_attempt(planned.target, seconds=_SECONDS)).healthy
+    (planned,) = plan_run({}, environ).planned
+    assert asyncio.run(run_attempt(planned.target, timeout_s=_SECONDS)).healthy
 
 
 def _comparable(request: dict[str, Any]) -> tuple[list[str], dict[str, str]]:

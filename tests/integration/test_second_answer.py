@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
-from connect_canary.model.target import MqttVersion
 from connect_canary.probe.attempt import run_attempt
 from tests.faulty import wire
 from tests.faulty.server import Endpoint
@@ -55,7 +55,7 @@ async def _outcome(directory: Path, version: MqttVersion, behaviour: Behaviour) 
             auth_mode="custom-unsigned",
             ca_file=str(endpoint.pki.ca_file),
         )
-        return await run_attempt(target, seconds=10)
+        return await run_attempt(target, timeout_s=10)
 
 
 @pytest.mark.parametrize("version", MqttVersion)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connect_canary.model.target import MqttVersion
+from connect_canary.model.mqtt import MqttVersion
 from tests.faulty import wire
 from tests.faulty.canary import ENVIRON, Case, watching
 from tests.faulty.process import Handler

@@ -40,7 +40,7 @@ async def way() -> AsyncIterator[_Way]:
         listener = stack.enter_context(socket.create_server((LOOPBACK, 0)))
         listener.settimeout(0)
         tunnel = Tunnel(LOOPBACK, listener.getsockname()[1])
-        stack.callback(tunnel.cut)
+        stack.callback(tunnel.abort)
         client = stack.enter_context(socket.socket())
         client.settimeout(0)
         await loop.sock_connect(client, (LOOPBACK, tunnel.open()))

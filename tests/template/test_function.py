@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from connect_canary.config.plan import make_plan
+from connect_canary import handler
 from connect_canary.config.settings import BY_KEY
+from connect_canary.run import plan_run
 from tests.template.cloudformation import ROOT, canary, read
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -208,7 +209,7 @@ def test_outputs_explained() -> None:
 @pytest.mark.parametrize("event", [path for path in EVENTS if path.stem != "env"], ids=lambda path: path.stem)
 def test_event_is_the_handlers(event: Path) -> None:
     """An event for `sam local invoke` makes a plan."""
-    plan = make_plan(json.loads(event.read_text()), ENVIRONMENT)
+    plan = plan_run(json.loads(event.read_text()), ENVIRONMENT)
     assert [planned.target.name for planned in plan.planned] == ["default"]
     assert plan.dry_run is (event.stem == "dry-run")
 
@@ -218,4 +219,4 @@ def test_environment_example() -> None:
     example = json.loads((ROOT / "events" / "env.json").read_text())
     assert example.keys() == {"CanaryFunction"}
     assert example["CanaryFunction"].keys() <= _function()["Environment"]["Variables"].keys()
-    assert make_plan({}, {"AWS_REGION": "eu-west-1", **example["CanaryFunction"]}).planned
+    assert plan_run({}, {"AWS_REGION": "eu-west-1", **example["CanaryFunction"]}).planned

@@ -8,10 +8,11 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from connect_canary.config.plan import Plan, make_plan
+from connect_canary.config.plan import Plan
 from connect_canary.config.problems import SettingsError
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.target import Target
+from connect_canary.run import plan_run
 
 REGION = "eu-west-1"
 ENDPOINT = "abc-ats.iot.eu-west-1.amazonaws.com"
@@ -30,7 +31,7 @@ def document(*targets: object) -> str:
 
 def plan_of(event: object = None, **settings: str) -> Plan:
     """Return the plan for an environment."""
-    return make_plan({} if event is None else event, environment(**settings))
+    return plan_run({} if event is None else event, environment(**settings))
 
 
 def target_of(**settings: str) -> Target:
@@ -42,7 +43,7 @@ def target_of(**settings: str) -> Target:
 def plan_or_problems(event: object, environ: Mapping[str, str]) -> tuple[Plan | None, tuple[str, ...]]:
     """Return the plan, None for none, and what is wrong, whether or not another target can run."""
     try:
-        plan = make_plan(event, environ)
+        plan = plan_run(event, environ)
     except SettingsError as error:
         return None, error.problems
     return plan, plan.problems

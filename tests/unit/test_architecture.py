@@ -1,76 +1,133 @@
-"""The house keeps its order: who may import whom, and which room alone deals with which package."""
+"""The rooms of the function keep their order, and each third-party package has its modules."""
 
 import ast
+import functools
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "function" / "connect_canary"
 
-# From the ground up: a module imports only modules of the lines before its own.
-FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"settings", "failures", "threads"}),
-    frozenset({"outcome", "targets", "dialling", "references"}),
-    frozenset({"authentication", "trust", "certificate", "flights", "proxies", "metrics", "logs"}),
-    frozenset({"connections", "tunnel", "plan"}),
-    frozenset({"diagnosis"}),
-    frozenset({"attempt"}),
-    frozenset({"canary"}),
-    frozenset({"handler", "flags", "screen"}),
-    frozenset({"cli"}),
+# From the ground up: a room imports only itself and rooms of the lines before its own.
+ORDER: tuple[frozenset[str], ...] = (
+    frozenset({"model"}),
+    frozenset({"network", "reporting"}),
+    frozenset({"config"}),
+    frozenset({"probe"}),
+    frozenset({"run"}),
+    frozenset({"handler", "cli"}),
     frozenset({"__main__"}),
 )
-# Packages and the modules that may import them; every other module has the standard library only.
+# Third-party packages and the modules that import them; every other module uses the standard library only.
 THIRD_PARTY = {
-    "awscrt": {"attempt", "authentication", "connections", "diagnosis", "trust"},
-    "awsiot": {"connections"},
-    "aws_lambda_powertools": {"canary", "logs", "metrics", "references"},
-    "boto3": {"references"},
-    "botocore": {"references"},
-    "rich": {"screen"},
+    "awscrt": {
+        "probe.attempt",
+        "probe.auth.authorizer_fields",
+        "probe.auth.connect_auth",
+        "probe.auth.placement",
+        "probe.auth.sigv4",
+        "probe.clients.client",
+        "probe.clients.mqtt311",
+        "probe.clients.mqtt5",
+        "probe.diagnosis",
+        "probe.tls_trust",
+        "probe.verdict",
+    },
+    "awsiot": {"probe.clients.client"},
+    "aws_lambda_powertools": {
+        "config.sources.secrets_manager",
+        "config.sources.service_call",
+        "config.sources.ssm",
+        "reporting.log",
+        "reporting.metrics",
+        "reporting.table",
+        "run",
+    },
+    "boto3": {"config.sources.account_endpoint"},
+    "botocore": {"config.sources.service_call"},
+    "rich": {"cli.console_report", "cli.console_tables"},
 }
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+READS_ENVIRONMENT = {"handler", "cli.main"}
+MAX_LINES = 300
 
 
-def _imports(module: str) -> Iterator[str]:
-    """Yield every dotted name that the module imports, wherever it does so, also for type checkers."""
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = sorted(_name(path) for path in PACKAGE.rglob("*.py") if path.stem != "__init__")
+PACKAGES = {"connect_canary", *(f"connect_canary.{_name(path.parent)}" for path in PACKAGE.glob("*/**/__init__.py"))}
+
+
+def _source(module: str) -> str:
+    return (PACKAGE / f"{module.replace('.', '/')}.py").read_text()
+
+
+@functools.cache
+def _imports(module: str) -> frozenset[str]:
+    """Return the dotted name of every module that is imported, in functions and for type checkers too."""
+    return frozenset(_imported_names(ast.parse(_source(module))))
+
+
+def _imported_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""] if node.module != "connect_canary" else []
-            yield from names or (f"connect_canary.{alias.name}" for alias in node.names)
+            yield node.module or ""
 
 
-def _rooms(module: str) -> set[str]:
-    return {name.split(".")[1] for name in _imports(module) if name.startswith("connect_canary.")}
+def _own_modules(module: str) -> set[str]:
+    """Return the modules of the function that `module` imports."""
+    return {name.removeprefix("connect_canary.") for name in _imports(module) if name.startswith("connect_canary.")}
 
 
-def test_every_module_has_a_floor() -> None:
-    """A new module says where it belongs."""
-    assert sorted(module for floor in FLOORS for module in floor) == MODULES
+def _room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_every_room_has_its_place() -> None:
+    """A new room, or a module beside the rooms, says where it belongs."""
+    assert {room for rooms in ORDER for room in rooms} == {_room(module) for module in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_names_are_imported_from_their_modules(module: str) -> None:
+    """No package hands names on, so the order below sees every import."""
+    assert _own_modules(module) <= set(MODULES)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_downwards(module: str) -> None:
-    """A module imports only what stands below it, so nothing imports the handler or the command line."""
-    floor = next(number for number, modules in enumerate(FLOORS) if module in modules)
-    below = frozenset[str]().union(*FLOORS[:floor])
-    assert _rooms(module) <= below
+    """No room imports one above it or beside it."""
+    place = next(number for number, rooms in enumerate(ORDER) if _room(module) in rooms)
+    allowed = frozenset({_room(module)}).union(*ORDER[:place])
+    assert {_room(name) for name in _own_modules(module)} <= allowed
+
+
+def test_modules_have_no_cycle() -> None:
+    """Within a room too, imports have one direction."""
+    TopologicalSorter({module: _own_modules(module) for module in MODULES}).prepare()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_third_parties_have_their_rooms(module: str) -> None:
+def test_third_party_packages_have_their_modules(module: str) -> None:
     """Each package is imported where its job is done, and nowhere else."""
-    imported = {name.split(".")[0] for name in _imports(module)}
-    assert {package for package in imported if package in THIRD_PARTY} == {
-        package for package, modules in THIRD_PARTY.items() if module in modules
-    }
+    imported = {name.partition(".")[0] for name in _imports(module)} & THIRD_PARTY.keys()
+    assert imported == {package for package, modules in THIRD_PARTY.items() if module in modules}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_environment_is_read_at_the_entries(module: str) -> None:
-    """Only an entry knows os.environ; everything below is given what it needs."""
-    source = (PACKAGE / f"{module}.py").read_text()
-    assert ("os.environ" in source) is (module in {"handler", "cli"})
+def test_environment_is_read_at_the_entry_points(module: str) -> None:
+    """Only an entry point reads os.environ; everything below is given what it needs."""
+    assert ("os.environ" in _source(module)) is (module in READS_ENVIRONMENT)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_is_short(module: str) -> None:
+    """A module has one job, for which 300 lines are enough."""
+    assert len(_source(module).splitlines()) <= MAX_LINES

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from connect_canary.config.values import is_reference
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import AuthorizerPlacement
-from connect_canary.probe.auth.authenticate import authenticate
+from connect_canary.probe.auth.authorizer_fields import sign_token
 from connect_canary.probe.auth.connect_auth import ConnectAuth
-from connect_canary.probe.auth.custom_authorizer import sign_token
+from connect_canary.probe.auth.table import authenticate
 from tests.unit.given import ENDPOINT, pem, private_key, target_of
 
 AWKWARD = "a+b/c=d%e&f?g#h i;j,k@l:m\"n'o~p_q.r-s*t(u)vÄw€x😀"

@@ -10,6 +10,7 @@ import pytest
 from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
 from connect_canary.cli.console_report import COLUMNS, ConsoleReporter
 from connect_canary.cli.parser import Command
+from connect_canary.cli.reporter import OutputFormat
 from connect_canary.cli.stats import percentile
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import SETTINGS, Setting
@@ -56,13 +57,13 @@ def test_flags_beside_the_settings() -> None:
     """Names add up, and times are numbers."""
     asked = _read("connect", "--only", "a", "b", "--only", "c", "--json", "--repeat", "3", "--interval", "0.5")
     assert asked.event == {"only": ["a", "b", "c"]}
-    assert (asked.as_json, asked.repeat, asked.interval_s) == (True, 3, 0.5)
+    assert (asked.output is OutputFormat.JSON, asked.repeat, asked.interval_s) == (True, 3, 0.5)
 
 
 def test_nothing_beside_the_command() -> None:
     """One run of every target."""
     asked = _read("connect")
-    assert (asked.values, asked.event, asked.repeat, asked.as_json) == ({}, {}, None, False)
+    assert (asked.values, asked.event, asked.repeat, asked.output is OutputFormat.JSON) == ({}, {}, None, False)
 
 
 def test_hyphens_in_a_value_stay() -> None:
@@ -133,7 +134,7 @@ def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, object], *,
     """What is no known setting may be a secret's misspelt one."""
     asked = ("connect", "--targets", document({"name": "a", **entry}))
     if not told:
-        assert _read(*asked).values["targets"].text == asked[-1]
+        assert _read(*asked).values["targets"].reveal() == asked[-1]
         return
     (problem,) = _problems(*asked)
     assert problem.startswith("--targets is '***'; a document that may hold secrets must not be an argument")
@@ -176,14 +177,14 @@ def test_secret_from_a_file(tmp_path: Path, key: str) -> None:
     path = tmp_path / "secret"
     path.write_bytes(f" {HIDDEN} \r\n".encode())
     value = _read("connect", f"--{key}", f"@{path}").values[key]
-    assert value.text.strip() == HIDDEN
+    assert value.reveal().strip() == HIDDEN
     assert value.origin == f"--{key} (@{path})"
 
 
 def test_secret_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is piped."""
     _input(monkeypatch, f"{HIDDEN}\n".encode())
-    assert _read("connect", "--authorizer_password", "-").values["authorizer_password"].text == HIDDEN
+    assert _read("connect", "--authorizer_password", "-").values["authorizer_password"].reveal() == HIDDEN
 
 
 @pytest.mark.parametrize(
@@ -266,15 +267,15 @@ def test_no_argument_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_command_line_and_handler_do_not_know_each_other() -> None:
     """Neither loads the other, and the Lambda loads nothing that only people need."""
     assert not imported("import connect_canary.handler") & {
-        f"connect_canary.{name}" for name in ("cli", "flags", "screen")
+        f"connect_canary.{name}" for name in ("cli", "cli.arguments", "cli.console_report")
     }
-    modules = imported("import connect_canary.cli")
+    modules = imported("import connect_canary.cli.main")
     assert not modules & {"connect_canary.handler", "awscrt", "rich"}
 
 
 def test_screen_is_the_only_one_that_needs_rich() -> None:
     """With --json nothing else is needed."""
-    modules = imported("import connect_canary.canary, connect_canary.plan, connect_canary.flags")
+    modules = imported("import connect_canary.run, connect_canary.cli.arguments")
     assert "rich" not in modules
 
 
@@ -298,9 +299,9 @@ def _shown(*outcomes: Outcome, encoding: str = "utf-8") -> str:
     stream = _Stream(encoding)
     screen = ConsoleReporter(stream, runs=None)
     plan = plan_of()
-    screen.starts(1, plan)
-    screen.ran(plan, outcomes)
-    screen.closes()
+    screen.on_run_start(1, plan)
+    screen.on_run_done(plan, outcomes)
+    screen.on_finish()
     return stream.shown
 
 
@@ -399,7 +400,7 @@ def test_checked_targets_are_listed_masked() -> None:
     """Every setting that is set, a secret as asterisks, a bundle on one line."""
     stream = _Stream()
     plan = plan_of(auth_mode="sigv4-static", access_key_id=HIDDEN, secret_access_key=HIDDEN, client_id="c" * 128)
-    ConsoleReporter(stream, runs=None).checked(plan)
+    ConsoleReporter(stream, runs=None).on_plan(plan)
     assert HIDDEN not in stream.shown
     assert "secret_access_key     ***\n" in stream.shown
     assert stream.shown.endswith("1 target can be used; nothing was connected to\n")
@@ -414,10 +415,10 @@ def test_summary_of_many_runs() -> None:
     for run, outcome in enumerate(
         [*[outcome_of(connect_ms=float(ms)) for ms in range(1, 20)], slow, REFUSED, silent, silent]
     ):
-        screen.starts(run + 1, plan)
-        screen.ended(outcome)
-        screen.ran(plan, [outcome])
-    screen.closes()
+        screen.on_run_start(run + 1, plan)
+        screen.on_target_done(outcome)
+        screen.on_run_done(plan, [outcome])
+    screen.on_finish()
     lines = stream.shown.splitlines()
     assert [line.split()[:4] for line in lines[:3]] == [
         ["run", "21", "prod", "NotAuthorized"],
@@ -435,8 +436,8 @@ def test_summary_of_no_run_is_nothing() -> None:
     """Ctrl-C in the first run leaves nothing to sum up."""
     stream = _Stream()
     screen = ConsoleReporter(stream, runs=5)
-    screen.starts(1, plan_of())
-    screen.closes()
+    screen.on_run_start(1, plan_of())
+    screen.on_finish()
     assert stream.shown == ""
 
 

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
+from connect_canary.model.diagnosis import Diagnosis
 from connect_canary.model.redaction import redact
 from connect_canary.probe.auth.connect_auth import ConnectAuth
-from connect_canary.probe.diagnosis import Diagnosis, _DiagnosticSession
+from connect_canary.probe.diagnosis import _DiagnosticSession
 
 TOKEN = "HiddenMark/+" * 80
 
@@ -38,7 +39,7 @@ async def _heard(
 )
 async def test_echoed_secret_is_never_quoted_in_part(body: str) -> None:
     """However long it is and wherever it stands, the piece that is quoted has nothing of it."""
-    words = (await _heard(body.encode())).words or ""
+    words = (await _heard(body.encode())).message or ""
     assert "***" in words
     assert "hiddenmark" not in words.lower()
 
@@ -47,21 +48,21 @@ async def test_echoed_secret_is_never_quoted_in_part(body: str) -> None:
 async def test_echoed_secret_in_header_is_not_quoted(header: str) -> None:
     """The headers that are read are as foreign as the body."""
     heard = await _heard(b"", {header: "HiddenMark"}, secrets=("HiddenMark",))
-    assert (heard.words, heard.request_id) == (None, None)
+    assert (heard.message, heard.request_id) == (None, None)
 
 
 async def test_headers_of_refusal_are_read() -> None:
     """Error type without its address, message and request id."""
     headers = {"x-amzn-errortype": "ForbiddenException:http://internal/", "x-amzn-requestid": "5b1d-7f0a"}
     heard = await _heard(b'{"message": "Missing token"}', headers)
-    assert (heard.words, heard.request_id) == ("ForbiddenException: Missing token", "5b1d-7f0a")
+    assert (heard.message, heard.request_id) == ("ForbiddenException: Missing token", "5b1d-7f0a")
 
 
 async def test_body_too_deep_for_json_is_quoted() -> None:
     """The parser gives up, the diagnosis does not."""
     heard = await _heard(b"[" * 500_000, {"x-amzn-requestid": "5b1d-7f0a"})
     assert heard.request_id == "5b1d-7f0a"
-    assert (heard.words or "").startswith("[[[")
+    assert (heard.message or "").startswith("[[[")
 
 
 def test_long_words_take_no_time_to_clean() -> None:

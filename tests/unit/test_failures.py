@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.model.failures import AUTHENTICATION_FAILURES, Evidence, Failure, classify
+from connect_canary.model.failures import Evidence, Failure, classify, is_authentication_refusal
 from connect_canary.model.hints import RUNBOOK, hint
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
 from connect_canary.model.reasons import reason
 from tests.faulty import specifications
@@ -48,14 +49,14 @@ TABLE: list[tuple[Evidence, Failure]] = [
     (Evidence(phase=Phase.CONNACK, connack_code=5), Failure.NOT_AUTHORIZED),
     (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR"), Failure.PROTOCOL_VIOLATED),
     (
-        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR", accepted_later=True),
+        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR", accepted_on_retry=True),
         Failure.CONNECT_REFUSED,
     ),
     (
-        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP", accepted_later=True),
+        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP", accepted_on_retry=True),
         Failure.CONNECTION_HUNG_UP,
     ),
-    (Evidence(phase=Phase.CONNACK, connack_code=135, hung_up=True), Failure.NOT_AUTHORIZED),
+    (Evidence(phase=Phase.CONNACK, connack_code=135, connection_closed=True), Failure.NOT_AUTHORIZED),
     (Evidence(phase=Phase.CONNACK, connack_code=4), Failure.BAD_CREDENTIALS),
     (Evidence(phase=Phase.CONNACK, connack_code=134), Failure.BAD_CREDENTIALS),
     (Evidence(phase=Phase.CONNACK, connack_code=2), Failure.CLIENT_ID_REJECTED),
@@ -67,11 +68,14 @@ TABLE: list[tuple[Evidence, Failure]] = [
     (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_TIMEOUT"), Failure.CONNACK_TIMED_OUT),
     (Evidence(phase=Phase.CONNACK, timed_out=True), Failure.CONNACK_TIMED_OUT),
     (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP"), Failure.CONNECTION_HUNG_UP),
-    (Evidence(phase=Phase.CONNACK, hung_up=True, error_name="AWS_ERROR_MQTT_TIMEOUT"), Failure.CONNECTION_HUNG_UP),
+    (
+        Evidence(phase=Phase.CONNACK, connection_closed=True, error_name="AWS_ERROR_MQTT_TIMEOUT"),
+        Failure.CONNECTION_HUNG_UP,
+    ),
     (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"), Failure.CONNECT_REFUSED),
     (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR"), Failure.PROTOCOL_VIOLATED),
     (
-        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR", hung_up=True),
+        Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_PROTOCOL_ERROR", connection_closed=True),
         Failure.PROTOCOL_VIOLATED,
     ),
     (Evidence(phase=Phase.DISCONNECT, error_name="AWS_ERROR_MQTT_UNEXPECTED_HANGUP"), Failure.DISCONNECT_FAILED),
@@ -85,7 +89,7 @@ EVIDENCE = st.builds(
     error_name=st.none() | st.sampled_from(["ECONNREFUSED", "AWS_ERROR_MQTT_TIMEOUT", "AWS_IO_SOCKET_CLOSED", "X"]),
     detail=st.none() | st.just("words"),
     timed_out=st.booleans(),
-    hung_up=st.booleans(),
+    connection_closed=st.booleans(),
     certificate=st.none() | st.sampled_from([Failure.CERTIFICATE_EXPIRED, Failure.TLS_FAILED]),
     http_status=st.none() | st.integers(100, 599),
     connack_code=st.none() | st.integers(0, 255),
@@ -194,7 +198,7 @@ def test_http_status_has_failure(status: int) -> None:
 
 def test_authentication_failures_are_those_of_who_one_is() -> None:
     """Only after these is a rotated secret worth another look."""
-    assert {str(failure) for failure in AUTHENTICATION_FAILURES} == {
+    assert {str(failure) for failure in Failure if is_authentication_refusal(failure, MqttVersion.V5)} == {
         "UpgradeForbidden",
         "NotAuthorized",
         "BadCredentials",

@@ -120,7 +120,7 @@ def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:
     settings = {"auth_mode": "custom-unsigned", "endpoint": endpoint, "max_concurrent_connects": "3"}
     plan = plan_of(targets=document(*({"name": name} for name in names)), **settings)
     reported: list[Outcome] = []
-    outcomes = run_plan(plan, until=time.monotonic() + 15, report=reported.append)
+    outcomes = run_plan(plan, deadline=time.monotonic() + 15, on_outcome=reported.append)
     assert [outcome.target for outcome in outcomes] == names
     assert sorted(outcome.target for outcome in reported) == sorted(names)
 
@@ -142,7 +142,7 @@ def test_bug_in_one_report_does_not_silence_the_others(endpoint: str, concurrent
         reported.append(outcome.target)
 
     with pytest.raises(ExceptionGroup, match="the canary itself failed") as caught:
-        run_plan(plan, until=time.monotonic() + 15, report=report)
+        run_plan(plan, deadline=time.monotonic() + 15, on_outcome=report)
     assert sorted(repr(error) for error in caught.value.exceptions) == [
         "ZeroDivisionError('a')",
         "ZeroDivisionError('c')",

@@ -39,7 +39,7 @@ def test_reference_loads_what_it_needs(aws: Aws) -> None:
     assert told.modules >= {"boto3", "botocore.session"}
 
 
-@pytest.mark.parametrize("module", ["failures", "outcome", "settings", "targets"])
+@pytest.mark.parametrize("module", ["model.failures", "model.outcome", "config.settings", "config.targets_document"])
 def test_pure_module_loads_no_third_party(module: str) -> None:
     """They can be read and tested without anything installed."""
     modules = imported(f"import connect_canary.{module}")

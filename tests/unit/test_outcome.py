@@ -5,8 +5,9 @@ import json
 import pytest
 
 from connect_canary.model.failures import Failure
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
-from connect_canary.model.target import AuthMode, Expect, MqttVersion
+from connect_canary.model.target import AuthMode, Expect
 from tests.unit.given import outcome_of
 
 INTERFACE = """

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.config.plan import make_plan
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import BY_KEY
+from connect_canary.run import plan_run
 from tests.unit.given import ENDPOINT, document, environment, plan_of, plan_or_problems, problems_of
 
 TWO = document({"name": "prod"}, {"name": "stage", "mqtt_version": "3.1.1"})
@@ -32,8 +32,8 @@ def test_plan_without_document_has_one_target() -> None:
 def test_plan_is_named_after_the_function_unless_told() -> None:
     """In Lambda the function's name is there; the setting goes before it."""
     environ = {**environment(), "AWS_LAMBDA_FUNCTION_NAME": "fleet-fn"}
-    assert make_plan({}, environ).canary == "fleet-fn"
-    assert make_plan({}, {**environ, "CANARY_NAME": "fleet"}).canary == "fleet"
+    assert plan_run({}, environ).canary == "fleet-fn"
+    assert plan_run({}, {**environ, "CANARY_NAME": "fleet"}).canary == "fleet"
 
 
 def test_plan_signs_for_the_region_that_lambda_tells() -> None:
@@ -42,7 +42,7 @@ def test_plan_signs_for_the_region_that_lambda_tells() -> None:
     del environ["AWS_REGION"]
 
     def region(**more: str) -> str:
-        return make_plan({}, {**environ, **more}).planned[0].target.signing_region
+        return plan_run({}, {**environ, **more}).planned[0].target.signing_region
 
     assert region() == "eu-west-1"
     assert region(AWS_DEFAULT_REGION="us-east-1") == "us-east-1"
@@ -53,7 +53,7 @@ def test_plan_signs_for_the_region_that_lambda_tells() -> None:
 def test_plan_without_any_region_says_so() -> None:
     """A custom domain does not tell its region."""
     with pytest.raises(SettingsError) as caught:
-        make_plan({}, {"CANARY_ENDPOINT": "iot.example.com"})
+        plan_run({}, {"CANARY_ENDPOINT": "iot.example.com"})
     assert caught.value.problems == (
         "CANARY_SIGNING_REGION is not set; allowed: a region such as eu-west-1 (default: AWS_REGION)",
     )
@@ -201,7 +201,7 @@ def test_plan_tells_whether_a_target_has_references() -> None:
 def test_plan_reads_the_egress_proxy() -> None:
     """Each target knows whether it leaves through it."""
     environ = {**environment(targets=document({"name": "a"}, {"name": "b", "endpoint": "b.internal"}))}
-    plan = make_plan({}, {**environ, "HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": ".internal"})
+    plan = plan_run({}, {**environ, "HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": ".internal"})
     proxies = [planned.proxy for planned in plan.planned]
     assert proxies[0] is not None
     assert (proxies[0].host, proxies[0].port) == ("proxy.test", 3128)
@@ -211,7 +211,7 @@ def test_plan_reads_the_egress_proxy() -> None:
 def test_plan_with_a_bad_egress_proxy_raises_beside_the_rest() -> None:
     """It is one more problem of the canary itself, whatever the targets are like."""
     with pytest.raises(SettingsError) as caught:
-        make_plan({}, {**environment(mqtt_version="4"), "HTTPS_PROXY": "ftp://user:hidden@x"})
+        plan_run({}, {**environment(mqtt_version="4"), "HTTPS_PROXY": "ftp://user:hidden@x"})
     assert caught.value.problems == (
         "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]",
         "CANARY_MQTT_VERSION is '4'; allowed: 5, 3.1.1",

@@ -27,14 +27,14 @@ BAD = "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"
 )
 def test_proxy_is_read_from_its_url(url: str, host: str, port: int) -> None:
     """With or without a scheme, as other tools read it."""
-    proxy = ProxySettings.of({"HTTPS_PROXY": url}).proxy_to("iot.example.com", 443)
+    proxy = ProxySettings.from_environment({"HTTPS_PROXY": url}).proxy_for("iot.example.com", 443)
     assert proxy is not None
     assert (proxy.host, proxy.port, proxy.authorization) == (host, port, None)
 
 
 def test_proxy_password_is_sent_and_not_shown() -> None:
     """Percent-encoding in the URL is undone; the repr shows neither name nor password."""
-    proxy = ProxySettings.of({"HTTPS_PROXY": "http://us%40er:hid%3Aden@proxy.test:3128"}).proxy
+    proxy = ProxySettings.from_environment({"HTTPS_PROXY": "http://us%40er:hid%3Aden@proxy.test:3128"}).proxy
     assert proxy is not None
     assert proxy.authorization is not None
     kind, _, pair = proxy.authorization.partition(" ")
@@ -59,7 +59,7 @@ def test_proxy_password_is_sent_and_not_shown() -> None:
 def test_proxy_that_cannot_be_used_is_refused(url: str) -> None:
     """The sentence and what led to it show nothing of the URL, which may hold a password."""
     with pytest.raises(SettingsError) as caught:
-        ProxySettings.of({"HTTPS_PROXY": url})
+        ProxySettings.from_environment({"HTTPS_PROXY": url})
     assert caught.value.problems == (BAD,)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
@@ -67,12 +67,12 @@ def test_proxy_that_cannot_be_used_is_refused(url: str) -> None:
 @pytest.mark.parametrize("environ", [{}, {"HTTPS_PROXY": ""}, {"HTTPS_PROXY": " "}, {"HTTP_PROXY": "http://x"}])
 def test_proxy_unset_is_none(environ: dict[str, str]) -> None:
     """A proxy for plain HTTP is not for us."""
-    assert ProxySettings.of(environ).proxy_to("iot.example.com", 443) is None
+    assert ProxySettings.from_environment(environ).proxy_for("iot.example.com", 443) is None
 
 
 def test_proxy_in_lower_case_goes_first() -> None:
     """As curl and Python have it."""
-    proxy = ProxySettings.of({"HTTPS_PROXY": "http://upper", "https_proxy": "http://lower"}).proxy
+    proxy = ProxySettings.from_environment({"HTTPS_PROXY": "http://upper", "https_proxy": "http://lower"}).proxy
     assert proxy is not None
     assert proxy.host == "lower"
 
@@ -100,14 +100,14 @@ def test_proxy_in_lower_case_goes_first() -> None:
 def test_bypassed_hosts_are_reached_directly(bypassed: str, *, direct: bool) -> None:
     """A rule is a host, a domain with everything below it, or everything."""
     environ = {"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": bypassed}
-    assert (ProxySettings.of(environ).proxy_to("iot.example.com", 443) is None) is direct
+    assert (ProxySettings.from_environment(environ).proxy_for("iot.example.com", 443) is None) is direct
 
 
 @given(st.text(), st.text(), st.text(min_size=1))
 def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, host: str) -> None:
     """Nothing in the environment leads anywhere else."""
     try:
-        ProxySettings.of({"HTTPS_PROXY": url, "NO_PROXY": bypassed}).proxy_to(host, 443)
+        ProxySettings.from_environment({"HTTPS_PROXY": url, "NO_PROXY": bypassed}).proxy_for(host, 443)
     except SettingsError as error:
         sentences = error.problems
     else:
@@ -117,7 +117,7 @@ def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, hos
 
 async def test_proxy_whose_name_is_no_host_name_does_not_resolve() -> None:
     """Python's own complaint about it is no error of the system."""
-    proxy = ProxySettings.of({"HTTPS_PROXY": "http://a..b:3128"}).proxy_to("iot.example.com", 443)
+    proxy = ProxySettings.from_environment({"HTTPS_PROXY": "http://a..b:3128"}).proxy_for("iot.example.com", 443)
     assert proxy is not None
     with pytest.raises(DialError, match=r"^a\.\.b does not resolve: it is no host name$"):
         await resolve(proxy.host, proxy.port)

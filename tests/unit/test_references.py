@@ -14,14 +14,14 @@ from typing import Self
 import pytest
 from aws_lambda_powertools.utilities.parameters import base as powertools_base
 
-from connect_canary.config.plan import make_plan
+from connect_canary.config import entries
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.references import ReferenceResolver
 from connect_canary.config.sources.service_call import _MAX_ATTEMPTS, _READ_TIMEOUT_S
 from connect_canary.config.targets_document import TargetEntry, read_document
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import Expect
-from connect_canary.run import dry_run_response
+from connect_canary.run import dry_run_response, plan_run
 from tests.unit.aws_answers import Aws
 from tests.unit.given import ENDPOINT, REGION, document, environment, plan_of, problems_of
 
@@ -37,16 +37,16 @@ def _refused(lookup: ReferenceResolver, reference: str) -> str:
 def test_parameter_is_fetched(aws: Aws) -> None:
     """By its full name, or a name without a path."""
     aws.parameters = {"/a/b": "value", "plain": "other"}
-    assert ReferenceResolver(REGION).fetch("ssm:/a/b") == "value"
-    assert ReferenceResolver(REGION).fetch("ssm:plain") == "other"
+    assert ReferenceResolver(REGION).fetch("ssm:/a/b").reveal() == "value"
+    assert ReferenceResolver(REGION).fetch("ssm:plain").reveal() == "other"
 
 
 def test_secure_string_is_decrypted(aws: Aws) -> None:
     """SSM returns ciphertext unless the request asks for the text, for one parameter as for a path."""
     aws.parameters = {"/one": "text of one", "/t/a": "text of a", "/t/b": "text of b", "/t/c": "text of c"}
     aws.encrypted = set(aws.parameters)
-    assert ReferenceResolver(REGION).fetch("ssm:/one") == "text of one"
-    assert ReferenceResolver(REGION).below("ssm:/t/") == {"a": "text of a", "b": "text of b", "c": "text of c"}
+    assert ReferenceResolver(REGION).fetch("ssm:/one").reveal() == "text of one"
+    assert ReferenceResolver(REGION).get_by_path("ssm:/t/") == {name: Secret(f"text of {name}") for name in "abc"}
     asked = [(request.operation, request.body["WithDecryption"]) for request in aws.requests]
     assert asked == [("GetParameter", True), *[("GetParametersByPath", True)] * 2]
 
@@ -58,9 +58,9 @@ def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytes
     aws.parameters, aws.secrets, aws.endpoint = {"/a": "x", "/t/b": "x"}, {"s": "x"}, ENDPOINT
     lookup = ReferenceResolver(region)
     lookup.fetch("ssm:/a")
-    lookup.below("ssm:/t/")
+    lookup.get_by_path("ssm:/t/")
     lookup.fetch("secretsmanager:s")
-    lookup.endpoint("")
+    lookup.account_endpoint("")
     assert [(request.operation, request.region) for request in aws.requests] == [
         ("GetParameter", region),
         ("GetParametersByPath", region),
@@ -72,7 +72,10 @@ def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytes
 def test_secret_is_fetched_whole_or_by_key(aws: Aws) -> None:
     """A JSON secret has keys; a number is as good as its text."""
     aws.secrets = {"a": "text", "b": json.dumps({"user": "u", "port": 7, "#": "hash"}), "c": "grün".encode()}
-    fetch = ReferenceResolver(REGION).fetch
+
+    def fetch(reference: str) -> str:
+        return ReferenceResolver(REGION).fetch(reference).reveal()
+
     assert fetch("secretsmanager:a") == "text"
     assert fetch("secretsmanager:b") == aws.secrets["b"]
     assert (fetch("secretsmanager:b#user"), fetch("secretsmanager:b#port")) == ("u", "7")
@@ -84,7 +87,7 @@ def test_secret_is_found_by_its_arn(aws: Aws) -> None:
     """An ARN is full of colons."""
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:iot-connect-canary/fleet/key-AbCdEf"
     aws.secrets = {arn: '{"k": "v"}'}
-    assert ReferenceResolver(REGION).fetch(f"secretsmanager:{arn}#k") == "v"
+    assert ReferenceResolver(REGION).fetch(f"secretsmanager:{arn}#k").reveal() == "v"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ def test_no_credentials_get_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPat
 def test_path_is_read_page_by_page(aws: Aws) -> None:
     """SSM gives ten at a time."""
     aws.parameters = {f"/t/{n}": str(n) for n in range(5)}
-    assert ReferenceResolver(REGION).below("ssm:/t/") == {str(n): str(n) for n in range(5)}
+    assert ReferenceResolver(REGION).get_by_path("ssm:/t/") == {str(n): Secret(str(n)) for n in range(5)}
     assert aws.asked == ["GetParametersByPath /t/"] * 3
 
 
@@ -171,19 +174,19 @@ def test_run_asks_for_a_reference_once(aws: Aws) -> None:
 def test_values_are_kept_from_run_to_run(aws: Aws) -> None:
     """The next run a minute later asks again for what was refused only."""
     aws.parameters = {"/a": "old"}
-    assert ReferenceResolver(REGION).fetch("ssm:/a") == "old"
+    assert ReferenceResolver(REGION).fetch("ssm:/a").reveal() == "old"
     aws.parameters = {"/a": "new"}
-    assert ReferenceResolver(REGION).fetch("ssm:/a") == "old"
-    assert ReferenceResolver(REGION).anew().fetch("ssm:/a") == "new"
-    assert ReferenceResolver(REGION).fetch("ssm:/a") == "new"
+    assert ReferenceResolver(REGION).fetch("ssm:/a").reveal() == "old"
+    assert ReferenceResolver(REGION).refreshing().fetch("ssm:/a").reveal() == "new"
+    assert ReferenceResolver(REGION).fetch("ssm:/a").reveal() == "new"
     assert _refused(ReferenceResolver(REGION), "ssm:/b") == _refused(ReferenceResolver(REGION), "ssm:/b")
     assert aws.asked == ["GetParameter /a"] * 2 + ["GetParameter /b"] * 2
 
 
 _KEPT_REFERENCES: Mapping[str, Callable[[ReferenceResolver], str]] = {
-    "GetParameter": lambda lookup: lookup.fetch("ssm:/a"),
-    "GetParametersByPath": lambda lookup: lookup.below("ssm:/t/")["b"],
-    "GetSecretValue": lambda lookup: lookup.fetch("secretsmanager:s"),
+    "GetParameter": lambda lookup: lookup.fetch("ssm:/a").reveal(),
+    "GetParametersByPath": lambda lookup: lookup.get_by_path("ssm:/t/")["b"].reveal(),
+    "GetSecretValue": lambda lookup: lookup.fetch("secretsmanager:s").reveal(),
 }
 
 
@@ -224,7 +227,7 @@ def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: Aws, operation: st
     assert read(ReferenceResolver(REGION)) == "old"
     aws.parameters, aws.secrets = {"/a": "new", "/t/b": "new"}, {"s": "new"}
     assert read(ReferenceResolver(REGION)) == "old"
-    assert read(ReferenceResolver(REGION).anew()) == "new"
+    assert read(ReferenceResolver(REGION).refreshing()) == "new"
     assert read(ReferenceResolver(REGION)) == "new"
     assert [request.operation for request in aws.requests] == [operation] * 2
 
@@ -232,10 +235,10 @@ def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: Aws, operation: st
 def test_threads_that_ask_for_the_same_share_one_answer(aws: Aws) -> None:
     """Many targets notice the same rotated secret at the same time."""
     aws.secrets = {"a": "value"}
-    fresh = ReferenceResolver(REGION).anew()
+    fresh = ReferenceResolver(REGION).refreshing()
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(fresh.fetch, ["secretsmanager:a"] * 32))
-    assert set(answers) == {"value"}
+    assert {answer.reveal() for answer in answers} == {"value"}
     assert aws.asked == ["GetSecretValue a"]
 
 
@@ -247,7 +250,7 @@ def test_many_references_are_asked_for_ahead_each_once(aws: Aws) -> None:
     lookup = ReferenceResolver(REGION)
     lookup.prefetch(["secretsmanager:ahead", *(f"ssm:{name}" for name in names)])
     assert sorted(aws.asked) == sorted(["GetSecretValue ahead", *(f"GetParameter {name}" for name in names)])
-    assert [lookup.fetch(f"ssm:{name}") for name in names[1:]] == [f"value of {name}" for name in names[1:]]
+    assert [lookup.fetch(f"ssm:{name}").reveal() for name in names[1:]] == [f"value of {name}" for name in names[1:]]
     assert _refused(lookup, f"ssm:{names[0]}").startswith("ParameterNotFound")
     assert len(aws.asked) == len(names) + 1
 
@@ -396,10 +399,10 @@ def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
     aws.secrets = {"p": '{"password": "new"}'}
     assert planned.target.authorizer_password is not None
     assert planned.target.authorizer_password.reveal() == "old"
-    fresh = planned.refreshed().authorizer_password
+    fresh = planned.refresh().authorizer_password
     assert fresh is not None
     assert fresh.reveal() == "new"
-    assert planned.refreshed() != planned.target
+    assert planned.refresh() != planned.target
 
 
 @pytest.mark.parametrize("where", ["ssm:/doc", "ssm:/t/", "secretsmanager:doc"])
@@ -417,7 +420,7 @@ def test_refreshed_target_has_what_a_rotated_document_says(aws: Aws, where: str)
     planned = plan_of({"only": ["a"]}, targets=where).planned[0]
     assert planned.has_references
     write("new")
-    assert planned.refreshed().authorizer_password == Secret("new")
+    assert planned.refresh().authorizer_password == Secret("new")
 
 
 def test_rotated_document_is_read_once_for_all_its_targets(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,8 +433,8 @@ def test_rotated_document_is_read_once_for_all_its_targets(aws: Aws, monkeypatch
         read.append(origin)
         return read_document(text, origin)
 
-    monkeypatch.setattr(plan, "read_document", reading)
-    assert [one.refreshed() for one in planned] == [one.target for one in planned]
+    monkeypatch.setattr(entries, "read_document", reading)
+    assert [one.refresh() for one in planned] == [one.target for one in planned]
     assert len(read) == 1
 
 
@@ -441,7 +444,7 @@ def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: Aws) -> 
     (planned,) = plan_of(targets="ssm:/doc").planned
     aws.parameters = {"/doc": document({"name": "b"})}
     with pytest.raises(SettingsError, match=r"^ssm:/doc has no target 'a' any more$"):
-        planned.refreshed()
+        planned.refresh()
 
 
 def test_refreshed_target_whose_secret_is_gone_raises(aws: Aws) -> None:
@@ -450,13 +453,13 @@ def test_refreshed_target_whose_secret_is_gone_raises(aws: Aws) -> None:
     (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_username="ssm:/u").planned
     aws.parameters = {}
     with pytest.raises(SettingsError, match=r"^CANARY_AUTHORIZER_USERNAME refers to ssm:/u: ParameterNotFound$"):
-        planned.refreshed()
+        planned.refresh()
 
 
 def test_region_comes_from_aws_region(aws: Aws) -> None:
     """Boto3 itself looks at AWS_DEFAULT_REGION only, which is not set here."""
     aws.parameters = {"/id": "test-one"}
-    assert make_plan({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
+    assert plan_run({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
     assert _refused(ReferenceResolver(""), "ssm:/id") == "no region to ask in is set; set AWS_REGION"
 
 
@@ -485,7 +488,7 @@ def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPa
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
-        made = make_plan({}, environment(targets=targets), until=began + 1)
+        made = plan_run({}, environment(targets=targets), deadline=began + 1)
     assert time.monotonic() - began < _READ_TIMEOUT_S
     assert [planned.target.name for planned in made.planned] == ["good"]
     assert made.problems == (
@@ -502,7 +505,7 @@ def test_silent_service_takes_no_time_from_another(aws: Aws, monkeypatch: pytest
     good = [{"name": f"good{n}", "authorizer_password": f"secretsmanager:s{n}", **entry} for n in range(3)]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        made = make_plan({}, environment(targets=document(lost, *good)), until=time.monotonic() + 4)
+        made = plan_run({}, environment(targets=document(lost, *good)), deadline=time.monotonic() + 4)
     assert [planned.target.name for planned in made.planned] == ["good0", "good1", "good2"]
 
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from connect_canary.config.plan import make_plan
 from connect_canary.config.settings import BY_KEY, SETTINGS
+from connect_canary.run import plan_run
 from tests.unit.aws_answers import Aws
 from tests.unit.fresh import Told, closed_port, invoke
 from tests.unit.given import REGION, document, environment, pem, plan_or_problems, private_key
@@ -184,7 +184,7 @@ def test_password_of_an_unusable_egress_proxy_is_not_told(endpoint: str, url: st
 def test_plan_and_its_parts_show_no_secret() -> None:
     """A debugger, an assertion or a log line may print any of them."""
     environ = {**environment(targets=_targets()), "HTTPS_PROXY": f"http://user:{MARK}@proxy.test"}
-    plan = make_plan({}, environ)
+    plan = plan_run({}, environ)
     assert len(plan.planned) == 10
     for planned in plan.planned:
         _assert_hidden(f"{plan!r} {planned!s} {planned.values!r} {planned.target!r} {planned.target.as_dict()}")

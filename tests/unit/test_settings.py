@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from connect_canary.config.environment import read_environment, with_defaults
 from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name, problem_message
-from connect_canary.config.settings import PREFIX, SETTINGS, Setting
-from connect_canary.config.values import Value, is_encodable, is_reference, strip_value
+from connect_canary.config.settings import BY_KEY, PREFIX, SETTINGS
+from connect_canary.config.values import Value, is_encodable, is_reference, new_value
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.secret import Secret
-from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect, MqttVersion
+from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
 from tests.unit.given import ENDPOINT, environment, pem, plan_of, private_key, problems_of, target_of
 
 # The interface, as its users read it: variable, default.
@@ -427,21 +428,21 @@ def test_reference_is_told_by_its_prefix(text: str, *, expected: bool) -> None:
 
 def test_white_space_around_a_value_is_no_part_of_it() -> None:
     """Secrets keep theirs, because a password may have some; a reference to one never has."""
-    plain, secret = Setting(key="k", help="h"), Setting(key="k", help="h", secret=True)
-    assert [strip_value(plain, text) for text in (" a\n", " ")] == ["a", ""]
-    assert [strip_value(secret, text) for text in (" a\n", " ", " ssm:/a\n")] == [" a\n", "", "ssm:/a"]
+    plain, secret = BY_KEY["endpoint"], BY_KEY["authorizer_password"]
+    assert [new_value(plain, text, "X").text for text in (" a\n", " ")] == ["a", ""]
+    assert [new_value(secret, text, "X").reveal() for text in (" a\n", " ", " ssm:/a\n")] == [" a\n", "", "ssm:/a"]
 
 
 def test_problem_masks_what_was_read_from_elsewhere() -> None:
     """A reference may point at the wrong secret by mistake, so nothing that came from one is shown."""
     fetched = Value(text="hidden", origin="CANARY_ENDPOINT (from ssm:/a)", referenced=True)
-    assert problem_message(SETTINGS[1], fetched, "allowed: x") == "CANARY_ENDPOINT (from ssm:/a) is '***'; allowed: x"
+    assert problem_message(fetched, "allowed: x") == "CANARY_ENDPOINT (from ssm:/a) is '***'; allowed: x"
 
 
 def test_problem_shows_the_reference_of_a_secret() -> None:
     """Where a secret is kept is no secret."""
     value = Value(text="ssm:/a", origin="X")
-    assert problem_message(Setting(key="k", help="h", secret=True), value, "allowed: y") == "X is 'ssm:/a'; allowed: y"
+    assert problem_message(value, "allowed: y") == "X is 'ssm:/a'; allowed: y"
 
 
 def test_settings_error_says_everything_once() -> None:
@@ -466,7 +467,7 @@ def test_secret_shows_asterisks_in_every_form() -> None:
 
 def test_value_does_not_show_its_text() -> None:
     """A value may be a secret that nobody has looked at yet."""
-    assert repr(Value(text="hidden", origin="X")) == "Value(origin='X', referenced=False)"
+    assert repr(Value(text="hidden", origin="X")) == "Value(secret=None, origin='X', referenced=False)"
 
 
 @given(st.text())

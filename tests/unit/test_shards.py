@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.config.plan import make_plan
+from connect_canary.run import plan_run
 from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, spread, template
 from tests.template.cloudformation import read
@@ -133,7 +133,7 @@ def test_shards_make_plans(aws: Aws) -> None:
     aws.parameters |= {parameter["Name"]: parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
     ran: list[str] = []
     for schedule in _of_type("AWS::Scheduler::Schedule", made):
-        plan = make_plan(json.loads(schedule["Target"]["Input"]), environment(name="fleet"))
+        plan = plan_run(json.loads(schedule["Target"]["Input"]), environment(name="fleet"))
         ran += [planned.target.name for planned in plan.planned]
     assert ran == [target["name"] for target in TARGETS]
 

@@ -198,8 +198,8 @@ def test_targets_without_a_name_do_not_clash() -> None:
 
 def test_path_takes_names_from_the_parameters() -> None:
     """One parameter a target, the last part of its name being the target's."""
-    items = read_parameters({"b": '{"endpoint": "b.example.com"}', "a": '{"name": "a"}'}, "ssm:/targets/")
-    assert [(item.name, item.place, item.problems) for item in items] == [
+    items = read_parameters(_secrets({"b": '{"endpoint": "b.example.com"}', "a": '{"name": "a"}'}), "ssm:/targets/")
+    assert [(item.name, item.location, item.problems) for item in items] == [
         ("a", "ssm:/targets/a", ()),
         ("b", "ssm:/targets/b", ()),
     ]
@@ -208,7 +208,7 @@ def test_path_takes_names_from_the_parameters() -> None:
 
 def test_path_with_a_name_at_two_places_gets_a_sentence() -> None:
     """Folders group parameters, and the last part of a name may come twice."""
-    first, second = read_parameters({"eu/a": "{}", "us/a": "{}"}, "ssm:/t/")
+    first, second = read_parameters(_secrets({"eu/a": "{}", "us/a": "{}"}), "ssm:/t/")
     assert (first.name, first.problems) == ("a", ())
     assert second.problems == ("ssm:/t/us/a.name is 'a'; ssm:/t/eu/a has that name already",)
 
@@ -224,14 +224,14 @@ def test_path_with_a_name_at_two_places_gets_a_sentence() -> None:
 )
 def test_path_with_a_bad_parameter_gets_one_sentence(text: str, sentence: str) -> None:
     """The sentence begins with the parameter."""
-    (item,) = read_parameters({"a": text}, "ssm:/t/")
+    (item,) = read_parameters(_secrets({"a": text}), "ssm:/t/")
     assert item.problems == (sentence,)
 
 
 def test_path_without_parameters_is_refused() -> None:
     """An empty path is a misspelt one."""
     with pytest.raises(ValueError, match=r"^ssm:/t/ holds no parameter; allowed: one parameter a target below it$"):
-        read_parameters({}, "ssm:/t/")
+        read_parameters(_secrets({}), "ssm:/t/")
 
 
 @pytest.mark.parametrize(
@@ -242,11 +242,15 @@ def test_path_is_told_by_its_end(text: str, *, expected: bool) -> None:
     assert is_path_reference(text) is expected
 
 
-def _fetch(values: Mapping[str, str]) -> Callable[[str], str]:
-    def fetch(reference: str) -> str:
+def _secrets(texts: Mapping[str, str]) -> dict[str, Secret]:
+    return {name: Secret(text) for name, text in texts.items()}
+
+
+def _fetch(values: Mapping[str, str]) -> Callable[[str], Secret]:
+    def fetch(reference: str) -> Secret:
         if reference not in values:
             raise ValueError("ParameterNotFound")
-        return values[reference]
+        return Secret(values[reference])
 
     return fetch
 
@@ -282,7 +286,7 @@ def test_reference_to_what_is_no_text_is_a_problem() -> None:
 def test_rules_pass_over_what_could_not_be_fetched() -> None:
     """A missing parameter is one problem, not also a malformed endpoint."""
     values = {**with_defaults({}, signing_region="eu-west-1"), "endpoint": Value(text="ssm:/a", origin="X")}
-    inherited = TargetEntry(place="", values={}).over(values)
+    inherited = TargetEntry(location="", values={}).merged_with(values)
     with pytest.raises(SettingsError) as caught:
         build_target({**inherited, "auth_mode": Value(text="x", origin="M")}, unknown=frozenset({"endpoint"}))
     assert [sentence.split(" is ")[0] for sentence in caught.value.problems] == ["M"]
@@ -291,7 +295,7 @@ def test_rules_pass_over_what_could_not_be_fetched() -> None:
 def test_inherited_nothing_is_missing_in_the_document() -> None:
     """Who reads `targets[0].endpoint is not set` knows where to set it."""
     base = with_defaults({"client_id": Value(text="c", origin="CANARY_CLIENT_ID")})
-    over = TargetEntry(place="targets[0]", values={}).over(base)
+    over = TargetEntry(location="targets[0]", values={}).merged_with(base)
     assert over["endpoint"] == Value(text="", origin="targets[0].endpoint")
     assert over["client_id"].origin == "CANARY_CLIENT_ID"
     assert set(over) == set(TARGET_KEYS)

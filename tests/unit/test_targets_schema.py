@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from connect_canary.config.settings import TARGET_KEYS, TARGET_SETTINGS
 from connect_canary.config.target_validator import DEFAULT_PORT
-from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect, MqttVersion
+from connect_canary.model.mqtt import MqttVersion
+from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
 from infra import targets_schema
 from tests.unit.aws_answers import Aws
 from tests.unit.fresh import ROOT
