@@ -22,14 +22,14 @@ _SLACK_S = 15.0
 _FILLERS = 8
 # What is asked of each service, and under which name its endpoint is set.
 QUESTIONS = {
-    "SSM": 'Lookup(region).fetch("ssm:/a")',
-    "SECRETS_MANAGER": 'Lookup(region).fetch("secretsmanager:a")',
+    "SSM": 'ReferenceResolver(region).fetch("ssm:/a")',
+    "SECRETS_MANAGER": 'ReferenceResolver(region).fetch("secretsmanager:a")',
     "IOT": 'Lookup(region).endpoint("")',
 }
 # Importing and making clients takes its time too, at first.
 _ASK = """
 import sys, time
-from connect_canary.references import Lookup
+from connect_canary.config.references import ReferenceResolver
 region, times = sys.argv[1], int(sys.argv[2])
 for _ in range(times):
     started = time.monotonic()

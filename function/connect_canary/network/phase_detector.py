@@ -25,6 +25,7 @@ def _can_be_connect(kind: int, length: int) -> bool:
     return kind == APPLICATION_DATA and length >= _MIN_CONNECT_BYTES
 
 
+_BEFORE_CONNECT = {Phase.TLS, Phase.UPGRADE}
 _AFTER_UPGRADE = {Phase.CONNACK, Phase.DISCONNECT}
 _AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
 # The SDK reads an endless response and grows by 200 MB per second (measured); a valid one has some kilobytes.
@@ -65,11 +66,11 @@ class PhaseDetector:
                 trace.client_closed = True
 
     def client_closed(self) -> None:
-        """Record that the server closes if the client gives up the upgrade after what may be an alert.
+        """Record that the server closes if the client gives up before its CONNECT after what may be an alert.
 
         By its length a TLS 1.3 alert could be two bytes of a response, but then a client would wait for more.
         """
-        if self._trace.phase is Phase.UPGRADE and self._alert_received:
+        if self._trace.phase in _BEFORE_CONNECT and self._alert_received:
             self._closing()
 
     def _request_continues(self, length: int) -> None:

@@ -41,6 +41,7 @@ class Tunnel:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._serving: asyncio.Task[None] | None = None
         self._sides: tuple[Relay, ...] = ()
+        self._detector: PhaseDetector | None = None
         self.closed = asyncio.Event()
         self._established: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -73,6 +74,9 @@ class Tunnel:
         else:
             self._serving.cancel()
         self._resolve_established(established=False)
+        if self._detector is not None:
+            # The client may have given up already, which the event loop has not seen yet.
+            self._detector.client_closed()
         for side in self._sides:
             side.abort()
 
@@ -128,7 +132,7 @@ class Tunnel:
 
     async def _relay(self, accepted: socket.socket, connected: socket.socket) -> None:
         """Accept the SDK's CONNECT request and relay bytes in both directions."""
-        detector = PhaseDetector(self.trace, stop=self._stop, closing=self._note_server_closed)
+        self._detector = detector = PhaseDetector(self.trace, stop=self._stop, closing=self._note_server_closed)
         inner = Relay(detector.feed_client, closed=lambda _: self._client_closed(detector), quick_ack=True)
         outer = Relay(detector.feed_server, closed=self._server_closed)
         inner.peer, outer.peer = outer, inner
