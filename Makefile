@@ -25,7 +25,7 @@ help: ## List the targets
 # -- on this machine -------------------------------------------------------------------------------------------------
 
 run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 times
-	@.venv/bin/python -m infra.local.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS))
+	@.venv/bin/python -m infra.local.demo.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS))
 
 test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account; SEED=1 repeats a run
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) $(PYTEST_ARGUMENTS)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from infra.local.aws import REGION, LocalAws, LocalAwsError
+from infra.local.client.local_aws import REGION, LocalAws, LocalAwsError
 from tests.bench.network import ask, healthy_endpoint, loopback
 from tests.bench.report import Section, spread, table, verdict
 from tests.bench.settings import SECRET_ACCESS_KEY, one_target

@@ -24,7 +24,7 @@ _FILLERS = 8
 QUESTIONS = {
     "SSM": 'ReferenceResolver(region).fetch("ssm:/a")',
     "SECRETS_MANAGER": 'ReferenceResolver(region).fetch("secretsmanager:a")',
-    "IOT": 'Lookup(region).endpoint("")',
+    "IOT": 'ReferenceResolver(region).account_endpoint("")',
 }
 # Importing and making clients takes its time too, at first.
 _ASK = """

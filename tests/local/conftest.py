@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.aws import LocalAws
-from infra.local.process import BUILT_TEMPLATE
-from infra.local.showcase import Credentials, set_up
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import BUILT_TEMPLATE
+from infra.local.demo.demo_targets import Credentials, set_up
 from tests.local.deployed import QUICK_ALARMS, SPEED, Canary, Mailbox
 from tests.local.gateway import AUTHORIZER_TEMPLATE, Gateway
 from tests.local.mqtt_client import MQTT_5, MQTT_311

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from infra.local.aws import LocalAws
-from infra.local.showcase import Credentials, Showcase, store_targets
-from infra.local.stacks import Stack
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.stacks import Stack
+from infra.local.demo.demo_targets import Credentials, DemoTargets, store_targets
 
 # A minute of schedules and alarms takes three seconds; connects and deadlines are real.
 SPEED = 20.0
@@ -41,7 +41,7 @@ class Canary:
     aws: LocalAws
     name: str
     stack: Stack
-    showcase: Showcase
+    showcase: DemoTargets
     credentials: Credentials
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.local.aws import ACCOUNT_ID, REGION, LocalAws
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws
 from tests.local.mqtt_client import MQTT_5, MQTT_311, Reply, connect_packet, exchange, frame
 
 NAME = "x-amz-customauthorizer-name"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from infra.local.aws import LocalAws
+from infra.local.client.local_aws import LocalAws
 
 BINARY, TEXT, CLOSE = 2, 1, 8
 MQTT_311, MQTT_5 = 4, 5

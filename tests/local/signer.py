@@ -14,7 +14,7 @@ from awscrt.auth import (
 )
 from awscrt.http import HttpHeaders, HttpRequest
 
-from infra.local.aws import ACCOUNT_ID, REGION, Credentials, LocalAws, create_user
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, Credentials, LocalAws, create_user
 
 SERVICE = "iotdevicegateway"
 PREFIX = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from infra.local.showcase import AUTHORIZER_STACK, TOKEN_KEY_NAME, USERNAME
+from infra.local.demo.demo_targets import AUTHORIZER_STACK, TOKEN_KEY_NAME, USERNAME
 from tests.local.deployed import Canary
 
 Target = dict[str, Any]

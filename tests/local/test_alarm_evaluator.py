@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.aws import LocalAws
+from infra.local.client.local_aws import LocalAws
 from tests.local.deployed import eventually
 
 RIGHT: dict[str, Any] = {

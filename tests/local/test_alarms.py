@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.aws import LocalAws
+from infra.local.client.local_aws import LocalAws
 from tests.local.deployed import Canary, Mailbox, eventually
 
 

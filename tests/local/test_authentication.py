@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.aws import ACCOUNT_ID, LocalAws
-from infra.local.showcase import AUTHORIZER_STACK, SigningKey, deploy_authorizer
+from infra.local.client.local_aws import ACCOUNT_ID, LocalAws
+from infra.local.demo.demo_targets import AUTHORIZER_STACK, SigningKey, deploy_authorizer
 from tests.local.deployed import Canary
 from tests.local.targets import Target, named, presigned, role, sign, signed, static, unsigned
 

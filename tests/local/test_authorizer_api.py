@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.aws import ACCOUNT_ID, REGION, LocalAws
-from infra.local.showcase import SigningKey
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws
+from infra.local.demo.demo_targets import SigningKey
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:none"
 ARN = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:authorizer"

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.aws import ACCOUNT_ID, REGION
-from infra.local.showcase import SigningKey
+from infra.local.client.local_aws import ACCOUNT_ID, REGION
+from infra.local.demo.demo_targets import SigningKey
 from tests.local.gateway import (
     ABSENT,
     ACCEPTED,

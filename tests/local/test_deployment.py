@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from infra.local.aws import LocalAws
-from infra.local.process import BUILT_TEMPLATE
-from infra.local.stacks import Stack
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import BUILT_TEMPLATE
+from infra.local.client.stacks import Stack
 
 NAME = "plain-canary"
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from infra.local.aws import LocalAws
-from infra.local.process import BUILT_TEMPLATE, REPOSITORY
-from infra.local.showcase import store_targets
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import BUILT_TEMPLATE, REPOSITORY
+from infra.local.demo.demo_targets import store_targets
 from tests.local.deployed import QUICK_ALARMS, Canary, Mailbox
 from tests.local.targets import role, signed, unsigned
 

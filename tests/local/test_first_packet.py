@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from infra.local.aws import LocalAws
+from infra.local.client.local_aws import LocalAws
 from tests.local.gateway import DENIED, NAME, REFUSED, RIGHT, Gateway, policy, returns
 from tests.local.mqtt_client import (
     CLOSE,

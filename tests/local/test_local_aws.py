@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local import process, seams
-from infra.local.aws import Credentials, LocalAws
-from infra.local.process import LocalAwsError, interpreter
+from infra.local.client import process
+from infra.local.client.local_aws import Credentials, LocalAws
+from infra.local.client.process import LocalAwsError, interpreter
+from infra.local.server import ministack_patches
 
 
 def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
@@ -104,10 +105,10 @@ def test_environment_without_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_seam_is_there(tmp_path: Path) -> None:
     """Every name of MiniStack in the table exists in the pinned release, and a missing one is named."""
     script = (
-        "from infra.local import seams; seams.require_all(); "
-        "seams.GONE = seams.Seam(module='ministack.app', name='gone', purpose='a test');\n"
-        "try: seams.require_all()\n"
-        "except seams.SeamMissingError as error: print(error)"
+        "from infra.local import seams; ministack_patches.require_all(); "
+        "seams.GONE = ministack_patches.Seam(module='ministack.app', name='gone', purpose='a test');\n"
+        "try: ministack_patches.require_all()\n"
+        "except ministack_patches.SeamMissingError as error: print(error)"
     )
     ran = subprocess.run(
         [interpreter(), "-c", script],
@@ -118,4 +119,4 @@ def test_every_seam_is_there(tmp_path: Path) -> None:
         check=True,
     )
     assert "lacks ministack.app.gone (a test)." in ran.stdout
-    assert json.dumps(seams.MINISTACK_VERSION).strip('"') in ran.stdout
+    assert json.dumps(ministack_patches.MINISTACK_VERSION).strip('"') in ran.stdout

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.aws import LocalAws, LocalAwsError
-from infra.local.process import BUILT_TEMPLATE
+from infra.local.client.local_aws import LocalAws, LocalAwsError
+from infra.local.client.process import BUILT_TEMPLATE
 
 
 @pytest.mark.parametrize(

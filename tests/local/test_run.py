@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.process import REPOSITORY
+from infra.local.client.process import REPOSITORY
 
 WIDTH = 80
 SECRET_WORDS = ("base64:", "BEGIN RSA", "AKIA")
@@ -20,7 +20,7 @@ SECRET_WORDS = ("base64:", "BEGIN RSA", "AKIA")
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start the command with a temporary directory of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "infra.local.run", *arguments],
+        [sys.executable, "-m", "infra.local.demo.run", *arguments],
         cwd=REPOSITORY,
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from infra.local.aws import LocalAws
-from infra.local.process import BUILT_TEMPLATE
-from infra.local.stacks import Stack
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import BUILT_TEMPLATE
+from infra.local.client.stacks import Stack
 from tests.local.deployed import Canary
 
 MARK = "MARKEDSECRET"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra import shards
-from infra.local.aws import LocalAws
+from infra.local.client.local_aws import LocalAws
 from tests.local.deployed import Canary, eventually
 
 TARGETS = [{"name": f"shard-target-{number}"} for number in range(5)]

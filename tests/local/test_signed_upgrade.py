@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.aws import ACCOUNT_ID, REGION, Credentials, LocalAws
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, Credentials, LocalAws
 from tests.local.gateway import ACCEPTED, DENIED, REFUSED
 from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame, open_websocket
 from tests.local.signer import PREFIX, Signer, user

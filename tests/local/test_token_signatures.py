@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from infra.local.showcase import SigningKey
+from infra.local.demo.demo_targets import SigningKey
 from tests.local.gateway import ACCEPTED, NAME, REFUSED, SIGNATURE, TOKEN_KEY, Gateway, returns
 from tests.local.mqtt_client import MQTT_5
 from tests.local.targets import sign

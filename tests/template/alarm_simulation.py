@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from infra.local.alarm_rules import EXTRA_PERIODS, Sample, State, datapoints, evaluate, rule_of
+from infra.local.server.alarm_rules import EXTRA_PERIODS, MetricSample, State, datapoints, evaluate, rule_of
 
 Properties = Mapping[str, Any]
 Dimensions = frozenset[tuple[str, str]]
@@ -94,7 +94,7 @@ def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state
     if unknown:
         raise ValueError(f"not simulated: {', '.join(sorted(unknown))}")
     rule, found = rule_of(alarm), list[Transition]()
-    samples = [(datum.arrival, Sample(timestamp=datum.timestamp, value=datum.value)) for datum in data]
+    samples = [(datum.arrival, MetricSample(timestamp=datum.timestamp, value=datum.value)) for datum in data]
     timestamps = [datum.timestamp for datum in data]
     reach = rule.period * (rule.evaluation_periods + EXTRA_PERIODS)
     latest: list[float | None] = []

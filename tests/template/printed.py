@@ -7,7 +7,7 @@ from typing import Any, Final
 from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
 from connect_canary.reporting.metrics import emit_metrics
-from infra.local.embedded_metrics import MetricDatum, metric_data
+from infra.local.server.embedded_metrics import MetricDatum, metric_data
 
 CANARY: Final = "stack-name"
 TARGET: Final = "default"

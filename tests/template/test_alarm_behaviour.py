@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from connect_canary.config.settings import BY_KEY
-from infra.local.alarm_rules import State
+from infra.local.server.alarm_rules import State
 from tests.template.alarm_cases import BY_TARGET, CANARY_WIDE, GOOD, ONE_TARGET, QUIET, TWENTY_BAD, framed
 from tests.template.alarm_histories import THRESHOLD_MS, Schedule, history
 from tests.template.alarm_simulation import Datum, Transition, simulate

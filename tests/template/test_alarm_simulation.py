@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from infra.local.alarm_rules import State, rule_of
+from infra.local.server.alarm_rules import State, rule_of
 from tests.template.alarm_simulation import Datum, Metric, Transition, simulate
 
 ALARM: Final[dict[str, Any]] = {

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra.local.alarm_rules import (
+from infra.local.server.alarm_rules import (
     EXTRA_PERIODS,
-    Missing,
+    MetricSample,
     Rule,
-    Sample,
     State,
+    TreatMissingData,
     datapoints,
     evaluate,
     rule_of,
@@ -53,11 +53,11 @@ CASES = [
     for needed, table in TABLES
     for row in table.split("\n")
     if row
-    for column, missing in enumerate(Missing)
+    for column, missing in enumerate(TreatMissingData)
 ]
 
 
-def rule(*, needed: int = 2, missing: Missing = Missing.MISSING, period: float = 60) -> Rule:
+def rule(*, needed: int = 2, missing: TreatMissingData = TreatMissingData.MISSING, period: float = 60) -> Rule:
     """Return the rule of an alarm that wants at least 1 in `needed` of 3 periods."""
     return Rule(
         statistic="Minimum",
@@ -74,7 +74,7 @@ def rule(*, needed: int = 2, missing: Missing = Missing.MISSING, period: float =
 @pytest.mark.parametrize(("needed", "points", "missing", "expected"), CASES)
 @pytest.mark.parametrize("current", State)
 def test_state_as_the_user_guide_says(
-    needed: int, points: str, missing: Missing, expected: str, current: State
+    needed: int, points: str, missing: TreatMissingData, expected: str, current: State
 ) -> None:
     """Every row of the guide comes out, whatever the alarm's state was."""
     values = [{"0": 1.0, "X": 0.0, "-": None}[point] for point in points]
@@ -90,7 +90,7 @@ def test_reason_names_what_was_seen() -> None:
 
 def test_datapoints_of_finished_periods_only() -> None:
     """A period counts when it is over, and an older one fills in for nothing here."""
-    samples = [Sample(timestamp=second, value=second) for second in (0, 59, 60, 130, 299, 301)]
+    samples = [MetricSample(timestamp=second, value=second) for second in (0, 59, 60, 130, 299, 301)]
     found = datapoints(samples, rule(), now=301)
     assert found == [0, 60, 130, None, 299]
     assert len(found) == 3 + EXTRA_PERIODS
@@ -99,7 +99,7 @@ def test_datapoints_of_finished_periods_only() -> None:
 @pytest.mark.parametrize(("minute", "expected"), [(4, [None, 0]), (5, [0, 5]), (6, [0, 5]), (9, [0, 5]), (10, [5, 10])])
 def test_datapoints_of_sliding_periods(minute: int, expected: list[float | None]) -> None:
     """A period of five minutes ends at every full minute, not at every fifth."""
-    samples = [Sample(timestamp=60 * m + 5, value=m) for m in (0, 5, 10, 15)]
+    samples = [MetricSample(timestamp=60 * m + 5, value=m) for m in (0, 5, 10, 15)]
     found = datapoints(samples, rule(period=300), now=60 * (minute + 1))
     assert found[-2:] == expected
     assert datapoints(samples, rule(period=300), now=60 * (minute + 1) + 59) == found
@@ -121,13 +121,13 @@ def test_datapoints_of_sliding_periods(minute: int, expected: list[float | None]
 )
 def test_statistic_of_samples(statistic: str, expected: float) -> None:
     """The basic statistics and interpolated percentiles of 1, 2, 3 and 4."""
-    samples = [Sample(timestamp=0, value=value) for value in (4, 1, 3, 2)]
+    samples = [MetricSample(timestamp=0, value=value) for value in (4, 1, 3, 2)]
     assert statistic_of(samples, statistic) == pytest.approx(expected)
 
 
 def test_statistic_weighs_counts() -> None:
     """A value that was seen three times weighs three times."""
-    samples = [Sample(timestamp=0, value=1, count=3), Sample(timestamp=0, value=5)]
+    samples = [MetricSample(timestamp=0, value=1, count=3), MetricSample(timestamp=0, value=5)]
     assert statistic_of(samples, "Average") == 2
     assert statistic_of(samples, "p50") == 1
 
@@ -135,7 +135,7 @@ def test_statistic_weighs_counts() -> None:
 def test_statistic_unknown() -> None:
     """A statistic that this evaluator does not know is an error, not a guess."""
     with pytest.raises(ValueError, match="TM90"):
-        statistic_of([Sample(timestamp=0, value=1)], "TM90")
+        statistic_of([MetricSample(timestamp=0, value=1)], "TM90")
 
 
 def test_rule_on_a_faster_clock() -> None:
@@ -155,7 +155,7 @@ def test_rule_on_a_faster_clock() -> None:
         datapoints_to_alarm=3,
         threshold=0,
         comparison="GreaterThanThreshold",
-        missing=Missing.MISSING,
+        missing=TreatMissingData.MISSING,
     )
 
 
@@ -180,13 +180,16 @@ def test_comparison_at_the_threshold_and_beside_it(comparison: str) -> None:
 
 def test_treatment_of_missing_data_in_the_templates_words() -> None:
     """TreatMissingData has four values, and the reason names the one that was used."""
-    assert {str(each) for each in Missing} == {"missing", "ignore", "breaching", "notBreaching"}
-    assert "[none]" in evaluate([None], rule(missing=Missing.IGNORE), State.OK).reason
-    assert "3 missing, treated as ignore; 2 are needed" in evaluate([], rule(missing=Missing.IGNORE), State.OK).reason
+    assert {str(each) for each in TreatMissingData} == {"missing", "ignore", "breaching", "notBreaching"}
+    assert "[none]" in evaluate([None], rule(missing=TreatMissingData.IGNORE), State.OK).reason
+    assert (
+        "3 missing, treated as ignore; 2 are needed"
+        in evaluate([], rule(missing=TreatMissingData.IGNORE), State.OK).reason
+    )
 
 
 def test_sum_weighs_counts() -> None:
     """A value that was seen three times is added three times."""
-    samples = [Sample(timestamp=0, value=2, count=3), Sample(timestamp=0, value=5)]
+    samples = [MetricSample(timestamp=0, value=2, count=3), MetricSample(timestamp=0, value=5)]
     assert statistic_of(samples, "Sum") == 11
     assert statistic_of(samples, "SampleCount") == 4

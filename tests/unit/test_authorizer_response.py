@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.authorizer_response import RefusedError, policy_documents
+from infra.local.server.authorizer_response import RefusedError, policy_documents
 
 DOCUMENT = '{"Version": "2012-10-17", "Statement": []}'
 RIGHT: dict[str, Any] = {

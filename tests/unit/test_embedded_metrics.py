@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.embedded_metrics import metric_data
+from infra.local.server.embedded_metrics import metric_data
 
 
 def document(**changes: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.local.mqtt import (
+from infra.local.server.mqtt import (
     MQTT_5,
     MQTT_311,
     Connect,

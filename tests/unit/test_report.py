@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.report import WIDTH, outcome_lines, run_lines, sentence, shortened, table
-from infra.local.runs import Run
+from infra.local.demo.report import WIDTH, outcome_lines, run_lines, sentence, shortened, table
+from infra.local.demo.run_log import Run
 
 HEALTHY: dict[str, Any] = {
     "target": "unsigned",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.showcase import AUTHORIZER_TEMPLATE
+from infra.local.demo.demo_targets import AUTHORIZER_TEMPLATE
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 ARN = "arn:aws:iot:eu-west-1:123456789012:client/test-*"

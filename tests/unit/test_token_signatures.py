@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from infra.local.token_signatures import is_public_key, is_signed_by_any
+from infra.local.server.token_signatures import is_public_key, is_signed_by_any
 
 FIRST, SECOND, STRANGER = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3))
 SHORT = rsa.generate_private_key(public_exponent=65537, key_size=2047)  # noqa: S505 - the short key that must be refused

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
-from infra.local import seams
-from infra.local.calls import Response
-from infra.local.token_signatures import is_public_key
+from infra.local.server import ministack_patches
+from infra.local.server.service_calls import Response
+from infra.local.server.token_signatures import is_public_key
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
@@ -71,7 +71,7 @@ class Authorizers:
             raise ControlPlaneError("InvalidRequestException", f"Bad authorizer name {name!r}.", 400)
         if name in self._by_name:
             raise ControlPlaneError("ResourceAlreadyExistsException", f"Authorizer {name} already exists.", 409)
-        account, region = seams.ACCOUNT_ID.get()(), seams.REGION.get()()
+        account, region = ministack_patches.ACCOUNT_ID.get()(), ministack_patches.REGION.get()()
         authorizer = Authorizer(
             name=name,
             arn=f"arn:aws:iot:{region}:{account}:authorizer/{name}",
@@ -208,7 +208,7 @@ def serve_authorizers(authorizers: Authorizers) -> None:
 
         return handle
 
-    seams.IOT_REQUESTS.wrap(wrapper)
+    ministack_patches.IOT_REQUESTS.wrap(wrapper)
 
 
 def _json(path: str, body: bytes) -> dict[str, Any]:

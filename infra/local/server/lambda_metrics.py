@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
-from infra.local import seams
-from infra.local.calls import answer_at_once, cloudwatch
-from infra.local.embedded_metrics import MetricDatum, metric_data
+from infra.local.server import ministack_patches
+from infra.local.server.embedded_metrics import MetricDatum, metric_data
+from infra.local.server.service_calls import answer_at_once, cloudwatch
 
 Record = dict[str, Any]
 
@@ -32,12 +32,12 @@ def record_every_execution() -> None:
 
         return emit
 
-    seams.LAMBDA_LOGS.wrap(wrapper)
-    seams.LAMBDA_METRICS.put(_record_throttle)
+    ministack_patches.LAMBDA_LOGS.wrap(wrapper)
+    ministack_patches.LAMBDA_METRICS.put(_record_throttle)
 
 
 def _record_execution(function: str, *, failed: bool, duration_ms: float) -> None:
-    record, dimensions = seams.RECORD_METRIC.get(), {"FunctionName": function}
+    record, dimensions = ministack_patches.RECORD_METRIC.get(), {"FunctionName": function}
     record(_LAMBDA_NAMESPACE, "Invocations", 1, "Count", dimensions)
     record(_LAMBDA_NAMESPACE, "Errors", int(failed), "Count", dimensions)
     record(_LAMBDA_NAMESPACE, "Throttles", 0, "Count", dimensions)
@@ -48,7 +48,7 @@ def _record_throttle(function_name: str, **measured: object) -> None:
     """Stand in for MiniStack's own counts, which miss scheduled runs: keep the throttles."""
     if measured.get("throttle"):
         dimensions = {"FunctionName": function_name}
-        seams.RECORD_METRIC.get()(_LAMBDA_NAMESPACE, "Throttles", 1, "Count", dimensions)
+        ministack_patches.RECORD_METRIC.get()(_LAMBDA_NAMESPACE, "Throttles", 1, "Count", dimensions)
 
 
 def _put(data: Iterable[MetricDatum]) -> None:
@@ -68,6 +68,6 @@ def dispatch_schedules_asynchronously() -> None:
     def dispatch(arn: str, payload: str) -> None:
         path = f"/2015-03-31/functions/{quote(arn, safe='')}/invocations"
         headers = {"x-amz-invocation-type": "Event"}
-        answer_at_once(seams.LAMBDA_REQUESTS, "POST", path, headers, payload.encode())
+        answer_at_once(ministack_patches.LAMBDA_REQUESTS, "POST", path, headers, payload.encode())
 
-    seams.DISPATCH_TO_LAMBDA.put(dispatch)
+    ministack_patches.DISPATCH_TO_LAMBDA.put(dispatch)

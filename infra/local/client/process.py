@@ -89,7 +89,7 @@ def running_server(*, speed: float = 1.0) -> Iterator[RunningServer]:
         (state / "tmp").mkdir()
         with (state / "server.log").open("wb") as log:
             process = subprocess.Popen(
-                [str(python), "-m", "infra.local.server"],
+                [str(python), "-m", "infra.local.server.main"],
                 cwd=REPOSITORY,
                 env=_environment(state, speed, root_secret),
                 stdin=subprocess.PIPE,

@@ -13,9 +13,9 @@ from typing import Any, Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from infra.local.aws import ACCOUNT_ID, REGION, LocalAws, create_user
-from infra.local.process import REPOSITORY
-from infra.local.stacks import Stack
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws, create_user
+from infra.local.client.process import REPOSITORY
+from infra.local.client.stacks import Stack
 
 AUTHORIZER_TEMPLATE: Final = REPOSITORY / "infra" / "authorizer" / "template.yaml"
 AUTHORIZER_STACK: Final = "sample-authorizer"
@@ -58,7 +58,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Showcase:
+class DemoTargets:
     """Four targets of one canary, which only refer to what is secret, and the static key itself."""
 
     canary: str
@@ -71,7 +71,7 @@ class Showcase:
         return f"ssm:/iot-connect-canary/{self.canary}/targets"
 
 
-def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -> Showcase:
+def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -> DemoTargets:
     """Deploy the sample authorizer, store the secrets and the targets document, return both."""
     made = credentials or Credentials()
     authorizers = deploy_authorizer(aws, made).outputs
@@ -86,7 +86,7 @@ def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -
             "signing_key": made.signing_key.private,
         },
     )
-    showcase = Showcase(canary=canary, targets=_targets(authorizers, static, custom), static_key=static_key)
+    showcase = DemoTargets(canary=canary, targets=_targets(authorizers, static, custom), static_key=static_key)
     store_targets(aws, showcase.reference, showcase.targets)
     return showcase
 

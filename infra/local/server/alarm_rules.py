@@ -22,7 +22,7 @@ class State(StrEnum):
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
-class Missing(StrEnum):
+class TreatMissingData(StrEnum):
     """What TreatMissingData can say."""
 
     MISSING = "missing"
@@ -32,7 +32,7 @@ class Missing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class MetricSample:
     """A value that was seen `count` times at `timestamp` (Unix seconds)."""
 
     timestamp: float
@@ -51,7 +51,7 @@ class Rule:
     datapoints_to_alarm: int
     threshold: float
     comparison: str
-    missing: Missing
+    missing: TreatMissingData
 
 
 def rule_of(alarm: Mapping[str, Any], speed: float = 1.0) -> Rule:
@@ -65,12 +65,12 @@ def rule_of(alarm: Mapping[str, Any], speed: float = 1.0) -> Rule:
         datapoints_to_alarm=int(alarm.get("DatapointsToAlarm") or periods),
         threshold=float(alarm["Threshold"]),
         comparison=alarm["ComparisonOperator"],
-        missing=Missing(alarm.get("TreatMissingData") or Missing.MISSING),
+        missing=TreatMissingData(alarm.get("TreatMissingData") or TreatMissingData.MISSING),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class AlarmEvaluation:
     """An alarm's state and the sentence that explains it."""
 
     state: State
@@ -85,14 +85,14 @@ _COMPARISONS: Final[Mapping[str, tuple[Callable[[float, float], bool], str]]] = 
 }
 
 
-def _percentile(samples: Sequence[Sample], percent: float) -> float:
+def _percentile(samples: Sequence[MetricSample], percent: float) -> float:
     ordered = sorted(value for s in samples for value in [s.value] * max(1, round(s.count)))
     rank = (len(ordered) - 1) * percent / 100
     low, high = ordered[math.floor(rank)], ordered[math.ceil(rank)]
     return low + (high - low) * (rank - math.floor(rank))
 
 
-_STATISTICS: Final[Mapping[str, Callable[[Sequence[Sample]], float]]] = {
+_STATISTICS: Final[Mapping[str, Callable[[Sequence[MetricSample]], float]]] = {
     "SampleCount": lambda samples: sum(s.count for s in samples),
     "Sum": lambda samples: sum(s.value * s.count for s in samples),
     "Average": lambda samples: sum(s.value * s.count for s in samples) / sum(s.count for s in samples),
@@ -101,7 +101,7 @@ _STATISTICS: Final[Mapping[str, Callable[[Sequence[Sample]], float]]] = {
 }
 
 
-def statistic_of(samples: Sequence[Sample], statistic: str) -> float:
+def statistic_of(samples: Sequence[MetricSample], statistic: str) -> float:
     """Return one statistic (`Sum`, `Maximum`, `p90`, …) of at least one sample."""
     if statistic in _STATISTICS:
         return _STATISTICS[statistic](samples)
@@ -110,14 +110,14 @@ def statistic_of(samples: Sequence[Sample], statistic: str) -> float:
     return _percentile(samples, float(statistic[1:]))
 
 
-def datapoints(samples: Iterable[Sample], rule: Rule, now: float) -> list[float | None]:
+def datapoints(samples: Iterable[MetricSample], rule: Rule, now: float) -> list[float | None]:
     """Return the statistic of each period that ended with the latest full step, oldest first, None for no sample.
 
     A period slides: one of 5 minutes ends at every minute (CloudWatch user guide, "Evaluating an alarm").
     """
     wanted = rule.evaluation_periods + EXTRA_PERIODS
     start = math.floor(now / rule.step) * rule.step - wanted * rule.period
-    periods: list[list[Sample]] = [[] for _ in range(wanted)]
+    periods: list[list[MetricSample]] = [[] for _ in range(wanted)]
     for sample in samples:
         index = math.floor((sample.timestamp - start) / rule.period)
         if 0 <= index < wanted:
@@ -125,7 +125,7 @@ def datapoints(samples: Iterable[Sample], rule: Rule, now: float) -> list[float 
     return [statistic_of(period, rule.statistic) if period else None for period in periods]
 
 
-def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Finding:
+def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> AlarmEvaluation:
     """Return the state that CloudWatch would give, for datapoints that are oldest first."""
     recent = [point for point in points[-rule.evaluation_periods :] if point is not None]
     known = [point for point in points if point is not None][-rule.evaluation_periods :]
@@ -142,19 +142,19 @@ def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Find
         f"the threshold ({rule.threshold:g}); {missing} missing, treated as {rule.missing}; "
         f"{rule.datapoints_to_alarm} are needed for ALARM."
     )
-    return Finding(state=state, reason=reason)
+    return AlarmEvaluation(state=state, reason=reason)
 
 
 def _state(breaching: int, healthy: int, oldest: int, rule: Rule, current: State) -> State:
     """Return the state for counts of datapoints and the age, in periods, of the oldest one."""
     needed, missing = rule.datapoints_to_alarm, rule.evaluation_periods - breaching - healthy
-    if rule.missing is Missing.BREACHING:
+    if rule.missing is TreatMissingData.BREACHING:
         return State.ALARM if breaching + missing >= needed else State.OK
     if breaching >= needed:
         return State.ALARM
-    if rule.missing is Missing.NOT_BREACHING or healthy or missing == 0:
+    if rule.missing is TreatMissingData.NOT_BREACHING or healthy or missing == 0:
         return State.OK
-    if rule.missing is Missing.IGNORE:
+    if rule.missing is TreatMissingData.IGNORE:
         return current
     # A breach is premature until it is as old as `needed` periods: the next datapoint may be healthy.
     return State.ALARM if breaching and oldest >= needed else State.INSUFFICIENT_DATA

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from infra.local import seams
-from infra.local.alarm_rules import Sample, State, datapoints, evaluate, rule_of
-from infra.local.calls import cloudwatch
+from infra.local.server import ministack_patches
+from infra.local.server.alarm_rules import MetricSample, State, datapoints, evaluate, rule_of
+from infra.local.server.service_calls import cloudwatch
 
 _EVERY_SECONDS: Final = 1.0
 
@@ -28,8 +28,8 @@ class AlarmEvaluator:
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
-        seams.ALARM_ON_PUT.put(lambda: None)
-        seams.ALARM_ON_CREATE.put(lambda _alarm: None)
+        ministack_patches.ALARM_ON_PUT.put(lambda: None)
+        ministack_patches.ALARM_ON_CREATE.put(lambda _alarm: None)
         while True:
             await asyncio.sleep(_EVERY_SECONDS / self.speed)
             try:
@@ -39,7 +39,7 @@ class AlarmEvaluator:
 
     def evaluate_all(self) -> None:
         """Bring each metric alarm's state up to date; a change runs its actions."""
-        with seams.REQUEST_SCOPE.get()(self.account_id, self.region):
+        with ministack_patches.REQUEST_SCOPE.get()(self.account_id, self.region):
             described = cloudwatch("DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]})
             for alarm in described.get("MetricAlarms", []):
                 self._evaluate(alarm)
@@ -54,13 +54,13 @@ class AlarmEvaluator:
             cloudwatch("SetAlarmState", {"AlarmName": alarm["AlarmName"], **change})
 
 
-def _samples(alarm: dict[str, Any]) -> Iterator[Sample]:
+def _samples(alarm: dict[str, Any]) -> Iterator[MetricSample]:
     wanted = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
-    for (namespace, name, _), points in list(seams.METRIC_STORE.get().items()):
+    for (namespace, name, _), points in list(ministack_patches.METRIC_STORE.get().items()):
         if (namespace, name) == (alarm["Namespace"], alarm["MetricName"]):
             for point in points:
                 if point["Dimensions"] == wanted and _has_unit(point, alarm):
-                    yield Sample(
+                    yield MetricSample(
                         timestamp=point["Timestamp"],
                         value=point["Value"],
                         count=point.get("Count", 1.0),

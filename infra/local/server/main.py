@@ -1,7 +1,7 @@
 """The local AWS's process: MiniStack behind its front door, on loopback, until its parent ends.
 
 Runs in MiniStack's own environment. It reads its settings from the environment that
-`infra.local.process` gives it, prints one JSON line with its ports when it is ready, and stops
+`infra.local.client.process` gives it, prints one JSON line with its ports when it is ready, and stops
 when its standard input closes.
 """
 
@@ -20,10 +20,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from infra.local import certificates, clock, endpoint, invocations, resources, seams
-from infra.local.alarms import AlarmEvaluator
-from infra.local.authorizers import Authorizers, serve_authorizers
-from infra.local.front_door import FrontDoor
+from infra.local.server import (
+    certificates,
+    cloudformation_types,
+    describe_endpoint,
+    lambda_metrics,
+    ministack_patches,
+    schedule_speed,
+)
+from infra.local.server.alarm_evaluator import AlarmEvaluator
+from infra.local.server.authorizers import Authorizers, serve_authorizers
+from infra.local.server.device_gateway import DeviceGateway
 
 _LOOPBACK: Final = "127.0.0.1"
 _GRACE_SECONDS: Final = 1.0
@@ -56,7 +63,9 @@ def _ignore_hang_ups(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -
         loop.default_exception_handler(context)
 
 
-def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certificates.Identity) -> seams.Foreign:
+def _hypercorn_config(
+    api: socket.socket, iot: socket.socket, identity: certificates.Identity
+) -> ministack_patches.Foreign:
     from hypercorn.config import Config  # noqa: PLC0415 - as late as MiniStack, which uses it too
 
     config = Config()
@@ -69,7 +78,9 @@ def _hypercorn_config(api: socket.socket, iot: socket.socket, identity: certific
     return config
 
 
-async def _serve(app: FrontDoor, config: seams.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator) -> None:
+async def _serve(
+    app: DeviceGateway, config: ministack_patches.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator
+) -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - the same
 
     stop = asyncio.Event()
@@ -111,8 +122,8 @@ def _start(state: Path, *, speed: float) -> int:
     os.environ["GATEWAY_PORT"] = str(_port(api))
     os.environ["SSL_CERT_FILE"] = str(state / "authority.pem")
     try:
-        seams.require_all()
-    except seams.SeamMissingError as error:
+        ministack_patches.require_all()
+    except ministack_patches.SeamMissingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     logging.getLogger().setLevel(logging.WARNING)
@@ -122,20 +133,20 @@ def _start(state: Path, *, speed: float) -> int:
     ready = {"api_port": _port(api), "iot_port": _port(iot), "authority": str(identity.authority)}
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
-    seams.WORKERS_RESET.get()()
+    ministack_patches.WORKERS_RESET.get()()
     return 0
 
 
-def _with_gaps_filled(iot_endpoint: str, account_id: str, region: str, speed: float) -> FrontDoor:
+def _with_gaps_filled(iot_endpoint: str, account_id: str, region: str, speed: float) -> DeviceGateway:
     """Return the application: MiniStack, and what stands around it."""
     authorizers = Authorizers()
-    endpoint.answer_with(iot_endpoint)
+    describe_endpoint.answer_with(iot_endpoint)
     serve_authorizers(authorizers)
-    resources.register_all(authorizers)
-    invocations.record_every_execution()
-    invocations.dispatch_schedules_asynchronously()
-    clock.set_pace(speed)
-    return FrontDoor(seams.APP.get(), authorizers, account_id, region)
+    cloudformation_types.register_all(authorizers)
+    lambda_metrics.record_every_execution()
+    lambda_metrics.dispatch_schedules_asynchronously()
+    schedule_speed.set_pace(speed)
+    return DeviceGateway(ministack_patches.APP.get(), authorizers, account_id, region)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from infra.local import seams
+from infra.local.server import ministack_patches
 
 Response = tuple[int, dict[str, str], bytes]
 
 _CLOUDWATCH_TARGET: Final = "GraniteServiceVersion20100801"
 
 
-def answer_at_once(handler: seams.Seam, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+def answer_at_once(
+    handler: ministack_patches.Patch, method: str, path: str, headers: Mapping[str, str], body: bytes
+) -> Response:
     """Return a handler's answer; it may be called on the event loop and beside it.
 
     Raises `RuntimeError` when the handler would have to wait, which those used here do not.
@@ -34,7 +36,9 @@ def cloudwatch(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         "content-type": "application/x-amz-json-1.0",
         "x-amz-target": f"{_CLOUDWATCH_TARGET}.{operation}",
     }
-    status, _, answer = answer_at_once(seams.CLOUDWATCH_REQUESTS, "POST", "/", headers, json.dumps(request).encode())
+    status, _, answer = answer_at_once(
+        ministack_patches.CLOUDWATCH_REQUESTS, "POST", "/", headers, json.dumps(request).encode()
+    )
     if status != HTTPStatus.OK:
         raise ValueError(f"{operation} was refused: {answer.decode(errors='replace')}")
     return dict(json.loads(answer or b"{}"))

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from infra.local.runs import Run
+from infra.local.demo.run_log import Run
 
 WIDTH: Final = 80
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from infra.local.aws import REGION, LocalAws
+from infra.local.client.local_aws import REGION, LocalAws
 
 FILE: Final = "operator.sh"
 # The caller's own must not get in between.

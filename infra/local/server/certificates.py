@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local import seams
+from infra.local.server import ministack_patches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,10 @@ class Identity:
 
 def create(directory: Path) -> Identity:
     """Make an authority and a certificate for `localhost`, readable by this user only."""
-    authority, authority_key = seams.GENERATE_CA.get()(org_name="IoT connect canary", common_name="Local AWS")
-    certificate, key, _ = seams.SIGN_LEAF.get()(
+    authority, authority_key = ministack_patches.GENERATE_CA.get()(
+        org_name="IoT connect canary", common_name="Local AWS"
+    )
+    certificate, key, _ = ministack_patches.SIGN_LEAF.get()(
         authority, authority_key, "localhost", san_dns=["localhost"], san_ips=["127.0.0.1"]
     )
     identity = Identity(

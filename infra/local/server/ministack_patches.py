@@ -19,7 +19,7 @@ class SeamMissingError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seam:
+class Patch:
     """One attribute of a MiniStack module, and what it is touched for."""
 
     module: str
@@ -39,8 +39,8 @@ class Seam:
         self.put(wrapper(self.get()))
 
 
-def _seam(module: str, name: str, purpose: str) -> Seam:
-    return Seam(module=f"ministack.{module}", name=name, purpose=purpose)
+def _seam(module: str, name: str, purpose: str) -> Patch:
+    return Patch(module=f"ministack.{module}", name=name, purpose=purpose)
 
 
 # Public names.
@@ -76,12 +76,12 @@ METRIC_STORE = _seam("services.cloudwatch", "_metrics", "datapoints for the alar
 RESOURCE_TYPES = _seam("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "new types")
 
 
-def all_seams() -> Iterator[Seam]:
+def all_seams() -> Iterator[Patch]:
     """Yield every seam of the table above."""
-    return (value for value in globals().values() if isinstance(value, Seam))
+    return (value for value in globals().values() if isinstance(value, Patch))
 
 
-def _is_missing(seam: Seam) -> bool:
+def _is_missing(seam: Patch) -> bool:
     try:
         seam.get()
     except (ImportError, AttributeError):

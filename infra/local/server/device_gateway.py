@@ -12,11 +12,11 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from infra.local import seams
-from infra.local.authorizer_response import RefusedError
-from infra.local.authorizers import Authorizers
-from infra.local.custom_auth import DeniedError, Upgrade, authorize, names_authorizer
-from infra.local.mqtt import (
+from infra.local.server import ministack_patches
+from infra.local.server.authorizer_response import RefusedError
+from infra.local.server.authorizers import Authorizers
+from infra.local.server.custom_auth import DeniedError, Upgrade, authorize, names_authorizer
+from infra.local.server.mqtt import (
     CONNECT,
     MAX_CLIENT_ID_BYTES,
     MQTT_5,
@@ -47,7 +47,7 @@ _MAX_CONNECT_BYTES: Final = 128 * 1024
 _log = logging.getLogger("front_door")
 
 
-class FrontDoor:
+class DeviceGateway:
     """An ASGI application: MQTT upgrades are checked here, all else is MiniStack's."""
 
     def __init__(self, inner: App, authorizers: Authorizers, account_id: str, region: str) -> None:
@@ -72,9 +72,9 @@ class FrontDoor:
             await self._serve_mqtt(scope, headers, receive, send, signed=False)
 
     async def _serve_signed(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        verified = seams.AUTHENTICATE_UPGRADE.get()(scope, _SIGNING_SERVICE)
+        verified = ministack_patches.AUTHENTICATE_UPGRADE.get()(scope, _SIGNING_SERVICE)
         # MiniStack lets its root keys in unverified; here nobody enters without a proof.
-        if not isinstance(verified, seams.RESOLVED_CREDENTIAL.get()):
+        if not isinstance(verified, ministack_patches.RESOLVED_CREDENTIAL.get()):
             problem = getattr(verified, "code", "root or no credentials")
         elif _signed_scope(scope, headers) != (self._region, _SIGNING_SERVICE):
             problem = "signed for another region or service"
@@ -129,9 +129,9 @@ class FrontDoor:
             if message["type"] != "websocket.accept":
                 await send(message)
 
-        await seams.IOT_WEBSOCKET.get()(
+        await ministack_patches.IOT_WEBSOCKET.get()(
             scope,
-            _OneConnect(_Replay(*first, receive=receive)),
+            _OneConnect(_ReplayReceive(*first, receive=receive)),
             send_once_accepted,
             self._account_id,
             self._region,
@@ -155,7 +155,7 @@ class _OneConnect:
         return message if self._connects <= 1 else _DISCONNECTED
 
 
-class _Replay:
+class _ReplayReceive:
     """Gives messages that were already read once more, then those still to come."""
 
     def __init__(self, *messages: Message, receive: Receive) -> None:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local import report, shell, showcase
-from infra.local.aws import LocalAws, LocalAwsError
-from infra.local.runs import RunLog
-from infra.local.stacks import Stack
+from infra.local.client.local_aws import LocalAws, LocalAwsError
+from infra.local.client.stacks import Stack
+from infra.local.demo import demo_targets, operator_env, report
+from infra.local.demo.run_log import RunLog
 
 CANARY: Final = "local"
 STACK: Final = "iot-connect-canary"
@@ -35,7 +35,7 @@ _PATIENCE_MINUTES: Final = 3
 
 
 @dataclass(slots=True, kw_only=True)
-class Story:
+class Demo:
     """One telling, and what was seen so far, from which the exit code follows."""
 
     template: Path
@@ -80,7 +80,7 @@ class Story:
     def _show_modes(self, aws: LocalAws, function: str) -> None:
         _say()
         _say("Each way to authenticate, invoked once:")
-        for name in showcase.MODES:
+        for name in demo_targets.MODES:
             invocation = aws.invoke(function, {"only": [name]})
             if invocation.failed:
                 self.verdicts.append(False)
@@ -125,21 +125,21 @@ def _say(line: str = "") -> None:
 
 def _say_how_to_look_in(aws: LocalAws, stack: Stack) -> None:
     names = {"FUNCTION": stack.only("AWS::Lambda::Function"), "ROLE": stack.resources["CanaryRole"]}
-    path = shell.write(aws, names)
+    path = operator_env.write(aws, names)
     _say()
     _say("To look in or to break something, in another terminal (see README, Break it):")
     _say(f"  . {path}")
 
 
 def _deploy(aws: LocalAws, template: Path) -> Stack:
-    shown = showcase.set_up(aws, CANARY)
+    shown = demo_targets.set_up(aws, CANARY)
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     parameters = {"Name": CANARY, "Targets": shown.reference, "Architecture": machine}
     return aws.deploy(template, name=STACK, parameters=parameters)
 
 
 def _tables(aws: LocalAws, stack: Stack) -> list[str]:
-    metrics = [_metric_row(aws, target) for target in showcase.MODES]
+    metrics = [_metric_row(aws, target) for target in demo_targets.MODES]
     known = aws.alarms()
     alarms = {
         logical_id: known[stack.resources[logical_id]]

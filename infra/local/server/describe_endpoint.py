@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from infra.local import seams
-from infra.local.authorizers import Handler
-from infra.local.calls import Response
+from infra.local.server import ministack_patches
+from infra.local.server.authorizers import Handler
+from infra.local.server.service_calls import Response
 
 _PATH: Final = "/endpoint"
 _DATA_ENDPOINT: Final = "iot:Data-ATS"
@@ -32,4 +32,4 @@ def answer_with(address: str) -> None:
 
         return handle
 
-    seams.IOT_REQUESTS.wrap(wrapper)
+    ministack_patches.IOT_REQUESTS.wrap(wrapper)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from infra.local import seams
-from infra.local.authorizers import Authorizer, Authorizers
-from infra.local.calls import cloudwatch
+from infra.local.server import ministack_patches
+from infra.local.server.authorizers import Authorizer, Authorizers
+from infra.local.server.service_calls import cloudwatch
 
 Created = tuple[str, dict[str, str]]
 
@@ -24,7 +24,7 @@ _COMPOSITE_PROPERTIES: Final = (
 
 def register_all(authorizers: Authorizers) -> None:
     """Teach CloudFormation the missing types; a type that MiniStack has is left alone."""
-    types = seams.RESOURCE_TYPES.get()
+    types = ministack_patches.RESOURCE_TYPES.get()
     types.setdefault("AWS::IoT::Authorizer", _authorizer_type(authorizers))
     types.setdefault("AWS::CloudWatch::CompositeAlarm", _composite_alarm_type())
 
@@ -83,5 +83,5 @@ def _put_composite(name: str, props: Mapping[str, Any]) -> Created:
     if "ActionsEnabled" in known:
         known["ActionsEnabled"] = str(known["ActionsEnabled"]).lower() == "true"
     cloudwatch("PutCompositeAlarm", {"AlarmName": name, **known})
-    account, region = seams.ACCOUNT_ID.get()(), seams.REGION.get()()
+    account, region = ministack_patches.ACCOUNT_ID.get()(), ministack_patches.REGION.get()()
     return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from infra.local import seams
+from infra.local.server import ministack_patches
 
 _TICK_SECONDS: Final = 1.0
 
 
 def set_pace(speed: float) -> None:
     """Let schedules fire on time; at `speed` 12, `rate(1 minute)` fires every 5 seconds."""
-    seams.SCHEDULE_TICK.put(_TICK_SECONDS / speed)
+    ministack_patches.SCHEDULE_TICK.put(_TICK_SECONDS / speed)
 
     def wrapper(original: Callable[[str], int | None]) -> Callable[[str], float | None]:
         def seconds(expression: str) -> float | None:
@@ -22,4 +22,4 @@ def set_pace(speed: float) -> None:
         return seconds
 
     if speed != 1:
-        seams.RATE_SECONDS.wrap(wrapper)
+        ministack_patches.RATE_SECONDS.wrap(wrapper)

@@ -12,11 +12,11 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from infra.local import seams
-from infra.local.authorizer_response import Document, RefusedError, policy_documents
-from infra.local.authorizers import Authorizer, Authorizers
-from infra.local.mqtt import Connect
-from infra.local.token_signatures import is_signed_by_any
+from infra.local.server import ministack_patches
+from infra.local.server.authorizer_response import Document, RefusedError, policy_documents
+from infra.local.server.authorizers import Authorizer, Authorizers
+from infra.local.server.mqtt import Connect
+from infra.local.server.token_signatures import is_signed_by_any
 
 AUTHORIZER_NAME: Final = "x-amz-customauthorizer-name"
 AUTHORIZER_SIGNATURE: Final = "x-amz-customauthorizer-signature"
@@ -84,9 +84,9 @@ def _check_signature(authorizer: Authorizer, token: str | None, signature: str) 
 
 def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
     """Refuse unless the function's resource policy lets AWS IoT invoke it for this authorizer."""
-    with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
-        found = seams.LAMBDA_POLICY.get()(authorizer.function_arn)
-    context = seams.EVALUATION_CONTEXT.get()(
+    with ministack_patches.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
+        found = ministack_patches.LAMBDA_POLICY.get()(authorizer.function_arn)
+    context = ministack_patches.EVALUATION_CONTEXT.get()(
         # A service is none of the account's principals, so that only "*" matches as one.
         principal_arn="*",
         principal_type="Service",
@@ -96,7 +96,7 @@ def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
         region=upgrade.region,
         service_context={"aws:sourcearn": authorizer.arn, "aws:sourceaccount": upgrade.account_id},
     )
-    evaluate = seams.EVALUATE_RESOURCE_POLICY.get()
+    evaluate = ministack_patches.EVALUATE_RESOURCE_POLICY.get()
     if not found or evaluate(found[0], context, service=_SERVICE).decision != "Allow":
         raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
 
@@ -125,8 +125,10 @@ def _event(authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: st
 
 async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]) -> bytes:
     path = f"/2015-03-31/functions/{authorizer.function_arn}/invocations"
-    with seams.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
-        call = asyncio.ensure_future(seams.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {}))
+    with ministack_patches.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
+        call = asyncio.ensure_future(
+            ministack_patches.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {})
+        )
     # MiniStack's call ignores cancellation, so `asyncio.wait_for` would wait for its end.
     done, _ = await asyncio.wait({call}, timeout=_ANSWER_SECONDS)
     if not done:
@@ -140,7 +142,7 @@ async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any
 
 def _check_policies(documents: list[Document], upgrade: Upgrade, connect: Connect) -> None:
     resource = f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:client/{connect.client_id}"
-    context = seams.EVALUATION_CONTEXT.get()(
+    context = ministack_patches.EVALUATION_CONTEXT.get()(
         principal_arn=f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:custom-auth",
         principal_type="Certificate",
         principal_account=upgrade.account_id,
@@ -149,7 +151,7 @@ def _check_policies(documents: list[Document], upgrade: Upgrade, connect: Connec
         region=upgrade.region,
         service_context={"iot:clientid": connect.client_id, "iot:domainname": _host_name(upgrade)},
     )
-    parse = seams.PARSE_POLICY.get()
-    result = seams.EVALUATE_POLICIES.get()(context, [parse(document) for document in documents])
+    parse = ministack_patches.PARSE_POLICY.get()
+    result = ministack_patches.EVALUATE_POLICIES.get()(context, [parse(document) for document in documents])
     if result.decision != "Allow":
         raise DeniedError(f"the authorizer's policies do not allow iot:Connect on {resource}")

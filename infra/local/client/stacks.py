@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from infra.local.process import LocalAwsError
+from infra.local.client.process import LocalAwsError
 
 # boto3 makes the classes of its clients at run time.
 Client: TypeAlias = Any

@@ -20,8 +20,8 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from infra.local import stacks
-from infra.local.process import ACCOUNT_ID, REGION, LocalAwsError, RunningServer, running_server
+from infra.local.client import stacks
+from infra.local.client.process import ACCOUNT_ID, REGION, LocalAwsError, RunningServer, running_server
 
 __all__ = ["ACCOUNT_ID", "REGION", "Credentials", "Invocation", "LocalAws", "LocalAwsError"]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from infra.local.process import BUILT_TEMPLATE
+from infra.local.client.process import BUILT_TEMPLATE
 
 _FASTEST: Final = 12
 _EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-class _Interruption:
+class _SignalHandler:
     """Ends the command on the first Ctrl-C or SIGTERM, with everything tidied up."""
 
     def __init__(self) -> None:
@@ -44,13 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is 130; SIGTERM is 143.
     """
     options = _options(arguments)
-    interruption = _Interruption()
+    interruption = _SignalHandler()
     story, exit_code = None, 0
     try:
         # Half a second of imports, in which a Ctrl-C must be answered politely already.
-        from infra.local.story import Story  # noqa: PLC0415
+        from infra.local.demo.demo import Demo  # noqa: PLC0415
 
-        story = Story(
+        story = Demo(
             template=options.template,
             runs=options.runs,
             speed=options.speed,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from infra.local.aws import LocalAws
+from infra.local.client.local_aws import LocalAws
 
 FINISHED: Final = "connect attempt finished"
 

@@ -1,0 +1,1 @@
+"""Starting the local AWS, deploying to it, and asking it."""
