@@ -105,10 +105,10 @@ def test_environment_without_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_seam_is_there(tmp_path: Path) -> None:
     """Every name of MiniStack in the table exists in the pinned release, and a missing one is named."""
     script = (
-        "from infra.local import seams; ministack_patches.require_all(); "
-        "seams.GONE = ministack_patches.Seam(module='ministack.app', name='gone', purpose='a test');\n"
+        "from infra.local.server import ministack_patches; ministack_patches.require_all(); "
+        "ministack_patches.GONE = ministack_patches.Patch(module='ministack.app', name='gone', purpose='a test');\n"
         "try: ministack_patches.require_all()\n"
-        "except ministack_patches.SeamMissingError as error: print(error)"
+        "except ministack_patches.PatchMissingError as error: print(error)"
     )
     ran = subprocess.run(
         [interpreter(), "-c", script],

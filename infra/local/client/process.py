@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
+REPOSITORY: Final = Path(__file__).resolve().parents[3]
 BUILT_TEMPLATE: Final = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
 ACCOUNT_ID: Final = "123456789012"
 REGION: Final = "eu-west-1"

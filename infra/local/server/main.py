@@ -123,7 +123,7 @@ def _start(state: Path, *, speed: float) -> int:
     os.environ["SSL_CERT_FILE"] = str(state / "authority.pem")
     try:
         ministack_patches.require_all()
-    except ministack_patches.SeamMissingError as error:
+    except ministack_patches.PatchMissingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     logging.getLogger().setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ Foreign: TypeAlias = Any
 MINISTACK_VERSION: Final = "1.5.33"
 
 
-class SeamMissingError(RuntimeError):
+class PatchMissingError(RuntimeError):
     """MiniStack lacks names that the local AWS needs; the message lists them."""
 
 
@@ -90,12 +90,12 @@ def _is_missing(seam: Patch) -> bool:
 
 
 def require_all() -> None:
-    """Raise `SeamMissingError`, naming each missing seam and its purpose, unless all are there."""
+    """Raise `PatchMissingError`, naming each missing seam and its purpose, unless all are there."""
     if importlib.util.find_spec("ministack") is None:
-        raise SeamMissingError(f"MiniStack {MINISTACK_VERSION} is not in the local AWS's environment.")
+        raise PatchMissingError(f"MiniStack {MINISTACK_VERSION} is not in the local AWS's environment.")
     missing = [f"{s.module}.{s.name} ({s.purpose})" for s in all_seams() if _is_missing(s)]
     if missing:
-        raise SeamMissingError(
+        raise PatchMissingError(
             f"This local AWS is made for MiniStack {MINISTACK_VERSION}; the installed one lacks "
             + ", ".join(missing)
             + "."
