@@ -54,7 +54,7 @@ def _measured(round_trip_ms: float, rounds: int) -> dict[str, Any]:
     with network(round_trip_ms) as place, healthy_endpoint(place) as endpoint:
         repeat = rounds if round_trip_ms else rounds * _TIMES_AS_OFTEN_ON_LOOPBACK
         question = {"what": "certificate", "endpoint": asdict(endpoint), "rounds": repeat}
-        return {version: ask(place, "tests.bench.measuring", question | {"version": version}) for version in _VERSIONS}
+        return {version: ask(place, "tests.bench.worker", question | {"version": version}) for version in _VERSIONS}
 
 
 def _row(place: str, took: Mapping[str, Any], *, limited: bool) -> Sequence[str]:

@@ -41,7 +41,7 @@ def bench(*, rounds: int) -> Section:
 def _measured(round_trip_ms: float, rounds: int) -> dict[str, Any]:
     with network(round_trip_ms) as place, healthy_endpoint(place) as endpoint:
         question = {"what": "connect", "endpoint": asdict(endpoint), "rounds": rounds}
-        return {version: ask(place, "tests.bench.measuring", question | {"version": version}) for version in _VERSIONS}
+        return {version: ask(place, "tests.bench.worker", question | {"version": version}) for version in _VERSIONS}
 
 
 def _row(round_trip_ms: float, version: str, took: Mapping[str, Any]) -> Sequence[str]:

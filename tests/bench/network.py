@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tests.bench import quiet
+from tests.bench import idle_gate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _NAME = "localhost"  # the endpoint's certificate is for this name, so the far one has it too
@@ -97,7 +97,7 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[Endpoint]:
 
 def ask(place: Network, module: str, question: object) -> Any:
     """Return what a fresh process on the client's side answers to `question`, JSON both ways, in a quiet moment."""
-    quiet.wait()
+    idle_gate.wait()
     client = _start([*place.client_side, *_module(module)])
     try:
         answer, _ = client.communicate(json.dumps(question), timeout=_ANSWERS_WITHIN_S)

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tests.bench.cgroup import cores, of_memory
 from tests.bench.network import Endpoint, Network, UnavailableError, ask, healthy_endpoint, network
 from tests.bench.report import Section, skipped, spread, table
-from tests.bench.share import cores, of_memory
 
 _COUNTS = (1, 10, 100, 1000)
 _PORTS = 100
@@ -110,7 +110,7 @@ def _curve(setting: _Setting, rounds: int) -> dict[int, dict[str, list[dict[str,
 
 def _ask(what: str, place: Network, endpoint: Endpoint, count: int, group: str | None) -> dict[str, float]:
     question = {"what": what, "endpoint": asdict(endpoint), "version": _VERSION, "targets": count, "cgroup": group}
-    answer: dict[str, float] = ask(place, "tests.bench.measuring", question)
+    answer: dict[str, float] = ask(place, "tests.bench.worker", question)
     return answer
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from tests.faulty.canary import ENVIRON, watching
+from tests.faulty.cases import ENVIRON, watching
 from tests.faulty.process import Handler
 
 _DEADLINE_S = 2.0

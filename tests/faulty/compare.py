@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.faulty.canary import Case, cases_of, observe
+from tests.faulty.cases import Case, cases_of, observe
 from tests.faulty.process import ROOT, FaultyServer
-from tests.faulty.situations import BY_ID, SITUATIONS, When
+from tests.faulty.scenarios import BY_ID, SITUATIONS, When
 
 BARE_S = 35.0
 DEADLINE_S = 5.0
@@ -26,7 +26,7 @@ _SETTLED_S = 12.0
 _HEAD = """# Faults: what the bare SDK says, and what the canary says
 
 Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TLS, WebSocket and MQTT on loopback. The
-situations are those of `tests/faulty/situations.py`, which the tests hold the canary against. Where both MQTT versions
+situations are those of `tests/faulty/scenarios.py`, which the tests hold the canary against. Where both MQTT versions
 are told the same, the row shows the slower one."""
 
 Said = tuple[str, float | None]
@@ -48,7 +48,7 @@ def bare(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Ca
         ],
     }
     run = subprocess.run(
-        [sys.executable, "-m", "tests.faulty.bare"],
+        [sys.executable, "-m", "tests.faulty.bare_sdk"],
         cwd=ROOT,
         input=json.dumps(question),
         capture_output=True,

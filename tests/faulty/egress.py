@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import Mapping
 
 from tests.faulty import steps
-from tests.faulty.situations import PAUSE_S
+from tests.faulty.scenarios import PAUSE_S
+from tests.faulty.server_connection import GoneError, Visit
 from tests.faulty.steps import Behaviour, Step, then
-from tests.faulty.visit import GoneError, Visit
 
 _CHUNK = 65536
 

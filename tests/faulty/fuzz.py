@@ -14,8 +14,8 @@ from typing import Any
 
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
-from tests.faulty.canary import ENVIRON, Case, watching
-from tests.faulty.noise import LAYERS
+from tests.faulty.cases import ENVIRON, Case, watching
+from tests.faulty.fuzz_behaviours import LAYERS
 from tests.faulty.process import FaultyServer, Handler
 
 NIGHTLY_CASES = 10_000

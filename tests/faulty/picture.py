@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tests.faulty.canary import ENVIRON
+from tests.faulty.cases import ENVIRON
 from tests.faulty.process import ROOT, FaultyServer
 
 PICTURE = ROOT / "docs" / "pictures" / "connect.svg"

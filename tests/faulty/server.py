@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Self
 
 from tests.faulty.egress import EGRESS
-from tests.faulty.noise import fuzz_behaviour, is_fuzz
+from tests.faulty.fuzz_behaviours import fuzz_behaviour, is_fuzz
 from tests.faulty.pki import Pki
-from tests.faulty.situations import BY_ID, SITUATIONS, Listener
+from tests.faulty.scenarios import BY_ID, SITUATIONS, Listener
+from tests.faulty.server_connection import GoneError, Ledger, Visit
 from tests.faulty.steps import Behaviour
-from tests.faulty.visit import GoneError, Ledger, Visit
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 2048

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from tests.faulty import wire
-from tests.faulty.visit import Visit, tls_context
+from tests.faulty.server_connection import Visit, tls_context
 
 Step = Callable[[Visit], Awaitable[bool]]
 REQUEST_ID = "5b1d7f0a-3c62-4e0e-9c3a-8f0d2a5f6b11"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connect_canary.model.phases import Phase
-from tests.faulty.situations import Expected
+from tests.faulty.scenarios import Expected
 
 TIMED = (Phase.DNS, Phase.TCP, Phase.TLS, Phase.UPGRADE, Phase.CONNACK)
 # An outcome's times have two decimals: seven of them add up to this at most.

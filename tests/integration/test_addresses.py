@@ -18,7 +18,7 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.network.dialer import connect_any
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import AddressInfo
-from tests.faulty.canary import ENVIRON, Case, watching
+from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.isolated import isolated, possible
 from tests.faulty.process import ROOT, Handler
 from tests.faulty.server import Endpoint

@@ -27,9 +27,9 @@ from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import check_certificate
 from tests.faulty import pki
 from tests.faulty.server import Endpoint
+from tests.faulty.server_connection import GoneError, Ledger, Visit
 from tests.faulty.steps import Behaviour, shake_hands, silence
-from tests.faulty.visit import GoneError, Ledger, Visit
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import pytest
 
-from tests.faulty.canary import ENVIRON, SECRETS
+from tests.faulty.cases import ENVIRON, SECRETS
 from tests.faulty.process import ROOT, FaultyServer
 
 DEADLINE_S = 60

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from connect_canary.model.mqtt import MqttVersion
-from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, watching
+from tests.faulty.cases import ENVIRON, MODES, SECRETS, Case, watching
 from tests.faulty.process import FaultyServer, Handler
 
 REFUSED_UPGRADE, REFUSED_CONNECT = "http-403", "connack-5-135"

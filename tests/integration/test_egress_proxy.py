@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connect_canary.model.mqtt import MqttVersion
-from tests.faulty.canary import ENVIRON, Case, watching
+from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import FaultyServer, Handler
 
 GOOD, BAD, ENDPOINT = "egress-healthy", "egress-403", "healthy"

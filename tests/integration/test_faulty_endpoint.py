@@ -15,11 +15,11 @@ import pytest
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
-from tests.faulty.canary import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
+from tests.faulty.cases import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
 from tests.faulty.pki import days_left
 from tests.faulty.process import ROOT, FaultyServer, Handler
-from tests.faulty.situations import BY_ID, PAUSE_S, SITUATIONS, Situation, When
+from tests.faulty.scenarios import BY_ID, PAUSE_S, SITUATIONS, Situation, When
 from tests.faulty.timing import (
     ROUNDING_MS,
     WAITED_ROUNDING_S,

@@ -8,9 +8,9 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
 from tests.faulty.server import Endpoint
+from tests.faulty.server_connection import Ledger, Visit
 from tests.faulty.steps import Behaviour, answer_connect, close, hold_back, then
-from tests.faulty.visit import Ledger, Visit
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 LONG: dict[str, dict[str, str]] = {
     "CONNECT": {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connect_canary.model.mqtt import MqttVersion
-from tests.faulty.canary import ENVIRON, Case, cases_of, watching
+from tests.faulty.cases import ENVIRON, Case, cases_of, watching
 from tests.faulty.isolated import isolated, joined, possible
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.timing import ROUNDING_MS, WAITED_ROUNDING_S, phases_total_ms, waited_s

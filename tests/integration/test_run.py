@@ -12,11 +12,11 @@ import pytest
 
 from connect_canary.model.mqtt import MqttVersion
 from tests.faulty import wire
-from tests.faulty.canary import ENVIRON, Case, watching
+from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.server import Endpoint
+from tests.faulty.server_connection import Ledger, Visit
 from tests.faulty.steps import Behaviour
-from tests.faulty.visit import Ledger, Visit
 
 DEADLINE_S = 10.0
 # How long a full endpoint keeps its clients waiting, so that one too many has the time to come.

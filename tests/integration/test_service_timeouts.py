@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.faulty.process import ROOT
-from tests.unit.given import REGION
+from tests.unit.factories import REGION
 
 TRIES, CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 2.0, 4.0
 # Between its tries botocore waits a random time of up to a second; the rest is for a busy machine.

@@ -16,7 +16,7 @@ _MOST_WORKERS = 8
 # How the modules of a group begin; the groups that take longest first. Those wait for schedules and deadlines.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "local-aws": ("tests/local/",),
-    "endurance": ("tests/integration/test_endurance.py",),
+    "leak-check": ("tests/integration/test_leak_check.py",),
     "local-alarms": ("tests/local/test_alarms.py",),
     "faulty-endpoint": ("tests/integration/test_faulty_endpoint.py",),
     "local-run": ("tests/local/test_run.py",),

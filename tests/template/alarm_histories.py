@@ -12,7 +12,7 @@ from typing import Any, Final
 from connect_canary.model.failures import Failure
 from connect_canary.model.phases import Phase
 from tests.template.alarm_simulation import MINUTE, Datum, Metric
-from tests.template.printed import emitted, outcome
+from tests.template.emitted_metrics import emitted, outcome
 
 # A threshold for connects, and connects about it.
 THRESHOLD_MS: Final = 500

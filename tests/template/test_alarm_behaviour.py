@@ -12,7 +12,7 @@ from tests.template.alarm_histories import THRESHOLD_MS, Schedule, history
 from tests.template.alarm_simulation import Datum, Transition, simulate
 from tests.template.cloudformation import canary, read
 from tests.template.deployed_alarms import TOPIC, canary_alarms, target_alarms
-from tests.template.printed import CANARY, TARGET
+from tests.template.emitted_metrics import CANARY, TARGET
 
 TARGETS: Final = "ssm:/iot-connect-canary/fleet/targets"
 LATENCY: Final = {"LatencyThresholdMilliseconds": str(THRESHOLD_MS)}

@@ -9,7 +9,7 @@ from connect_canary.config.targets_document import DEFAULT_TARGET
 from connect_canary.model.outcome import Outcome
 from tests.template.cloudformation import STACK, canary
 from tests.template.deployed_alarms import ALARM, TOPIC, canary_alarms, target_alarms
-from tests.template.printed import CANARY, OF_LAMBDA, TARGET, metrics_printed
+from tests.template.emitted_metrics import CANARY, OF_LAMBDA, TARGET, metrics_printed
 
 PRINTED = metrics_printed()
 ALL_ALARMS = {"LatencyThresholdMilliseconds": "500"}

@@ -9,7 +9,7 @@ import pytest
 
 from connect_canary.model.outcome import Outcome
 from tests.template.cloudformation import PSEUDO, canary
-from tests.template.printed import CANARY, OF_LAMBDA, metrics_printed
+from tests.template.emitted_metrics import CANARY, OF_LAMBDA, metrics_printed
 
 PRINTED: Final = metrics_printed()
 TARGET: Final = ("Canary", "Target")

@@ -9,10 +9,10 @@ from connect_canary.model.hints import hint
 from connect_canary.model.phases import Phase
 from connect_canary.reporting.metrics import NAMESPACE
 from tests.template.cloudformation import canary, read
+from tests.template.emitted_metrics import metrics_printed
 from tests.template.pages import Page, names
-from tests.template.printed import metrics_printed
 from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS, PARAMETERS
-from tests.unit.given import outcome_of
+from tests.unit.factories import outcome_of
 
 PAGE = Page("docs/reference.md")
 # Defaults that the page says in words, because only the surroundings know them.

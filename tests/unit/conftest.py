@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.aws_answers import Aws, serving
+from tests.unit.fake_aws import Aws, serving
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,8 +17,8 @@ from connect_canary.config.settings import SETTINGS, Setting
 from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
-from tests.unit.fresh import imported
-from tests.unit.given import document, outcome_of, plan_of
+from tests.unit.factories import document, outcome_of, plan_of
+from tests.unit.handler_process import imported
 
 HIDDEN = "hidden-mark"
 SECRET_KEYS = [setting.key for setting in SETTINGS if setting.secret]

@@ -12,7 +12,7 @@ from connect_canary.reporting.log import log_outcome, new_logger
 from connect_canary.reporting.metrics import emit_metrics
 from infra import cost
 from infra.cost import Canary, bill, metrics_price, total
-from tests.unit.given import outcome_of
+from tests.unit.factories import outcome_of
 
 _EVENT_BYTES = 26
 

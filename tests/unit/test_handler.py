@@ -7,8 +7,8 @@ import pytest
 
 from connect_canary.model.outcome import Outcome
 from connect_canary.run import run_plan
-from tests.unit.fresh import closed_port, invoke
-from tests.unit.given import REGION, document, plan_of
+from tests.unit.factories import REGION, document, plan_of
+from tests.unit.handler_process import closed_port, invoke
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDUNIT", "AWS_SECRET_ACCESS_KEY": "no-secret-anywhere"}
 

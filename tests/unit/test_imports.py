@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.unit.aws_answers import Aws
-from tests.unit.fresh import closed_port, imported, invoke
-from tests.unit.given import REGION, document
+from tests.unit.factories import REGION, document
+from tests.unit.fake_aws import Aws
+from tests.unit.handler_process import closed_port, imported, invoke
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDUNIT", "AWS_SECRET_ACCESS_KEY": "no-secret-anywhere", "AWS_REGION": REGION}
 # 200 to 400 ms and 27 MB each (measured), and what only a misspelt setting needs.

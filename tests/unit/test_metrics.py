@@ -11,7 +11,7 @@ from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
 from connect_canary.reporting.metrics import emit_metrics
-from tests.unit.given import outcome_of
+from tests.unit.factories import outcome_of
 
 SCHEMA = json.loads((Path(__file__).parent / "emf.schema.json").read_text())
 ONE = ("Canary", "Target")

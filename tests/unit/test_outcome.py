@@ -8,7 +8,7 @@ from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
 from connect_canary.model.target import AuthMode, Expect
-from tests.unit.given import outcome_of
+from tests.unit.factories import outcome_of
 
 INTERFACE = """
 target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason hint connect_ms disconnect_ms

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import BY_KEY
 from connect_canary.run import plan_run
-from tests.unit.given import ENDPOINT, document, environment, plan_of, plan_or_problems, problems_of
+from tests.unit.factories import ENDPOINT, document, environment, plan_of, plan_or_problems, problems_of
 
 TWO = document({"name": "prod"}, {"name": "stage", "mqtt_version": "3.1.1"})
 ONE_BAD = document({"name": "prod"}, {"name": "bad", "mqtt_version": "4"}, {"name": "stage"})

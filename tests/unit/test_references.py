@@ -22,8 +22,8 @@ from connect_canary.config.targets_document import TargetEntry, read_document
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import Expect
 from connect_canary.run import dry_run_response, plan_run
-from tests.unit.aws_answers import Aws
-from tests.unit.given import ENDPOINT, REGION, document, environment, plan_of, problems_of
+from tests.unit.factories import ENDPOINT, REGION, document, environment, plan_of, problems_of
+from tests.unit.fake_aws import Aws
 
 OWN = "/iot-connect-canary/fleet"
 

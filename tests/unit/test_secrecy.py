@@ -9,9 +9,9 @@ import pytest
 
 from connect_canary.config.settings import BY_KEY, SETTINGS
 from connect_canary.run import plan_run
-from tests.unit.aws_answers import Aws
-from tests.unit.fresh import Told, closed_port, invoke
-from tests.unit.given import REGION, document, environment, pem, plan_or_problems, private_key
+from tests.unit.factories import REGION, document, environment, pem, plan_or_problems, private_key
+from tests.unit.fake_aws import Aws
+from tests.unit.handler_process import Told, closed_port, invoke
 
 MARK = "HiddenMark"
 ROLE = {"AWS_ACCESS_KEY_ID": f"AKID{MARK}", "AWS_SECRET_ACCESS_KEY": f"role{MARK}", "AWS_SESSION_TOKEN": MARK * 3}

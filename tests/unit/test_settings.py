@@ -13,7 +13,7 @@ from connect_canary.config.values import Value, is_encodable, is_reference, new_
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
-from tests.unit.given import ENDPOINT, environment, pem, plan_of, private_key, problems_of, target_of
+from tests.unit.factories import ENDPOINT, environment, pem, plan_of, private_key, problems_of, target_of
 
 # The interface, as its users read it: variable, default.
 INTERFACE = {

@@ -13,8 +13,8 @@ from connect_canary.run import plan_run
 from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, spread, template
 from tests.template.cloudformation import read
-from tests.unit.aws_answers import Aws
-from tests.unit.given import environment
+from tests.unit.factories import environment
+from tests.unit.fake_aws import Aws
 
 TARGETS = [{"name": f"t{number}", "endpoint": "host.example"} for number in range(250)]
 

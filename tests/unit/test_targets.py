@@ -19,7 +19,7 @@ from connect_canary.config.targets_document import TargetEntry, is_path_referenc
 from connect_canary.config.values import Value
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import Target, password_bytes
-from tests.unit.given import ENDPOINT, document, plan_of, problems_of, target_of
+from tests.unit.factories import ENDPOINT, document, plan_of, problems_of, target_of
 
 NAME_ALLOWED = "allowed: 1 to 64 of A-Z a-z 0-9 _ . -"
 JSON = st.recursive(

@@ -20,9 +20,9 @@ from connect_canary.config.target_validator import DEFAULT_PORT
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
 from infra import targets_schema
-from tests.unit.aws_answers import Aws
-from tests.unit.fresh import ROOT
-from tests.unit.given import document, environment, pem, plan_or_problems, private_key, problems_of
+from tests.unit.factories import document, environment, pem, plan_or_problems, private_key, problems_of
+from tests.unit.fake_aws import Aws
+from tests.unit.handler_process import ROOT
 from tests.unit.test_targets import ENTRIES
 
 VALIDATOR = jsonschema.Draft7Validator(targets_schema.schema())

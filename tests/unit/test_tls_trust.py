@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connect_canary.probe.tls_trust import tls_context, trust_store
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 

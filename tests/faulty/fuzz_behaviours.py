@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from tests.faulty import steps, wire
+from tests.faulty.server_connection import Visit
 from tests.faulty.steps import Behaviour
-from tests.faulty.visit import Visit
 
 _PREFIX = "fuzz-"
 _LONGEST = 400

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.faulty.canary import ENVIRON, cases_of, watching
+from tests.faulty.cases import ENVIRON, cases_of, watching
 from tests.faulty.process import FaultyServer, Handler
 
 _WARM_UP_RUNS = 5

@@ -9,9 +9,9 @@ from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
 from tests.faulty import wire
 from tests.faulty.server import Endpoint
+from tests.faulty.server_connection import Ledger, Visit
 from tests.faulty.steps import Behaviour, Step
-from tests.faulty.visit import Ledger, Visit
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 ACCEPTED = "asked once more, the endpoint accepts what it has just refused"
 

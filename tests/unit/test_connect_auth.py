@@ -19,7 +19,7 @@ from connect_canary.model.target import AuthorizerPlacement
 from connect_canary.probe.auth.authorizer_fields import sign_token
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
-from tests.unit.given import ENDPOINT, pem, private_key, target_of
+from tests.unit.factories import ENDPOINT, pem, private_key, target_of
 
 AWKWARD = "a+b/c=d%e&f?g#h i;j,k@l:m\"n'o~p_q.r-s*t(u)vÄw€x😀"
 SIGNATURE = "ab+c/d=="

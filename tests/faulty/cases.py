@@ -9,7 +9,7 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
 from connect_canary.model.target import AuthMode, AuthorizerPlacement
 from tests.faulty.process import FaultyServer, Handler
-from tests.faulty.situations import BY_ID, Expected
+from tests.faulty.scenarios import BY_ID, Expected
 
 # Every secret that a case plants; none of them may ever be printed.
 SECRETS: Mapping[str, str] = {

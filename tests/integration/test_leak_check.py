@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.faulty.endurance import Endured, endure
+from tests.faulty.leak_check import Endured, endure
 
 _MEBIBYTE = 1 << 20
 RESIDENT_GROWTH = 24 * _MEBIBYTE

@@ -12,7 +12,7 @@ from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
 from connect_canary.reporting.log import log_outcome, new_logger
-from tests.unit.given import outcome_of
+from tests.unit.factories import outcome_of
 
 NUMBERS = itertools.count()
 FAILED = outcome_of(healthy=False, phase=Phase.TLS, failure=Failure.TLS_FAILED, connect_ms=None, reason='grün \x1b "')

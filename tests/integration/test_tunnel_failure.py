@@ -15,7 +15,7 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
 from connect_canary.network.tunnel import LOOPBACK, Tunnel
 from connect_canary.probe.attempt import run_attempt
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 Opened = Callable[[int], int]
 _DEADLINE_S = 20.0

@@ -11,12 +11,12 @@ import pytest
 
 from connect_canary.model.mqtt import MqttVersion
 from tests.faulty import wire
-from tests.faulty.canary import ENVIRON, Case, watching
+from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import Handler
 from tests.faulty.server import Endpoint
+from tests.faulty.server_connection import Ledger, Visit
 from tests.faulty.steps import Behaviour
-from tests.faulty.visit import Ledger, Visit
-from tests.unit.aws_answers import Answer, Aws, serving
+from tests.unit.fake_aws import Answer, Aws, serving
 
 CLIENT_ID = "test-fixed"
 # AWS IoT's quota is one CONNECT a second for a client id; the rest is the clock's resolution.

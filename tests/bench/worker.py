@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench.contenders import Took, bare, canary, handle, one_attempt
 from tests.bench.network import Endpoint
 from tests.bench.process import peak_mb, quiet_output
 from tests.bench.settings import configure, many_targets, one_target
+from tests.bench.subjects import Took, bare, canary, handle, one_attempt
 
 _WARM_UP_ROUNDS = 2
 _ROUND_TRIPS = 15
