@@ -45,7 +45,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class BenchEndpoint:
     """Where a healthy endpoint listens and what to trust there."""
 
     host: str
@@ -81,7 +81,7 @@ def network(round_trip_ms: float) -> AbstractContextManager[Network]:
 
 
 @contextmanager
-def healthy_endpoint(place: Network, count: int = 1) -> Iterator[Endpoint]:
+def healthy_endpoint(place: Network, count: int = 1) -> Iterator[BenchEndpoint]:
     """Yield a healthy endpoint on `count` ports, served by a process of its own."""
     command = _module("tests.faulty.server", "--host", place.address, *["healthy"] * count)
     server = _start([*place.server_side, *command])
@@ -90,7 +90,9 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[Endpoint]:
         if not hello.startswith("PORTS "):
             raise RuntimeError("the healthy endpoint did not start; what it said is above")
         listening = json.loads(hello.removeprefix("PORTS "))
-        yield Endpoint(host=place.host, ports=[port for _, port in listening["ports"]], ca_file=listening["ca_file"])
+        yield BenchEndpoint(
+            host=place.host, ports=[port for _, port in listening["ports"]], ca_file=listening["ca_file"]
+        )
     finally:
         _end(server)
 

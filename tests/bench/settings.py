@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from tests.bench.network import Endpoint
+from tests.bench.network import BenchEndpoint
 
 REGION = "eu-west-1"
 ACCESS_KEY_ID, SECRET_ACCESS_KEY = "AKIDBENCH", "no-secret-anywhere"
@@ -20,7 +20,7 @@ class Context:
         return LAMBDA_MS
 
 
-def one_target(endpoint: Endpoint, version: str) -> dict[str, str]:
+def one_target(endpoint: BenchEndpoint, version: str) -> dict[str, str]:
     """Return the environment of a canary with one target."""
     return {
         "CANARY_NAME": "bench",
@@ -35,7 +35,7 @@ def one_target(endpoint: Endpoint, version: str) -> dict[str, str]:
     }
 
 
-def many_targets(endpoint: Endpoint, version: str, count: int) -> dict[str, str]:
+def many_targets(endpoint: BenchEndpoint, version: str, count: int) -> dict[str, str]:
     """Return the environment of a canary with `count` targets, each at the next of the endpoint's ports."""
     ports = endpoint.ports
     targets = [

@@ -20,14 +20,14 @@ from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.certificate_check import CertificateChecker
 from connect_canary.run import plan_run
-from tests.bench.network import Endpoint
+from tests.bench.network import BenchEndpoint
 from tests.bench.settings import ACCESS_KEY_ID, DEADLINE_MS, REGION, SECRET_ACCESS_KEY, Context
 
 _KEEP_ALIVE_S = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Took:
+class Timing:
     """Milliseconds of one connect: from the client's start to CONNACK, and of everything around it."""
 
     connect_ms: float
@@ -42,12 +42,12 @@ def handle() -> dict[str, Any]:
     return answer
 
 
-def canary() -> Took:
+def canary() -> Timing:
     """Time a whole run of the handler with one target."""
     began = time.perf_counter()
     answer = handle()
     wall_ms = (time.perf_counter() - began) * 1000
-    return Took(connect_ms=answer["targets"][0]["connect_ms"], wall_ms=wall_ms)
+    return Timing(connect_ms=answer["targets"][0]["connect_ms"], wall_ms=wall_ms)
 
 
 class _NoLooks(CertificateChecker):
@@ -57,7 +57,7 @@ class _NoLooks(CertificateChecker):
         return asyncio.create_task(asyncio.sleep(0, CertificateCheck()))
 
 
-def one_attempt(*, certificate: bool) -> Took:
+def one_attempt(*, certificate: bool) -> Timing:
     """Time one attempt at the configured target, with or without the certificate check."""
     planned = plan_run({}, os.environ).planned[0]
 
@@ -68,10 +68,10 @@ def one_attempt(*, certificate: bool) -> Took:
     outcome = asyncio.run(run())
     if not outcome.healthy or outcome.connect_ms is None or (outcome.certificate is not None) is not certificate:
         raise RuntimeError(f"not the outcome to measure: {outcome}")
-    return Took(connect_ms=outcome.connect_ms, wall_ms=outcome.elapsed_ms)
+    return Timing(connect_ms=outcome.connect_ms, wall_ms=outcome.elapsed_ms)
 
 
-def bare(endpoint: Endpoint, version: str, *, port: int | None = None) -> Took:
+def bare(endpoint: BenchEndpoint, version: str, *, port: int | None = None) -> Timing:
     """Time the SDK alone: builder, start, CONNACK, disconnect."""
     began = time.perf_counter()
     arguments = {
@@ -87,7 +87,7 @@ def bare(endpoint: Endpoint, version: str, *, port: int | None = None) -> Took:
     client.connect()
     connected = time.perf_counter()
     client.disconnect()
-    return Took(connect_ms=(connected - started) * 1000, wall_ms=(time.perf_counter() - began) * 1000)
+    return Timing(connect_ms=(connected - started) * 1000, wall_ms=(time.perf_counter() - began) * 1000)
 
 
 class _Bare5:

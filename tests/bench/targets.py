@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tests.bench.cgroup import cores, of_memory
-from tests.bench.network import Endpoint, Network, UnavailableError, ask, healthy_endpoint, network
+from tests.bench.network import BenchEndpoint, Network, UnavailableError, ask, healthy_endpoint, network
 from tests.bench.report import Section, skipped, spread, table
 
 _COUNTS = (1, 10, 100, 1000)
@@ -108,7 +108,7 @@ def _curve(setting: _Setting, rounds: int) -> dict[int, dict[str, list[dict[str,
     return curve
 
 
-def _ask(what: str, place: Network, endpoint: Endpoint, count: int, group: str | None) -> dict[str, float]:
+def _ask(what: str, place: Network, endpoint: BenchEndpoint, count: int, group: str | None) -> dict[str, float]:
     question = {"what": what, "endpoint": asdict(endpoint), "version": _VERSION, "targets": count, "cgroup": group}
     answer: dict[str, float] = ask(place, "tests.bench.worker", question)
     return answer

@@ -15,10 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench.network import Endpoint
+from tests.bench.network import BenchEndpoint
 from tests.bench.process import peak_mb, quiet_output
 from tests.bench.settings import configure, many_targets, one_target
-from tests.bench.subjects import Took, bare, canary, handle, one_attempt
+from tests.bench.subjects import Timing, bare, canary, handle, one_attempt
 
 _WARM_UP_ROUNDS = 2
 _ROUND_TRIPS = 15
@@ -28,7 +28,7 @@ Question = Mapping[str, Any]
 
 def connect(question: Question) -> dict[str, Any]:
     """Return what canary and bare SDK took, turn by turn, and the round trip between their turns."""
-    endpoint, version = Endpoint(**question["endpoint"]), question["version"]
+    endpoint, version = BenchEndpoint(**question["endpoint"]), question["version"]
     configure(one_target(endpoint, version))
     took = _alternate({"canary": canary, "bare": lambda: bare(endpoint, version)}, question["rounds"])
     return took | {"round_trip_ms": round_trip_ms(endpoint)}
@@ -36,14 +36,14 @@ def connect(question: Question) -> dict[str, Any]:
 
 def certificate(question: Question) -> dict[str, Any]:
     """Return what attempts took, turn by turn, with the certificate check and without."""
-    configure(one_target(Endpoint(**question["endpoint"]), question["version"]))
+    configure(one_target(BenchEndpoint(**question["endpoint"]), question["version"]))
     contenders = {"with": lambda: one_attempt(certificate=True), "without": lambda: one_attempt(certificate=False)}
     return _alternate(contenders, question["rounds"])
 
 
 def run(question: Question) -> dict[str, Any]:
     """Return what one warm run over many targets took; `cgroup` holds its CPU share, if it is to have one."""
-    endpoint, version, count = Endpoint(**question["endpoint"]), question["version"], question["targets"]
+    endpoint, version, count = BenchEndpoint(**question["endpoint"]), question["version"], question["targets"]
     _join(question.get("cgroup"))
     configure(one_target(endpoint, version))
     handle()
@@ -59,7 +59,7 @@ def run(question: Question) -> dict[str, Any]:
 
 def loop(question: Question) -> dict[str, Any]:
     """Return what the bare SDK took, one target after the other."""
-    endpoint, version, count = Endpoint(**question["endpoint"]), question["version"], question["targets"]
+    endpoint, version, count = BenchEndpoint(**question["endpoint"]), question["version"], question["targets"]
     bare(endpoint, version)
     ports = endpoint.ports
     with _costs() as costs:
@@ -67,7 +67,7 @@ def loop(question: Question) -> dict[str, Any]:
     return costs | {"connect_ms": statistics.median(one.connect_ms for one in took)}
 
 
-def _alternate(contenders: Mapping[str, Callable[[], Took]], rounds: int) -> dict[str, Any]:
+def _alternate(contenders: Mapping[str, Callable[[], Timing]], rounds: int) -> dict[str, Any]:
     took: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
     for number in range(_WARM_UP_ROUNDS + rounds):
         # Each goes first every second time: who comes second may meet what the first one left to do.
@@ -79,7 +79,7 @@ def _alternate(contenders: Mapping[str, Callable[[], Took]], rounds: int) -> dic
     return dict(took)
 
 
-def round_trip_ms(endpoint: Endpoint) -> float:
+def round_trip_ms(endpoint: BenchEndpoint) -> float:
     """Return the median time that TCP takes to connect, which is one round trip."""
     took: list[float] = []
     for _ in range(_ROUND_TRIPS):

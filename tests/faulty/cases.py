@@ -1,4 +1,4 @@
-"""The canary in front of the faulty endpoint: situation, MQTT version and auth mode, run by the real handler."""
+"""The canary in front of the faulty endpoint: scenario, MQTT version and auth mode, run by the real handler."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,32 +54,32 @@ ENVIRON: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A situation, asked in one MQTT version and one auth mode."""
+    """A scenario, asked in one MQTT version and one auth mode."""
 
-    situation: str
+    scenario: str
     version: MqttVersion
     mode: str = "sigv4-static"
 
     @property
     def name(self) -> str:
         """The target's name, unique a case."""
-        return f"{self.situation}-{self.version}-{self.mode}"
+        return f"{self.scenario}-{self.version}-{self.mode}"
 
     @property
     def expected(self) -> Expected:
         """What the canary must say."""
-        return BY_ID[self.situation].expects(self.version)
+        return BY_ID[self.scenario].expects(self.version)
 
     @property
     def pauses_s(self) -> Mapping[Phase, float]:
         """The phases that the endpoint makes slow, and how many seconds each takes at least."""
-        return BY_ID[self.situation].pauses_s
+        return BY_ID[self.scenario].pauses_s
 
     def target(self, port: int, ca_file: str, **others: object) -> dict[str, object]:
         """Return the entry of a targets document."""
         return {
             "name": self.name,
-            "endpoint": f"{BY_ID[self.situation].host}:{port}",
+            "endpoint": f"{BY_ID[self.scenario].host}:{port}",
             "ca_file": ca_file,
             "mqtt_version": self.version,
             **_MODES[self.mode],
@@ -92,7 +92,7 @@ def observe(
 ) -> tuple[dict[Case, dict[str, Any]], str]:
     """Return each case's outcome, from one run of the handler, and everything that the run printed."""
     asked = list(cases)
-    entries = [case.target(server.port(case.situation), server.ca_file) for case in asked]
+    entries = [case.target(server.port(case.scenario), server.ca_file) for case in asked]
     with Handler(**ENVIRON) as handler:
         said, printed = handler.invoke(watching(entries, deadline_s, concurrent), seconds=seconds)
     outcomes = {outcome["target"]: outcome for outcome in said["answer"]["targets"]}
@@ -111,7 +111,7 @@ def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurr
 def cases_of(ids: Iterable[str], modes: Sequence[str] = ("sigv4-static",)) -> list[Case]:
     """Return the cases of `ids` in each MQTT version that they are about and each of `modes`."""
     return [
-        Case(situation=id_, version=version, mode=mode)
+        Case(scenario=id_, version=version, mode=mode)
         for id_ in ids
         for version in BY_ID[id_].versions
         for mode in modes

@@ -45,7 +45,7 @@ def _names(listed: bytes) -> Iterator[str]:
 
 @contextmanager
 def _listening(port: int, offered: list[list[str]]) -> Iterator[None]:
-    class Visit(socketserver.BaseRequestHandler):
+    class RequestHandler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             """Read one TLS record, and nothing more until the client leaves."""
             connected: socket.socket = self.request
@@ -57,7 +57,7 @@ def _listening(port: int, offered: list[list[str]]) -> Iterator[None]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-    with Server(("127.0.0.1", port), Visit) as server:
+    with Server(("127.0.0.1", port), RequestHandler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

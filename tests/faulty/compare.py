@@ -1,4 +1,4 @@
-"""Bare SDK and canary side by side in every situation, measured: `python -m tests.faulty.compare [--write FILE]`.
+"""Bare SDK and canary side by side in every scenario, measured: `python -m tests.faulty.compare [--write FILE]`.
 
 Each side gets the same endpoint, the same credentials and the same CA. The bare SDK has its builders' defaults and
 some time to answer; the canary has a deadline. Prints a Markdown table.
@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.faulty.cases import Case, cases_of, observe
 from tests.faulty.process import ROOT, FaultyServer
-from tests.faulty.scenarios import BY_ID, SITUATIONS, When
+from tests.faulty.scenarios import BY_ID, SCENARIOS, Promptness
 
 BARE_S = 35.0
 DEADLINE_S = 5.0
@@ -26,7 +26,7 @@ _SETTLED_S = 12.0
 _HEAD = """# Faults: what the bare SDK says, and what the canary says
 
 Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TLS, WebSocket and MQTT on loopback. The
-situations are those of `tests/faulty/scenarios.py`, which the tests hold the canary against. Where both MQTT versions
+scenarios are those of `tests/faulty/scenarios.py`, which the tests hold the canary against. Where both MQTT versions
 are told the same, the row shows the slower one."""
 
 Said = tuple[str, float | None]
@@ -38,10 +38,10 @@ def bare(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Ca
         "seconds": seconds,
         "cases": [
             {
-                "id": case.situation,
+                "id": case.scenario,
                 "version": case.version,
-                "host": BY_ID[case.situation].host,
-                "port": server.port(case.situation),
+                "host": BY_ID[case.scenario].host,
+                "port": server.port(case.scenario),
                 "ca_file": server.ca_file,
             }
             for case in cases
@@ -68,8 +68,8 @@ def _bare_words(result: Mapping[str, Any]) -> str:
 
 def canary(server: FaultyServer, cases: Sequence[Case]) -> dict[Case, Said]:
     """Return what the canary says of each case and after how many milliseconds."""
-    hasty = [case for case in cases if case.expected.when is When.AT_ONCE]
-    patient = [case for case in cases if case.expected.when is When.DEADLINE]
+    hasty = [case for case in cases if case.expected.when is Promptness.AT_ONCE]
+    patient = [case for case in cases if case.expected.when is Promptness.DEADLINE]
     outcomes, _ = observe(server, hasty, deadline_s=DEADLINE_S, concurrent=1)
     late, _ = observe(server, patient, deadline_s=DEADLINE_S)
     return {case: _canary_words(outcome) for case, outcome in (outcomes | late).items()}
@@ -82,19 +82,19 @@ def _canary_words(outcome: Mapping[str, Any]) -> Said:
 
 
 def table(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
-    """Return the table, one row a situation, and two where the MQTT versions are told different things."""
+    """Return the table, one row a scenario, and two where the MQTT versions are told different things."""
     lines = [
         "| The endpoint ... | MQTT | the bare SDK says | after | the canary says | after |",
         "|---|---|---|--:|---|--:|",
     ]
-    for situation in SITUATIONS:
-        cases = cases_of([situation.id])
+    for scenario in SCENARIOS:
+        cases = cases_of([scenario.id])
         said = {(by_bare[case][0], _words(by_canary[case])) for case in cases}
         if len(cases) > 1 and len(said) == 1:
             slower = [max((side[case] for case in cases), key=_after) for side in (by_bare, by_canary)]
-            lines.append(_row(situation.title, "both", *slower))
+            lines.append(_row(scenario.title, "both", *slower))
         else:
-            lines += [_row(situation.title, case.version, by_bare[case], by_canary[case]) for case in cases]
+            lines += [_row(scenario.title, case.version, by_bare[case], by_canary[case]) for case in cases]
     return "\n".join(lines)
 
 
@@ -125,7 +125,7 @@ def summary(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str
     ours = [after or 0.0 for words, after in by_canary.values() if words != "healthy"]
     quick = sum(after < 1000 for after in ours)
     return (
-        f"{len(SITUATIONS)} situations, {len(by_bare)} cases with both MQTT versions. The bare SDK says nothing within "
+        f"{len(SCENARIOS)} scenarios, {len(by_bare)} cases with both MQTT versions. The bare SDK says nothing within "
         f"{BARE_S:.0f} s in {silent} of them and takes more than a second to fail in {slow}. The canary names each of "
         f"its {len(ours)} failures, {quick} within a second, and the others at its deadline, here {DEADLINE_S:.0f} s."
     )

@@ -27,7 +27,7 @@ _NEVER = {Failure.UNCLASSIFIED, Failure.DEADLINE_EXCEEDED}
 
 
 @dataclass(slots=True)
-class Fuzzed:
+class FuzzResult:
     """What so many cases came to: outcomes by name, and a sentence for each broken promise."""
 
     cases: int = 0
@@ -35,9 +35,9 @@ class Fuzzed:
     broken: list[str] = field(default_factory=list)
 
 
-def fuzz(cases: int, *, seed: int, layers: Sequence[str] = LAYERS) -> Fuzzed:
+def fuzz(cases: int, *, seed: int, layers: Sequence[str] = LAYERS) -> FuzzResult:
     """Run at least so many cases, both MQTT versions and every layer in each run of one warm handler."""
-    fuzzed = Fuzzed()
+    fuzzed = FuzzResult()
     listeners = [
         (f"fuzz-{layer}:{seed}-{version}-{lane}", version)
         for layer in layers
@@ -47,7 +47,7 @@ def fuzz(cases: int, *, seed: int, layers: Sequence[str] = LAYERS) -> Fuzzed:
     ids = [id_ for id_, _ in listeners]
     with FaultyServer("healthy", *ids) as server, Handler(**ENVIRON) as handler:
         entries = [
-            Case(situation="healthy", version=version).target(server.port(id_), server.ca_file, name=_name(id_))
+            Case(scenario="healthy", version=version).target(server.port(id_), server.ca_file, name=_name(id_))
             for id_, version in listeners
         ]
         while fuzzed.cases < cases:
@@ -89,7 +89,7 @@ def _broken(said: Mapping[str, Any], printed: str, names: list[str], number: int
 
 def _unwell(handler: Handler, server: FaultyServer) -> Iterator[str]:
     """Yield a sentence if the process that has seen it all cannot connect to a healthy endpoint any more."""
-    entry = Case(situation="healthy", version=MqttVersion.V5).target(server.port("healthy"), server.ca_file)
+    entry = Case(scenario="healthy", version=MqttVersion.V5).target(server.port("healthy"), server.ca_file)
     said, _ = handler.invoke(watching([entry], _SECONDS_A_RUN / 2), seconds=_SECONDS_A_RUN)
     if not said["answer"]["healthy"]:
         yield f"the run after all others is not healthy: {said['answer']['targets'][0]['reason']}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from tests.faulty import steps, wire
-from tests.faulty.server_connection import Visit
+from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour
 
 _PREFIX = "fuzz-"
@@ -27,9 +27,9 @@ def _random(seed: str, number: int) -> Random:
     return Random(f"{seed}/{number}")  # noqa: S311 - reproducible, not secret
 
 
-async def _end(visit: Visit, random: Random) -> bool:
+async def _end(connection: ServerConnection, random: Random) -> bool:
     """End the visit in one of the ways that connections end."""
-    return await random.choice((steps.silence, steps.close, steps.close_tls, steps.reset))(visit)
+    return await random.choice((steps.silence, steps.close, steps.close_tls, steps.reset))(connection)
 
 
 def _mutated(whole: bytes, random: Random) -> bytes:
@@ -63,25 +63,25 @@ def _once(data: bytes, level: int) -> bytes:
 
 
 def _upgrade(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        request = await visit.read_request()
-        random = _random(seed, visit.ledger.upgrades)
+    async def answer(connection: ServerConnection) -> bool:
+        request = await connection.read_request()
+        random = _random(seed, connection.request_log.upgrades)
         accept = wire.accept_key(request.headers.get("sec-websocket-key", ""))
         status = random.choice(("101 Switching Protocols", "403 Forbidden", "200 OK", "503 Service Unavailable"))
         head = (
             f"HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
             "Sec-WebSocket-Protocol: mqtt\r\nContent-Length: 2\r\n\r\nno"
         )
-        await visit.send(_mutated(head.encode(), random))
-        return await _end(visit, random)
+        await connection.send(_mutated(head.encode(), random))
+        return await _end(connection, random)
 
     return Behaviour(upgrade=answer)
 
 
 def _frames(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        connect = await visit.read_connect()
-        random = _random(seed, visit.ledger.connects)
+    async def answer(connection: ServerConnection) -> bool:
+        connect = await connection.read_connect()
+        random = _random(seed, connection.request_log.connects)
         whole = wire.connack(connect.level, random.choice((0, 0, 5, 135)))
         frames = wire.frame(
             whole,
@@ -91,21 +91,21 @@ def _frames(seed: str) -> Behaviour:
         ) + wire.frame(
             random.randbytes(random.randrange(130)), opcode=random.choice((wire.PING, wire.CLOSE, wire.PONG))
         )
-        await visit.send(_once(_mutated(frames, random), connect.level))
-        return await _end(visit, random)
+        await connection.send(_once(_mutated(frames, random), connect.level))
+        return await _end(connection, random)
 
     return Behaviour(connack=answer)
 
 
 def _mqtt(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        connect = await visit.read_connect()
-        random = _random(seed, visit.ledger.connects)
+    async def answer(connection: ServerConnection) -> bool:
+        connect = await connection.read_connect()
+        random = _random(seed, connection.request_log.connects)
         whole = wire.connack(connect.level, random.choice((0, 5, 135)), properties=_properties(random))
         data = _once(_mutated(whole, random), connect.level)
         cut = random.randrange(len(data) + 1)
-        await visit.send(wire.frame(data[:cut]) + wire.frame(data[cut:]))
-        return await _end(visit, random)
+        await connection.send(wire.frame(data[:cut]) + wire.frame(data[cut:]))
+        return await _end(connection, random)
 
     return Behaviour(connack=answer)
 
@@ -120,12 +120,12 @@ def _properties(random: Random) -> bytes:
 
 
 def _tls(seed: str) -> Behaviour:
-    async def answer(visit: Visit) -> bool:
-        random = _random(seed, visit.number)
+    async def answer(connection: ServerConnection) -> bool:
+        random = _random(seed, connection.number)
         hello = bytes.fromhex("16030300280200002403036e6f") + random.randbytes(30)
-        await steps.hear(visit)
-        await visit.send(_mutated(hello, random))
-        return await _end(visit, random)
+        await steps.receive(connection)
+        await connection.send(_mutated(hello, random))
+        return await _end(connection, random)
 
     return Behaviour(accept=answer)
 

@@ -19,7 +19,7 @@ _SECONDS_A_RUN, _WELL_WITHIN_S = 30, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endured:
+class LeakReport:
     """What a process came to: its failures, what it held warm and in the end, and whether it could still connect."""
 
     failures: Mapping[str | None, int]
@@ -28,11 +28,11 @@ class Endured:
     healthy_afterwards: bool
 
 
-def endure(situation: str, *, runs: int, deadline_s: float, targets_per_version: int = 1) -> Endured:
-    """Run the canary so often against one situation, in both MQTT versions at a time, then against a healthy one."""
+def endure(scenario: str, *, runs: int, deadline_s: float, targets_per_version: int = 1) -> LeakReport:
+    """Run the canary so often against one scenario, in both MQTT versions at a time, then against a healthy one."""
     failures: Counter[str | None] = Counter()
-    with FaultyServer(situation, "healthy") as server, Handler(**ENVIRON) as handler:
-        watched = watching(_entries(server, situation, targets_per_version), deadline_s)
+    with FaultyServer(scenario, "healthy") as server, Handler(**ENVIRON) as handler:
+        watched = watching(_entries(server, scenario, targets_per_version), deadline_s)
         well = watching(_entries(server, "healthy"), _WELL_WITHIN_S)
         handler.invoke(well, seconds=_SECONDS_A_RUN, runs=_WARM_UP_RUNS)
         warm = handler.held()
@@ -42,7 +42,7 @@ def endure(situation: str, *, runs: int, deadline_s: float, targets_per_version:
             freeze(handler)
         held = _settled(handler, warm)
         said, _ = handler.invoke(well, seconds=_SECONDS_A_RUN)
-    return Endured(failures=failures, warm=warm, held=held, healthy_afterwards=said["answer"]["healthy"])
+    return LeakReport(failures=failures, warm=warm, held=held, healthy_afterwards=said["answer"]["healthy"])
 
 
 def freeze(handler: Handler) -> None:
@@ -52,10 +52,10 @@ def freeze(handler: Handler) -> None:
     os.kill(handler.pid, signal.SIGCONT)
 
 
-def _entries(server: FaultyServer, situation: str, targets_per_version: int = 1) -> list[dict[str, object]]:
+def _entries(server: FaultyServer, scenario: str, targets_per_version: int = 1) -> list[dict[str, object]]:
     return [
-        case.target(server.port(situation), server.ca_file, name=f"{case.name}-{i}")
-        for case in cases_of([situation])
+        case.target(server.port(scenario), server.ca_file, name=f"{case.name}-{i}")
+        for case in cases_of([scenario])
         for i in range(targets_per_version)
     ]
 

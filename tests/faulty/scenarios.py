@@ -1,4 +1,4 @@
-"""The table of situations: what the endpoint does, and what the canary must say of it; tests and docs share it."""
+"""The table of scenarios: what the endpoint does, and what the canary must say of it; tests and docs share it."""
 
 import ssl
 from collections.abc import Callable, Mapping
@@ -9,10 +9,10 @@ from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
 from tests.faulty import specifications, steps, wire
-from tests.faulty.steps import Behaviour, then
+from tests.faulty.steps import Behaviour, sequence
 
 
-class When(StrEnum):
+class Promptness(StrEnum):
     """How soon the canary must know."""
 
     AT_ONCE = "at once"
@@ -20,7 +20,7 @@ class When(StrEnum):
 
 
 class Listener(StrEnum):
-    """What stands at a situation's port."""
+    """What stands at a scenario's port."""
 
     SERVING = "serving"
     CLOSED = "closed"
@@ -38,7 +38,7 @@ class Expected:
 
     phase: Phase | None = None
     failure: Failure | None = None
-    when: When = When.AT_ONCE
+    when: Promptness = Promptness.AT_ONCE
     reason: str = ""
     said: str = ""
     http_status: int | None = None
@@ -69,7 +69,7 @@ _DRIP_CONNACK_S, _DRIPPED_CONNACK_BYTES = 0.02, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Scenario:
     """One way in which an endpoint behaves; `expected_311` only where MQTT 3.1.1 differs.
 
     `pauses_s` are the slow phases, and how many seconds each takes at least.
@@ -112,59 +112,59 @@ _ENDS: Mapping[str, str] = {
 
 
 def _ended(expected: Expected, id_: str) -> Expected:
-    """Return what is expected where a situation ends the connection."""
+    """Return what is expected where a scenario ends the connection."""
     return replace(expected, reason=_ENDS.get(id_, expected.reason))
 
 
-def _tcp_and_dns() -> list[Situation]:
+def _tcp_and_dns() -> list[Scenario]:
     return [
-        Situation(
+        Scenario(
             id="name-unknown",
             title="has a name that does not resolve",
             host="endpoint.invalid",
             listener=Listener.CLOSED,
             expected=Expected(phase=Phase.DNS, failure=Failure.DNS_FAILED, reason="does not resolve"),
         ),
-        Situation(
+        Scenario(
             id="port-closed",
             title="does not listen on its port",
             listener=Listener.CLOSED,
             expected=Expected(phase=Phase.TCP, failure=Failure.TCP_REFUSED, reason="refused"),
         ),
-        Situation(
+        Scenario(
             id="tcp-silent",
             title="never answers TCP",
             listener=Listener.FULL,
-            expected=Expected(phase=Phase.TCP, failure=Failure.TCP_TIMED_OUT, when=When.DEADLINE),
+            expected=Expected(phase=Phase.TCP, failure=Failure.TCP_TIMED_OUT, when=Promptness.DEADLINE),
         ),
     ]
 
 
 _TLS_FAILED = Expected(phase=Phase.TLS, failure=Failure.TLS_FAILED)
-_TLS_TIMED_OUT = Expected(phase=Phase.TLS, failure=Failure.TLS_TIMED_OUT, when=When.DEADLINE)
+_TLS_TIMED_OUT = Expected(phase=Phase.TLS, failure=Failure.TLS_TIMED_OUT, when=Promptness.DEADLINE)
 
 
-def _tls() -> list[Situation]:
+def _tls() -> list[Scenario]:
     failed: Mapping[str, tuple[str, Behaviour]] = {
         "tcp-close": ("accepts and closes", Behaviour(accept=steps.close)),
         "tcp-reset": ("accepts and resets", Behaviour(accept=steps.reset)),
-        "tls-close": ("closes after the ClientHello", Behaviour(accept=then(steps.hear, steps.close))),
-        "tls-reset": ("resets after the ClientHello", Behaviour(accept=then(steps.hear, steps.reset))),
+        "tls-close": ("closes after the ClientHello", Behaviour(accept=sequence(steps.receive, steps.close))),
+        "tls-reset": ("resets after the ClientHello", Behaviour(accept=sequence(steps.receive, steps.reset))),
         "tls-close-midway": (
             "closes in the middle of its first TLS flight",
-            Behaviour(handshake=then(steps.shake_hands(allow=100), steps.close)),
+            Behaviour(handshake=sequence(steps.tls_handshake(allow=100), steps.close)),
         ),
         "tls-http": (
             "speaks plain HTTP instead of TLS, and keeps the connection",
-            Behaviour(accept=then(steps.hear, steps.say(b"HTTP/1.1 400 Bad Request\r\n\r\n"), steps.silence)),
+            Behaviour(accept=sequence(steps.receive, steps.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), steps.silence)),
         ),
         "tls-banner": (
             "speaks first, and no TLS (an SSH server)",
-            Behaviour(accept=then(steps.say(b"SSH-2.0-OpenSSH_9.6\r\n"), steps.silence)),
+            Behaviour(accept=sequence(steps.send(b"SSH-2.0-OpenSSH_9.6\r\n"), steps.silence)),
         ),
         "tls-garbage": (
             "answers the ClientHello with garbage",
-            Behaviour(accept=then(steps.hear, steps.say(bytes(range(7, 256))), steps.silence)),
+            Behaviour(accept=sequence(steps.receive, steps.send(bytes(range(7, 256))), steps.silence)),
         ),
         "tls-alert": ("answers the ClientHello with a TLS alert", Behaviour(accept=steps.alert(40))),
         "tls-unrecognized-name": (
@@ -174,11 +174,11 @@ def _tls() -> list[Situation]:
         "tls-no-version": ("offers no TLS version that the client knows", Behaviour(accept=steps.alert(70))),
         "tls-no-cipher": (
             "offers no cipher that the client knows",
-            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, ciphers="ECDHE-ECDSA-AES256-CCM")),
+            Behaviour(handshake=steps.tls_handshake(newest=ssl.TLSVersion.TLSv1_2, ciphers="ECDHE-ECDSA-AES256-CCM")),
         ),
         "tls-client-certificate-1.2": (
             "demands a client certificate (TLS 1.2)",
-            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, wants_client_certificate=True)),
+            Behaviour(handshake=steps.tls_handshake(newest=ssl.TLSVersion.TLSv1_2, wants_client_certificate=True)),
         ),
     }
     bad_record = bytes([22, 3, 3, 0, 40]) + bytes(range(100, 140))
@@ -186,34 +186,34 @@ def _tls() -> list[Situation]:
         "tls-silent": ("accepts TCP and says nothing", Behaviour(accept=steps.silence)),
         "tls-stops": (
             "stops in the middle of its first TLS flight",
-            Behaviour(handshake=then(steps.shake_hands(allow=100), steps.silence)),
+            Behaviour(handshake=sequence(steps.tls_handshake(allow=100), steps.silence)),
         ),
     }
     return [
         *(
-            Situation(id=id_, title=title, behaviour=how, expected=_ended(_TLS_FAILED, id_))
+            Scenario(id=id_, title=title, behaviour=how, expected=_ended(_TLS_FAILED, id_))
             for id_, (title, how) in failed.items()
         ),
         *(
-            Situation(id=id_, title=title, behaviour=how, expected=_TLS_TIMED_OUT)
+            Scenario(id=id_, title=title, behaviour=how, expected=_TLS_TIMED_OUT)
             for id_, (title, how) in timed_out.items()
         ),
-        Situation(
+        Scenario(
             id="tls-bad-record",
             title="answers the ClientHello with a TLS record full of garbage",
-            behaviour=Behaviour(accept=then(steps.hear, steps.say(bad_record), steps.silence)),
-            expected=replace(_TLS_FAILED, when=When.DEADLINE),
+            behaviour=Behaviour(accept=sequence(steps.receive, steps.send(bad_record), steps.silence)),
+            expected=replace(_TLS_FAILED, when=Promptness.DEADLINE),
         ),
-        Situation(
+        Scenario(
             id="tls-client-certificate-1.3",
             title="demands a client certificate (TLS 1.3)",
-            behaviour=Behaviour(handshake=steps.shake_hands(wants_client_certificate=True)),
+            behaviour=Behaviour(handshake=steps.tls_handshake(wants_client_certificate=True)),
             expected=replace(_TLS_FAILED, entered_phase=Phase.UPGRADE),
         ),
     ]
 
 
-def _certificates() -> list[Situation]:
+def _certificates() -> list[Scenario]:
     kinds: Mapping[str, tuple[str, Failure, str]] = {
         "expired": ("shows an expired certificate", Failure.CERTIFICATE_EXPIRED, "expired"),
         "not-yet-valid": ("shows a certificate that is not valid yet", Failure.CERTIFICATE_EXPIRED, "not"),
@@ -225,10 +225,10 @@ def _certificates() -> list[Situation]:
         "expired-elsewhere": ("shows an expired certificate for another name", Failure.CERTIFICATE_NAME_MISMATCH, ""),
     }
     return [
-        Situation(
+        Scenario(
             id=f"certificate-{kind}",
             title=title,
-            behaviour=Behaviour(handshake=steps.shake_hands(kind)),
+            behaviour=Behaviour(handshake=steps.tls_handshake(kind)),
             expected=Expected(phase=Phase.TLS, failure=failure, reason=reason, certificate=kind),
         )
         for kind, (title, failure, reason) in kinds.items()
@@ -236,7 +236,7 @@ def _certificates() -> list[Situation]:
 
 
 _UPGRADE_FAILED = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_FAILED)
-_UPGRADE_TIMED_OUT = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_TIMED_OUT, when=When.DEADLINE)
+_UPGRADE_TIMED_OUT = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_TIMED_OUT, when=Promptness.DEADLINE)
 _STATUSES = {
     200: "200 OK",
     302: "302 Found",
@@ -263,10 +263,10 @@ def _refused_status(status: int) -> Expected:
     )
 
 
-def _refused_upgrades() -> list[Situation]:
+def _refused_upgrades() -> list[Scenario]:
     location = {"Location": "https://localhost/elsewhere"}
     plain = [
-        Situation(
+        Scenario(
             id=f"http-{status}",
             title=f"answers the upgrade with HTTP {status}",
             behaviour=Behaviour(upgrade=steps.refuse(line, headers=location if status == 302 else None, body=_MESSAGE)),
@@ -276,19 +276,19 @@ def _refused_upgrades() -> list[Situation]:
     ]
     return [
         *plain,
-        Situation(
+        Scenario(
             id="http-403-bad-body",
             title="answers HTTP 403 with control characters and the client's own request in the body",
             behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], body=_BAD_BODY, echo=True)),
             expected=_refused_status(403),
         ),
-        Situation(
+        Scenario(
             id="http-403-huge-body",
             title="answers HTTP 403 with a body of 300 kB",
             behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], body=b"no " * 100_000)),
             expected=_refused_status(403),
         ),
-        Situation(
+        Scenario(
             id="http-403-stalled-body",
             title="answers HTTP 403 and never sends the body that it promises",
             behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], headers={"content-length": "5000"}, body=b"no")),
@@ -297,13 +297,13 @@ def _refused_upgrades() -> list[Situation]:
     ]
 
 
-def _upgrades() -> list[Situation]:
+def _upgrades() -> list[Scenario]:
     wrong = {"Sec-WebSocket-Accept": wire.accept_key("some other key")}
     half = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso"
     failed: Mapping[str, tuple[str, steps.Step]] = {
         "upgrade-garbage": (
             "answers the upgrade with garbage instead of HTTP",
-            then(steps.hear_request, steps.say(bytes(range(1, 256)) + b"\r\n\r\n"), steps.silence),
+            sequence(steps.receive_request, steps.send(bytes(range(1, 256)) + b"\r\n\r\n"), steps.silence),
         ),
         "upgrade-header-flood": (
             "answers with a header that never ends, some megabytes a second",
@@ -326,32 +326,32 @@ def _upgrades() -> list[Situation]:
             "answers 101 without an Upgrade header",
             steps.switch_protocols(leave_out="Upgrade"),
         ),
-        "upgrade-close": ("closes instead of answering the upgrade", then(steps.hear_request, steps.close)),
+        "upgrade-close": ("closes instead of answering the upgrade", sequence(steps.receive_request, steps.close)),
         "upgrade-close-tls": (
             "ends TLS in order instead of answering the upgrade",
-            then(steps.hear_request, steps.close_tls),
+            sequence(steps.receive_request, steps.close_tls),
         ),
-        "upgrade-reset": ("resets instead of answering the upgrade", then(steps.hear_request, steps.reset)),
+        "upgrade-reset": ("resets instead of answering the upgrade", sequence(steps.receive_request, steps.reset)),
         "upgrade-close-midway": (
             "closes in the middle of its answer to the upgrade",
-            then(steps.hear_request, steps.say(half), steps.close),
+            sequence(steps.receive_request, steps.send(half), steps.close),
         ),
     }
     timed_out: Mapping[str, tuple[str, steps.Step]] = {
         "upgrade-silent": ("says nothing after the TLS handshake", steps.silence),
         "upgrade-stops": (
             "stops in the middle of its answer to the upgrade",
-            then(steps.hear_request, steps.say(half), steps.silence),
+            sequence(steps.receive_request, steps.send(half), steps.silence),
         ),
         "upgrade-header-drip": ("answers with a header that never ends, line by line", steps.endless_header(0.2)),
     }
     return [
         *(
-            Situation(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_ended(_UPGRADE_FAILED, id_))
+            Scenario(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_ended(_UPGRADE_FAILED, id_))
             for id_, (title, how) in failed.items()
         ),
         *(
-            Situation(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_UPGRADE_TIMED_OUT)
+            Scenario(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_UPGRADE_TIMED_OUT)
             for id_, (title, how) in timed_out.items()
         ),
     ]
@@ -366,13 +366,13 @@ def _refused_connect(code: int) -> Expected:
     return Expected(phase=Phase.CONNACK, failure=Failure(failure), connack_code=code, reason=reason)
 
 
-def _codes() -> list[Situation]:
-    """Return a situation for each code of MQTT 3.1.1 with its cousin of 5, and for each other code of 5."""
+def _codes() -> list[Scenario]:
+    """Return a scenario for each code of MQTT 3.1.1 with its cousin of 5, and for each other code of 5."""
     pairs = [
-        Situation(
+        Scenario(
             id=f"connack-{old}-{new}",
             title=f"refuses CONNECT with code {old} (3.1.1) or {new} (5)",
-            behaviour=Behaviour(connack=steps.answer_connect(old, new)),
+            behaviour=Behaviour(connack=steps.send_connack(old, new)),
             expected=_refused_connect(new),
             expected_311=_refused_connect(old),
         )
@@ -382,10 +382,10 @@ def _codes() -> list[Situation]:
     return [
         *pairs,
         *(
-            Situation(
+            Scenario(
                 id=f"connack-{code}",
                 title=f"refuses CONNECT with code {code} and a reason string",
-                behaviour=Behaviour(connack=steps.answer_connect(code_5=code, said="the faulty endpoint says no")),
+                behaviour=Behaviour(connack=steps.send_connack(code_5=code, said="the faulty endpoint says no")),
                 expected=replace(_refused_connect(code), said="the faulty endpoint says no"),
                 versions=(MqttVersion.V5,),
             )
@@ -395,7 +395,7 @@ def _codes() -> list[Situation]:
 
 
 _HUNG_UP = Expected(phase=Phase.CONNACK, failure=Failure.CONNECTION_HUNG_UP)
-_SILENT = Expected(phase=Phase.CONNACK, failure=Failure.CONNACK_TIMED_OUT, when=When.DEADLINE)
+_SILENT = Expected(phase=Phase.CONNACK, failure=Failure.CONNACK_TIMED_OUT, when=Promptness.DEADLINE)
 _VIOLATED = Expected(phase=Phase.CONNACK, failure=Failure.PROTOCOL_VIOLATED)
 
 _OVERSIZED, _SENT_OF_IT = 200_000_000, 4_000_000
@@ -418,7 +418,7 @@ def _other_level(level: int) -> int:
     return wire.MQTT_311 if level == wire.MQTT_5 else wire.MQTT_5
 
 
-def _answers() -> list[Situation]:
+def _answers() -> list[Scenario]:
     ends: Mapping[str, tuple[str, Expected, steps.Step]] = {
         "connack-silent": ("says nothing after CONNECT", _SILENT, steps.silence),
         "connack-close": ("closes TCP after CONNECT", _HUNG_UP, steps.close),
@@ -427,20 +427,20 @@ def _answers() -> list[Situation]:
         "connack-websocket-close": (
             "closes the WebSocket, then TCP, after CONNECT",
             _HUNG_UP,
-            then(steps.close_frame(1008, "policy"), steps.close_tls),
+            sequence(steps.close_frame(1008, "policy"), steps.close_tls),
         ),
         "connack-websocket-close-only": (
             "closes the WebSocket after CONNECT and keeps TCP",
             _SILENT,
-            then(steps.close_frame(1000), steps.silence),
+            sequence(steps.close_frame(1000), steps.silence),
         ),
     }
     return [
-        Situation(
+        Scenario(
             id=id_,
             title=title,
             expected=_ended(expected, id_),
-            behaviour=Behaviour(connack=then(steps.hear_connect, how)),
+            behaviour=Behaviour(connack=sequence(steps.receive_connect, how)),
         )
         for id_, (title, expected, how) in ends.items()
     ]
@@ -459,7 +459,7 @@ def _violated(id_: str, passes: set[str], ignored: set[str]) -> Expected:
     return _SILENT if id_ in ignored else _VIOLATED
 
 
-def _violations() -> list[Situation]:
+def _violations() -> list[Scenario]:
     answers: Mapping[str, tuple[str, Callable[[int], bytes]]] = {
         "mqtt-garbage": ("answers CONNECT with garbage in a frame", _framed(lambda _: bytes(range(240, 256)) * 4)),
         "mqtt-flags": (
@@ -530,12 +530,12 @@ def _violations() -> list[Situation]:
         "websocket-no-frame": ("sends garbage instead of a frame", lambda _: bytes(range(255, 127, -1))),
     }
     return [
-        Situation(
+        Scenario(
             id=id_,
             title=title,
             expected=_violated(id_, _PASSES, _IGNORED),
             expected_311=_violated(id_, _PASSES | _PASSES_311, _IGNORED | _IGNORED_311),
-            behaviour=Behaviour(connack=steps.answer_with(make)),
+            behaviour=Behaviour(connack=steps.respond_to_connect(make)),
         )
         for id_, (title, make) in answers.items()
     ]
@@ -560,61 +560,61 @@ def _ping_first(level: int) -> bytes:
     return wire.frame(b"p", opcode=wire.PING) + wire.frame(wire.connack(level))
 
 
-def _healthy() -> list[Situation]:
+def _healthy() -> list[Scenario]:
     answers: Mapping[str, tuple[str, Behaviour]] = {
         "healthy": ("is healthy", Behaviour()),
         "healthy-tls-1.2": (
             "is healthy, with TLS 1.2",
-            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2)),
+            Behaviour(handshake=steps.tls_handshake(newest=ssl.TLSVersion.TLSv1_2)),
         ),
         "healthy-tls-1.1": (
             "is healthy, with TLS 1.1 at most, which the SDK accepts",
-            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_1, ciphers="DEFAULT@SECLEVEL=0")),
+            Behaviour(handshake=steps.tls_handshake(newest=ssl.TLSVersion.TLSv1_1, ciphers="DEFAULT@SECLEVEL=0")),
         ),
         "healthy-other-curve": (
             "is healthy, and asks for another curve (HelloRetryRequest)",
-            Behaviour(handshake=steps.shake_hands(curve="secp384r1")),
+            Behaviour(handshake=steps.tls_handshake(curve="secp384r1")),
         ),
         "split-connack": (
             "sends the CONNACK in a frame a byte",
-            Behaviour(connack=steps.answer_with(_split)),
+            Behaviour(connack=steps.respond_to_connect(_split)),
         ),
         "fragmented-connack": (
             "sends the CONNACK as one fragmented message",
-            Behaviour(connack=steps.answer_with(_fragmented)),
+            Behaviour(connack=steps.respond_to_connect(_fragmented)),
         ),
         "ping-before-connack": (
             "sends a WebSocket ping before the CONNACK",
-            Behaviour(connack=steps.answer_with(_ping_first)),
+            Behaviour(connack=steps.respond_to_connect(_ping_first)),
         ),
         "large-connack": (
             "sends a CONNACK of 120 kB (user properties; MQTT 5)",
             Behaviour(
-                connack=steps.answer_with(
+                connack=steps.respond_to_connect(
                     lambda level: wire.frame(wire.connack(level, properties=_user_property(60_000) * 2))
                 )
             ),
         ),
         "disconnect-hangs": (
             "takes the DISCONNECT and keeps the connection",
-            Behaviour(disconnect=steps.never_part),
+            Behaviour(disconnect=steps.ignore_disconnect),
         ),
     }
-    return [Situation(id=id_, title=title, behaviour=how, expected=HEALTHY) for id_, (title, how) in answers.items()]
+    return [Scenario(id=id_, title=title, behaviour=how, expected=HEALTHY) for id_, (title, how) in answers.items()]
 
 
-def _slow() -> list[Situation]:
-    part_late = then(steps.pause(PAUSE_S), steps.part_in_order)
+def _slow() -> list[Scenario]:
+    part_late = sequence(steps.pause(PAUSE_S), steps.disconnect_cleanly)
     answers: Mapping[str, tuple[str, Mapping[Phase, float], Behaviour]] = {
         "slow-tls": (
             "is slow in the TLS handshake",
             {Phase.TLS: PAUSE_S},
-            Behaviour(handshake=steps.shake_hands(pause_s=PAUSE_S)),
+            Behaviour(handshake=steps.tls_handshake(pause_s=PAUSE_S)),
         ),
         "slow-tls-1.2": (
             "is slow in the TLS handshake, with TLS 1.2",
             {Phase.TLS: PAUSE_S},
-            Behaviour(handshake=steps.shake_hands(newest=ssl.TLSVersion.TLSv1_2, pause_s=PAUSE_S)),
+            Behaviour(handshake=steps.tls_handshake(newest=ssl.TLSVersion.TLSv1_2, pause_s=PAUSE_S)),
         ),
         "slow-upgrade": (
             "is slow to answer the upgrade",
@@ -629,51 +629,51 @@ def _slow() -> list[Situation]:
         "slow-connack": (
             "is slow to answer CONNECT",
             {Phase.CONNACK: PAUSE_S},
-            Behaviour(connack=steps.answer_connect(pause_s=PAUSE_S)),
+            Behaviour(connack=steps.send_connack(pause_s=PAUSE_S)),
         ),
         "drip-connack": (
             "sends the CONNACK byte by byte",
             {Phase.CONNACK: _DRIPPED_CONNACK_BYTES * _DRIP_CONNACK_S},
-            Behaviour(connack=steps.drip_connack(_DRIP_CONNACK_S)),
+            Behaviour(connack=steps.send_connack_slowly(_DRIP_CONNACK_S)),
         ),
         "slow-disconnect": ("is slow to close after DISCONNECT", {}, Behaviour(disconnect=part_late)),
         "slow-everywhere": (
             "is slow in every phase",
             {Phase.TLS: PAUSE_S, Phase.UPGRADE: PAUSE_S, Phase.CONNACK: PAUSE_S},
             Behaviour(
-                handshake=steps.shake_hands(pause_s=PAUSE_S),
+                handshake=steps.tls_handshake(pause_s=PAUSE_S),
                 upgrade=steps.switch_protocols(pause_s=PAUSE_S),
-                connack=steps.answer_connect(pause_s=PAUSE_S),
+                connack=steps.send_connack(pause_s=PAUSE_S),
                 disconnect=part_late,
             ),
         ),
     }
     return [
-        Situation(id=id_, title=title, behaviour=how, expected=HEALTHY, pauses_s=pauses_s)
+        Scenario(id=id_, title=title, behaviour=how, expected=HEALTHY, pauses_s=pauses_s)
         for id_, (title, pauses_s, how) in answers.items()
     ]
 
 
-def _slow_refusals() -> list[Situation]:
+def _slow_refusals() -> list[Scenario]:
     return [
-        Situation(
+        Scenario(
             id="slow-tls-alert",
             title="is slow to answer the ClientHello, with a TLS alert",
             behaviour=Behaviour(accept=steps.alert(40, pause_s=PAUSE_S)),
             expected=_TLS_FAILED,
             pauses_s={Phase.TLS: PAUSE_S},
         ),
-        Situation(
+        Scenario(
             id="slow-http-403",
             title="is slow to answer the upgrade, with HTTP 403",
             behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], pause_s=PAUSE_S)),
             expected=replace(_refused_status(403), diagnosis_s=PAUSE_S),
             pauses_s={Phase.UPGRADE: PAUSE_S},
         ),
-        Situation(
+        Scenario(
             id="slow-connack-5-135",
             title="is slow to refuse CONNECT with code 5 (3.1.1) or 135 (5)",
-            behaviour=Behaviour(connack=steps.answer_connect(5, 135, pause_s=PAUSE_S)),
+            behaviour=Behaviour(connack=steps.send_connack(5, 135, pause_s=PAUSE_S)),
             expected=_refused_connect(135),
             expected_311=replace(_refused_connect(5), diagnosis_s=PAUSE_S),
             pauses_s={Phase.CONNACK: PAUSE_S},
@@ -681,21 +681,21 @@ def _slow_refusals() -> list[Situation]:
     ]
 
 
-def _lost() -> list[Situation]:
+def _lost() -> list[Scenario]:
     lost = Expected(phase=Phase.DISCONNECT, failure=Failure.DISCONNECT_FAILED)
     ends = {"close": steps.close, "close-tls": steps.close_tls}
     return [
-        Situation(
+        Scenario(
             id=f"lost-{name}",
             title=f"accepts CONNECT and is gone before DISCONNECT ({name.replace('-', ' ')})",
-            behaviour=Behaviour(connack=then(steps.hold_back, steps.answer_connect()), disconnect=end),
+            behaviour=Behaviour(connack=sequence(steps.cork, steps.send_connack()), disconnect=end),
             expected=_ended(lost, f"lost-{name}"),
         )
         for name, end in ends.items()
     ]
 
 
-SITUATIONS: tuple[Situation, ...] = (
+SCENARIOS: tuple[Scenario, ...] = (
     *_tcp_and_dns(),
     *_tls(),
     *_certificates(),
@@ -709,4 +709,4 @@ SITUATIONS: tuple[Situation, ...] = (
     *_slow(),
     *_slow_refusals(),
 )
-BY_ID: Mapping[str, Situation] = {situation.id: situation for situation in SITUATIONS}
+BY_ID: Mapping[str, Scenario] = {scenario.id: scenario for scenario in SCENARIOS}

@@ -1,8 +1,8 @@
 """The faulty endpoint as a process of its own: `python -m tests.faulty.server [--host H] ID ...`.
 
 It prints `PORTS` and a JSON object with the CA file and a port for each id, answers each line `report` on standard
-input with `REPORT` and what its listeners have seen, and ends with its standard input. Ids are those of the situations,
-of the egress proxies, and `fuzz-<layer>:<seed>`; `all` stands for every situation. An id given twice has two listeners.
+input with `REPORT` and what its listeners have seen, and ends with its standard input. Ids are those of the scenarios,
+of the egress proxies, and `fuzz-<layer>:<seed>`; `all` stands for every scenario. An id given twice has two listeners.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from typing import Self
 from tests.faulty.egress import EGRESS
 from tests.faulty.fuzz_behaviours import fuzz_behaviour, is_fuzz
 from tests.faulty.pki import Pki
-from tests.faulty.scenarios import BY_ID, SITUATIONS, Listener
-from tests.faulty.server_connection import GoneError, Ledger, Visit
+from tests.faulty.scenarios import BY_ID, SCENARIOS, Listener
+from tests.faulty.server_connection import ClientGoneError, RequestLog, ServerConnection
 from tests.faulty.steps import Behaviour
 
 LOOPBACK = "127.0.0.1"
@@ -28,17 +28,17 @@ _BACKLOG = 2048
 _FILLERS = 8
 
 
-class Endpoint:
-    """Listeners on loopback, one a situation; an async context manager that closes all of them."""
+class FaultyEndpoint:
+    """Listeners on loopback, one a scenario; an async context manager that closes all of them."""
 
     def __init__(self, directory: Path, host: str = LOOPBACK) -> None:
         """Keep certificates in `directory` and listen on `host`."""
         self.pki = Pki(directory)
-        self.ledgers: list[Ledger] = []
+        self.request_logs: list[RequestLog] = []
         self._directory, self._host = directory, host
         self._stack = contextlib.ExitStack()
         self._servers: list[asyncio.Server] = []
-        self._visits: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         """Return itself, without listeners yet."""
@@ -48,28 +48,31 @@ class Endpoint:
         """Close every listener and every connection."""
         for server in self._servers:
             server.close()
-        for visit in self._visits:
-            visit.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
         # Transports close one turn of the loop after they are told to.
         await asyncio.sleep(0)
         self._stack.close()
 
     async def listen(self, id_: str) -> int:
-        """Listen for one situation and return the port."""
-        self.ledgers.append(Ledger())
+        """Listen for one scenario and return the port."""
+        self.request_logs.append(RequestLog())
         if id_ in BY_ID and BY_ID[id_].listener is Listener.FULL:
-            return self._listen_in_vain()
+            return self._listen_with_full_queue()
         if id_ in BY_ID and BY_ID[id_].listener is Listener.CLOSED:
             return self._bound().getsockname()[1]  # type: ignore[no-any-return]  # a port
-        return await self._serve(behaviour_of(id_), self.ledgers[-1])
+        return await self.serve(behaviour_of(id_), self.request_logs[-1])
 
-    async def _serve(self, behaviour: Behaviour, ledger: Ledger) -> int:
+    async def serve(self, behaviour: Behaviour, request_log: RequestLog | None = None) -> int:
+        """Listen with one behaviour and return the port."""
+        log = request_log or RequestLog()
+
         def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            visit = Visit(reader, writer, ledger, self._directory)
-            task = asyncio.create_task(_play(behaviour, visit))
-            self._visits.add(task)
-            task.add_done_callback(self._visits.discard)
+            connection = ServerConnection(reader, writer, log, self._directory)
+            task = asyncio.create_task(_run(behaviour, connection))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
 
         listener = self._bound()
         self._servers.append(await asyncio.start_server(accepted, sock=listener, backlog=_BACKLOG))
@@ -83,7 +86,7 @@ class Endpoint:
         bound.bind((self._host, 0))
         return bound
 
-    def _listen_in_vain(self) -> int:
+    def _listen_with_full_queue(self) -> int:
         """Return a port whose queue of new connections is full: the system drops every further SYN."""
         listener = self._bound()
         listener.listen(0)
@@ -95,12 +98,12 @@ class Endpoint:
         return listener.getsockname()[1]  # type: ignore[no-any-return]  # a port
 
 
-async def _play(behaviour: Behaviour, visit: Visit) -> None:
+async def _run(behaviour: Behaviour, connection: ServerConnection) -> None:
     try:
-        with contextlib.suppress(GoneError):
-            await behaviour.play(visit)
+        with contextlib.suppress(ClientGoneError):
+            await behaviour.run(connection)
     finally:
-        visit.close()
+        connection.close()
 
 
 def behaviour_of(id_: str) -> Behaviour:
@@ -112,12 +115,12 @@ def behaviour_of(id_: str) -> Behaviour:
 
 async def _main(ids: Sequence[str], host: str) -> None:
     with tempfile.TemporaryDirectory(prefix="faulty-") as directory:
-        async with Endpoint(Path(directory), host) as endpoint:
+        async with FaultyEndpoint(Path(directory), host) as endpoint:
             ports = [(id_, await endpoint.listen(id_)) for id_ in ids]
             _print("PORTS", {"ca_file": str(endpoint.pki.ca_file), "ports": ports})
             while line := await asyncio.to_thread(sys.stdin.readline):
                 if line.strip() == "report":
-                    _print("REPORT", [ledger.as_dict() for ledger in endpoint.ledgers])
+                    _print("REPORT", [request_log.as_dict() for request_log in endpoint.request_logs])
 
 
 def _print(what: str, document: object) -> None:
@@ -129,14 +132,14 @@ def main() -> None:
     """Serve until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m tests.faulty.server", description=__doc__)
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
-    parser.add_argument("ids", nargs="+", help="situations, or all")
+    parser.add_argument("ids", nargs="+", help="scenarios, or all")
     arguments = parser.parse_args()
-    ids = [id_ for given in arguments.ids for id_ in ([s.id for s in SITUATIONS] if given == "all" else [given])]
+    ids = [id_ for given in arguments.ids for id_ in ([s.id for s in SCENARIOS] if given == "all" else [given])]
     for id_ in ids:
         try:
             behaviour_of(id_)
         except KeyError:
-            parser.error(f"{id_} is no situation; known: {', '.join([*BY_ID, *EGRESS])}")
+            parser.error(f"{id_} is no scenario; known: {', '.join([*BY_ID, *EGRESS])}")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_main(ids, arguments.host))
 

@@ -23,12 +23,12 @@ _CORK: int | None = getattr(socket, "TCP_CORK", None)
 _COUNTS = ("connections", "handshakes", "upgrades", "connects", "disconnects")
 
 
-class GoneError(Exception):
+class ClientGoneError(Exception):
     """The client has left, or sends what no client may; the visit is over."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Upgrade:
+class UpgradeRequest:
     """An HTTP request, as the client sent it."""
 
     target: str
@@ -36,7 +36,7 @@ class Upgrade:
 
 
 @dataclass(slots=True)
-class Ledger:
+class RequestLog:
     """What one listener has seen of its clients; counts are totals, lists keep what came last."""
 
     connections: int = 0
@@ -44,8 +44,8 @@ class Ledger:
     upgrades: int = 0
     connects: int = 0
     disconnects: int = 0
-    requests: deque[Upgrade] = field(default_factory=lambda: deque(maxlen=2000))
-    clients: deque[wire.Connect] = field(default_factory=lambda: deque(maxlen=2000))
+    requests: deque[UpgradeRequest] = field(default_factory=lambda: deque(maxlen=2000))
+    clients: deque[wire.ConnectPacket] = field(default_factory=lambda: deque(maxlen=2000))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can carry it; a password is hexadecimal."""
@@ -58,18 +58,18 @@ def _hex(data: bytes | None) -> str | None:
     return None if data is None else data.hex()
 
 
-class Visit:
+class ServerConnection:
     """A client's connection; plain bytes until `handshake`, TLS from then on."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ledger: Ledger, directory: Path
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request_log: RequestLog, directory: Path
     ) -> None:
         """Serve what comes on `reader`; certificates are in `directory`."""
-        self.ledger, self.directory = ledger, directory
-        ledger.connections += 1
-        self.number = ledger.connections
+        self.request_log, self.directory = request_log, directory
+        request_log.connections += 1
+        self.number = request_log.connections
         self.level = wire.MQTT_5
-        self.request = Upgrade(target="", headers={})
+        self.request = UpgradeRequest(target="", headers={})
         self._reader, self._writer = reader, writer
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
@@ -80,13 +80,13 @@ class Visit:
     # -- bytes -----------------------------------------------------------------------------------------------------
 
     async def receive_raw(self) -> bytes:
-        """Return what came next on TCP; raise GoneError at its end."""
+        """Return what came next on TCP; raise ClientGoneError at its end."""
         try:
             data = await self._reader.read(_CHUNK)
         except OSError as error:
-            raise GoneError from error
+            raise ClientGoneError from error
         if not data:
-            raise GoneError
+            raise ClientGoneError
         return data
 
     async def send_raw(self, data: bytes) -> None:
@@ -95,7 +95,7 @@ class Visit:
             self._writer.write(data)
             await self._writer.drain()
         except OSError as error:
-            raise GoneError from error
+            raise ClientGoneError from error
 
     async def handshake(self, context: ssl.SSLContext, *, allow: int | None = None, pause_s: float = 0.0) -> bool:
         """Shake hands; send `allow` bytes of the answer at most. Tell whether it came to an end."""
@@ -111,16 +111,16 @@ class Visit:
                     return False
                 self._incoming.write(await self.receive_raw())
             except ssl.SSLError as error:
-                with contextlib.suppress(GoneError):
+                with contextlib.suppress(ClientGoneError):
                     await self.send_raw(self._outgoing.read())
-                raise GoneError from error
+                raise ClientGoneError from error
             else:
                 await self.send_raw(self._outgoing.read())
-                self.ledger.handshakes += 1
+                self.request_log.handshakes += 1
                 return True
 
     async def receive(self) -> bytes:
-        """Return what came next inside TLS; raise GoneError at its end."""
+        """Return what came next inside TLS; raise ClientGoneError at its end."""
         if self._tls is None:
             return await self.receive_raw()
         while True:
@@ -131,11 +131,11 @@ class Visit:
                 self._incoming.write(await self.receive_raw())
                 continue
             except ssl.SSLError as error:
-                with contextlib.suppress(GoneError):
+                with contextlib.suppress(ClientGoneError):
                     await self._flush()
-                raise GoneError from error
+                raise ClientGoneError from error
             if not data:
-                raise GoneError
+                raise ClientGoneError
             return data
 
     async def send(self, data: bytes) -> None:
@@ -146,7 +146,7 @@ class Visit:
         self._tls.write(data)
         await self._flush()
 
-    async def drip(self, data: bytes, every_s: float) -> None:
+    async def send_slowly(self, data: bytes, every_s: float) -> None:
         """Send `data` byte by byte."""
         for byte in data:
             await self.send(bytes([byte]))
@@ -155,9 +155,9 @@ class Visit:
     async def _flush(self) -> None:
         await self.send_raw(self._outgoing.read())
 
-    async def say_nothing(self) -> None:
+    async def read_until_closed(self) -> None:
         """Read on without answering until the client leaves."""
-        with contextlib.suppress(GoneError):
+        with contextlib.suppress(ClientGoneError):
             while True:
                 await self.receive_raw()
 
@@ -166,9 +166,9 @@ class Visit:
     async def end_tls(self) -> None:
         """End TLS as its protocol wants (close_notify), and keep TCP."""
         if self._tls is not None:
-            with contextlib.suppress(ssl.SSLError, GoneError):
+            with contextlib.suppress(ssl.SSLError, ClientGoneError):
                 self._tls.unwrap()
-            with contextlib.suppress(GoneError):
+            with contextlib.suppress(ClientGoneError):
                 await self._flush()
 
     async def close_tls(self) -> None:
@@ -176,7 +176,7 @@ class Visit:
         await self.end_tls()
         self.close()
 
-    def hold_back(self) -> None:
+    def cork(self) -> None:
         """Send nothing more before the end, and then everything in one segment with it (Linux)."""
         connected: socket.socket = self._writer.get_extra_info("socket")
         if _CORK is not None:
@@ -195,27 +195,27 @@ class Visit:
 
     # -- HTTP and MQTT ---------------------------------------------------------------------------------------------
 
-    async def read_request(self) -> Upgrade:
-        """Return the client's HTTP request and write it down; raise GoneError."""
+    async def read_request(self) -> UpgradeRequest:
+        """Return the client's HTTP request and write it down; raise ClientGoneError."""
         head = b""
         while _HEAD_END not in head:
             head += await self.receive()
         line, *fields = head.partition(_HEAD_END)[0].decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in fields)}
-        self.request = Upgrade(target=line.split(" ")[1], headers=headers)
-        self.ledger.upgrades += 1
-        self.ledger.requests.append(self.request)
+        self.request = UpgradeRequest(target=line.split(" ")[1], headers=headers)
+        self.request_log.upgrades += 1
+        self.request_log.requests.append(self.request)
         return self.request
 
     async def read_packet(self) -> tuple[int, bytes]:
-        """Return type and body of the client's next MQTT packet; raise GoneError."""
+        """Return type and body of the client's next MQTT packet; raise ClientGoneError."""
         try:
             while not self._received:
                 if self._closed:
-                    raise GoneError
+                    raise ClientGoneError
                 self._take(await self.receive())
         except wire.MalformedError as error:
-            raise GoneError from error
+            raise ClientGoneError from error
         return self._received.popleft()
 
     def _take(self, data: bytes) -> None:
@@ -224,18 +224,18 @@ class Visit:
             if opcode == wire.BINARY:
                 self._received.extend(self._packets.feed(payload))
 
-    async def read_connect(self) -> wire.Connect:
-        """Return the client's CONNECT and write it down; raise GoneError."""
+    async def read_connect(self) -> wire.ConnectPacket:
+        """Return the client's CONNECT and write it down; raise ClientGoneError."""
         kind, body = await self.read_packet()
         try:
             connect = wire.parse_connect(body)
         except (wire.MalformedError, UnicodeDecodeError) as error:
-            raise GoneError from error
+            raise ClientGoneError from error
         if kind != wire.CONNECT:
-            raise GoneError
+            raise ClientGoneError
         self.level = connect.level
-        self.ledger.connects += 1
-        self.ledger.clients.append(connect)
+        self.request_log.connects += 1
+        self.request_log.clients.append(connect)
         return connect
 
 
@@ -248,7 +248,7 @@ def tls_context(
     context.load_cert_chain(chain)
     if newest:
         with warnings.catch_warnings():
-            # That old versions are deprecated is why a situation offers them.
+            # That old versions are deprecated is why a scenario offers them.
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
             context.maximum_version = ssl.TLSVersion(newest)

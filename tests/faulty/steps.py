@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from tests.faulty import wire
-from tests.faulty.server_connection import Visit, tls_context
+from tests.faulty.server_connection import ServerConnection, tls_context
 
-Step = Callable[[Visit], Awaitable[bool]]
+Step = Callable[[ServerConnection], Awaitable[bool]]
 REQUEST_ID = "5b1d7f0a-3c62-4e0e-9c3a-8f0d2a5f6b11"
 ERROR_TYPE = "ForbiddenException"
 _VERY_LONG_S = 60.0
 
 
-async def go_on(_visit: Visit) -> bool:
+async def noop(_connection: ServerConnection) -> bool:
     """Do nothing, and go on."""
     return True
 
@@ -25,42 +25,42 @@ async def go_on(_visit: Visit) -> bool:
 # -- ends that fit any phase ---------------------------------------------------------------------------------------
 
 
-async def silence(visit: Visit) -> bool:
+async def silence(connection: ServerConnection) -> bool:
     """Answer nothing, keep the connection."""
-    await visit.say_nothing()
+    await connection.read_until_closed()
     return False
 
 
-async def close(visit: Visit) -> bool:
+async def close(connection: ServerConnection) -> bool:
     """End TCP (FIN)."""
-    visit.close()
+    connection.close()
     return False
 
 
-async def close_tls(visit: Visit) -> bool:
+async def close_tls(connection: ServerConnection) -> bool:
     """End TLS in order, then TCP."""
-    await visit.close_tls()
+    await connection.close_tls()
     return False
 
 
-async def reset(visit: Visit) -> bool:
+async def reset(connection: ServerConnection) -> bool:
     """End TCP rudely (RST)."""
-    visit.reset()
+    connection.reset()
     return False
 
 
-async def hold_back(visit: Visit) -> bool:
+async def cork(connection: ServerConnection) -> bool:
     """Let what is sent from now on leave together with the end, so that no client can be quicker than it."""
-    visit.hold_back()
+    connection.cork()
     return True
 
 
-def then(*steps: Step) -> Step:
+def sequence(*steps: Step) -> Step:
     """Return one step that takes several, as long as they go on."""
 
-    async def each(visit: Visit) -> bool:
+    async def each(connection: ServerConnection) -> bool:
         for step in steps:
-            if not await step(visit):
+            if not await step(connection):
                 return False
         return True
 
@@ -70,33 +70,33 @@ def then(*steps: Step) -> Step:
 def pause(seconds: float) -> Step:
     """Return a step that only takes time."""
 
-    async def wait(_visit: Visit) -> bool:
+    async def wait(_connection: ServerConnection) -> bool:
         await asyncio.sleep(seconds)
         return True
 
     return wait
 
 
-def say(data: bytes) -> Step:
+def send(data: bytes) -> Step:
     """Return a step that sends `data`, inside TLS once there is any."""
 
-    async def send(visit: Visit) -> bool:
-        await visit.send(data)
+    async def step(connection: ServerConnection) -> bool:
+        await connection.send(data)
         return True
 
-    return send
+    return step
 
 
-async def hear(visit: Visit) -> bool:
+async def receive(connection: ServerConnection) -> bool:
     """Wait for anything from the client."""
-    await visit.receive()
+    await connection.receive()
     return True
 
 
 # -- TLS -----------------------------------------------------------------------------------------------------------
 
 
-def shake_hands(  # noqa: PLR0913 - each is one way in which servers differ
+def tls_handshake(  # noqa: PLR0913 - each is one way in which servers differ
     kind: str = "good",
     *,
     ciphers: str = "",
@@ -108,15 +108,15 @@ def shake_hands(  # noqa: PLR0913 - each is one way in which servers differ
 ) -> Step:
     """Return a handshake with one kind of certificate, stopped after `allow` bytes of the server's first flight."""
 
-    async def handshake(visit: Visit) -> bool:
+    async def handshake(connection: ServerConnection) -> bool:
         context = tls_context(
-            visit.directory / f"{kind}.pem",
+            connection.directory / f"{kind}.pem",
             ciphers=ciphers,
             curve=curve,
             newest=int(newest or 0),
-            client_ca=str(visit.directory / "client-ca.pem") if wants_client_certificate else "",
+            client_ca=str(connection.directory / "client-ca.pem") if wants_client_certificate else "",
         )
-        await visit.handshake(context, allow=allow, pause_s=pause_s)
+        await connection.handshake(context, allow=allow, pause_s=pause_s)
         return True
 
     return handshake
@@ -124,15 +124,15 @@ def shake_hands(  # noqa: PLR0913 - each is one way in which servers differ
 
 def alert(description: int, *, pause_s: float = 0.0) -> Step:
     """Return a step that answers the ClientHello with a fatal alert (RFC 8446, section 6) and closes."""
-    return then(hear, pause(pause_s), say(bytes([21, 3, 3, 0, 2, 2, description])), close)
+    return sequence(receive, pause(pause_s), send(bytes([21, 3, 3, 0, 2, 2, description])), close)
 
 
 # -- the upgrade ---------------------------------------------------------------------------------------------------
 
 
-async def hear_request(visit: Visit) -> bool:
+async def receive_request(connection: ServerConnection) -> bool:
     """Read the upgrade request and say nothing."""
-    await visit.read_request()
+    await connection.read_request()
     return True
 
 
@@ -141,8 +141,8 @@ def switch_protocols(
 ) -> Step:
     """Return a 101, late or byte by byte, without one header or with others."""
 
-    async def answer(visit: Visit) -> bool:
-        request = await visit.read_request()
+    async def answer(connection: ServerConnection) -> bool:
+        request = await connection.read_request()
         headers = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
@@ -152,7 +152,7 @@ def switch_protocols(
         headers.pop(leave_out, None)
         head = _head("101 Switching Protocols", headers)
         await asyncio.sleep(pause_s)
-        await (visit.drip(head, every_s) if every_s else visit.send(head))
+        await (connection.send_slowly(head, every_s) if every_s else connection.send(head))
         return True
 
     return answer
@@ -168,8 +168,8 @@ def refuse(
 ) -> Step:
     """Return an HTTP refusal as AWS IoT sends it; `echo` puts the client's own request into the body."""
 
-    async def answer(visit: Visit) -> bool:
-        request = await visit.read_request()
+    async def answer(connection: ServerConnection) -> bool:
+        request = await connection.read_request()
         said = body
         if echo:
             said += f"{request.target} {request.headers}".encode()
@@ -180,9 +180,9 @@ def refuse(
             "x-amzn-ErrorType": ERROR_TYPE,
         }
         await asyncio.sleep(pause_s)
-        await visit.send(_head(status, known | dict(headers or {})) + said)
+        await connection.send(_head(status, known | dict(headers or {})) + said)
         # A server that closes at once could lose the answer: the client's own bytes may still be under way.
-        await visit.say_nothing()
+        await connection.read_until_closed()
         return False
 
     return answer
@@ -196,12 +196,12 @@ def _head(status: str, headers: Mapping[str, str]) -> bytes:
 def endless_header(every_s: float, *, line_bytes: int = 16) -> Step:
     """Return a header that never ends: a line every so often."""
 
-    async def answer(visit: Visit) -> bool:
-        await visit.read_request()
-        await visit.send(b"HTTP/1.1 101 Switching Protocols\r\n")
+    async def answer(connection: ServerConnection) -> bool:
+        await connection.read_request()
+        await connection.send(b"HTTP/1.1 101 Switching Protocols\r\n")
         line = b"x-padding: " + b"a" * line_bytes + b"\r\n"
         while True:
-            await visit.send(line)
+            await connection.send(line)
             await asyncio.sleep(every_s)
 
     return answer
@@ -210,87 +210,87 @@ def endless_header(every_s: float, *, line_bytes: int = 16) -> Step:
 # -- MQTT ----------------------------------------------------------------------------------------------------------
 
 
-def answer_connect(code_311: int = 0, code_5: int = 0, *, said: str = "", pause_s: float = 0.0) -> Step:
+def send_connack(code_311: int = 0, code_5: int = 0, *, said: str = "", pause_s: float = 0.0) -> Step:
     """Return the CONNACK of the client's version with that version's code; go on if it accepts."""
 
-    async def answer(visit: Visit) -> bool:
-        await visit.read_connect()
-        code = code_5 if visit.level == wire.MQTT_5 else code_311
+    async def answer(connection: ServerConnection) -> bool:
+        await connection.read_connect()
+        code = code_5 if connection.level == wire.MQTT_5 else code_311
         properties = bytes([wire.REASON_STRING]) + wire.text(said) if said else b""
         await asyncio.sleep(pause_s)
-        await visit.send(wire.frame(wire.connack(visit.level, code, properties=properties)))
+        await connection.send(wire.frame(wire.connack(connection.level, code, properties=properties)))
         if code:
-            await visit.close_tls()
+            await connection.close_tls()
         return not code
 
     return answer
 
 
-def answer_with(make: Callable[[int], bytes], *, ends: bool = False) -> Step:
+def respond_to_connect(make: Callable[[int], bytes], *, ends: bool = False) -> Step:
     """Return a step that answers CONNECT with whatever `make` returns for the client's MQTT level."""
 
-    async def answer(visit: Visit) -> bool:
-        await visit.read_connect()
-        await visit.send(make(visit.level))
+    async def answer(connection: ServerConnection) -> bool:
+        await connection.read_connect()
+        await connection.send(make(connection.level))
         return not ends
 
     return answer
 
 
-def drip_connack(every_s: float) -> Step:
+def send_connack_slowly(every_s: float) -> Step:
     """Return an accepting CONNACK, byte by byte on the wire."""
 
-    async def answer(visit: Visit) -> bool:
-        await visit.read_connect()
-        await visit.drip(wire.frame(wire.connack(visit.level)), every_s)
+    async def answer(connection: ServerConnection) -> bool:
+        await connection.read_connect()
+        await connection.send_slowly(wire.frame(wire.connack(connection.level)), every_s)
         return True
 
     return answer
 
 
-async def hear_connect(visit: Visit) -> bool:
+async def receive_connect(connection: ServerConnection) -> bool:
     """Read the CONNECT and say nothing."""
-    await visit.read_connect()
+    await connection.read_connect()
     return True
 
 
 def close_frame(code: int, said: str = "") -> Step:
     """Return a WebSocket close (RFC 6455, section 5.5.1)."""
-    return say(wire.frame(code.to_bytes(2, "big") + said.encode(), opcode=wire.CLOSE))
+    return send(wire.frame(code.to_bytes(2, "big") + said.encode(), opcode=wire.CLOSE))
 
 
-async def part_in_order(visit: Visit) -> bool:
+async def disconnect_cleanly(connection: ServerConnection) -> bool:
     """Wait for DISCONNECT or the WebSocket's close, and close as AWS IoT does."""
     kind = wire.CONNECT
     while kind != wire.DISCONNECT:
-        kind, _ = await visit.read_packet()
-    visit.ledger.disconnects += 1
-    await visit.close_tls()
+        kind, _ = await connection.read_packet()
+    connection.request_log.disconnects += 1
+    await connection.close_tls()
     return False
 
 
-async def never_part(visit: Visit) -> bool:
+async def ignore_disconnect(connection: ServerConnection) -> bool:
     """Take the DISCONNECT, answer neither it nor the WebSocket's close, keep TCP for as long as it can be kept."""
-    await visit.say_nothing()
+    await connection.read_until_closed()
     await asyncio.sleep(_VERY_LONG_S)
     return False
 
 
-_HEALTHY_HANDSHAKE, _HEALTHY_UPGRADE, _HEALTHY_CONNACK = shake_hands(), switch_protocols(), answer_connect()
+_HEALTHY_HANDSHAKE, _HEALTHY_UPGRADE, _HEALTHY_CONNACK = tls_handshake(), switch_protocols(), send_connack()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """A step for each phase; what is not said is healthy."""
 
-    accept: Step = go_on
+    accept: Step = noop
     handshake: Step = _HEALTHY_HANDSHAKE
     upgrade: Step = _HEALTHY_UPGRADE
     connack: Step = _HEALTHY_CONNACK
-    disconnect: Step = part_in_order
+    disconnect: Step = disconnect_cleanly
 
-    async def play(self, visit: Visit) -> None:
-        """Go from phase to phase until a step ends the visit; raise GoneError when the client does."""
+    async def run(self, connection: ServerConnection) -> None:
+        """Go from phase to phase until a step ends the visit; raise ClientGoneError when the client does."""
         for step in (self.accept, self.handshake, self.upgrade, self.connack, self.disconnect):
-            if not await step(visit):
+            if not await step(connection):
                 return

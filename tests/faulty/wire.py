@@ -21,7 +21,7 @@ class MalformedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connect:
+class ConnectPacket:
     """What a client says in its CONNECT."""
 
     level: int
@@ -150,7 +150,7 @@ class _Fields:
         self.take(size | digit << shift)
 
 
-def parse_connect(body: bytes) -> Connect:
+def parse_connect(body: bytes) -> ConnectPacket:
     """Read a CONNECT of either version; raise MalformedError."""
     fields = _Fields(body)
     name, level, flags, keep_alive = fields.binary(), fields.number(1), fields.number(1), fields.number(2)
@@ -162,7 +162,7 @@ def parse_connect(body: bytes) -> Connect:
         fields.skip_properties(level)
         fields.binary()
         fields.binary()
-    return Connect(
+    return ConnectPacket(
         level=level,
         client_id=client_id,
         username=fields.binary().decode() if flags & _USERNAME else None,

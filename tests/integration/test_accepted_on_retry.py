@@ -8,8 +8,8 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
 from tests.faulty import wire
-from tests.faulty.server import Endpoint
-from tests.faulty.server_connection import Ledger, Visit
+from tests.faulty.server import FaultyEndpoint
+from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour, Step
 from tests.unit.factories import target_of
 
@@ -18,17 +18,17 @@ ACCEPTED = "asked once more, the endpoint accepts what it has just refused"
 
 def _refusing_first() -> Step:
     """Return an upgrade that is refused once; a visit that only looks at the certificate does not count."""
-    refused: list[Visit] = []
+    refused: list[ServerConnection] = []
 
-    async def answer(visit: Visit) -> bool:
-        key = (await visit.read_request()).headers["sec-websocket-key"]
+    async def answer(connection: ServerConnection) -> bool:
+        key = (await connection.read_request()).headers["sec-websocket-key"]
         if refused:
             head = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {wire.accept_key(key)}\r\n"
-            await visit.send(f"HTTP/1.1 101 OK\r\n{head}Sec-WebSocket-Protocol: mqtt\r\n\r\n".encode())
+            await connection.send(f"HTTP/1.1 101 OK\r\n{head}Sec-WebSocket-Protocol: mqtt\r\n\r\n".encode())
             return True
-        refused.append(visit)
-        await visit.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
-        await visit.say_nothing()
+        refused.append(connection)
+        await connection.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+        await connection.read_until_closed()
         return False
 
     return answer
@@ -37,18 +37,18 @@ def _refusing_first() -> Step:
 def _refusing_client_first() -> Step:
     codes = iter((3, 0))
 
-    async def answer(visit: Visit) -> bool:
-        await visit.read_connect()
+    async def answer(connection: ServerConnection) -> bool:
+        await connection.read_connect()
         code = next(codes)
-        await visit.send(wire.frame(wire.connack(visit.level, code)))
+        await connection.send(wire.frame(wire.connack(connection.level, code)))
         return not code
 
     return answer
 
 
 async def _outcome(directory: Path, version: MqttVersion, behaviour: Behaviour) -> Outcome:
-    async with Endpoint(directory) as endpoint:
-        port = await endpoint._serve(behaviour, Ledger())
+    async with FaultyEndpoint(directory) as endpoint:
+        port = await endpoint.serve(behaviour)
         target = target_of(
             endpoint=f"localhost:{port}",
             mqtt_version=version,

@@ -21,7 +21,7 @@ from connect_canary.network.resolver import AddressInfo
 from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.isolated import isolated, possible
 from tests.faulty.process import ROOT, Handler
-from tests.faulty.server import Endpoint
+from tests.faulty.server import FaultyEndpoint
 
 needs_namespaces = pytest.mark.skipif(not possible(), reason="this machine lets no ordinary user make namespaces")
 
@@ -145,12 +145,12 @@ async def _outcomes(tmp_path: Path, sockets: contextlib.ExitStack, *, silent: bo
     """Return the outcomes of a healthy endpoint that is the second address of its name."""
     hosts = tmp_path / "hosts"
     hosts.write_text(f"127.0.0.1 {NAME}\n127.0.0.2 {NAME}\n")
-    async with Endpoint(tmp_path, host="127.0.0.2") as endpoint:
+    async with FaultyEndpoint(tmp_path, host="127.0.0.2") as endpoint:
         port = await endpoint.listen("healthy")
         if silent:
             _silent(sockets, port=port)
         entries = [
-            Case(situation="healthy", version=version).target(0, str(endpoint.pki.ca_file), endpoint=f"{NAME}:{port}")
+            Case(scenario="healthy", version=version).target(0, str(endpoint.pki.ca_file), endpoint=f"{NAME}:{port}")
             for version in MqttVersion
         ]
         with Handler(before=isolated(hosts=hosts), **ENVIRON) as handler:

@@ -1,4 +1,4 @@
-"""Single attempts at an endpoint in this process, where the situation is the client's own."""
+"""Single attempts at an endpoint in this process, where the scenario is the client's own."""
 
 import contextlib
 import socket
@@ -26,22 +26,22 @@ from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import check_certificate
 from tests.faulty import pki
-from tests.faulty.server import Endpoint
-from tests.faulty.server_connection import GoneError, Ledger, Visit
-from tests.faulty.steps import Behaviour, shake_hands, silence
+from tests.faulty.server import FaultyEndpoint
+from tests.faulty.server_connection import ClientGoneError, ServerConnection
+from tests.faulty.steps import Behaviour, silence, tls_handshake
 from tests.unit.factories import target_of
 
 
 @pytest.fixture
-async def endpoint(tmp_path: Path) -> AsyncIterator[Endpoint]:
+async def endpoint(tmp_path: Path) -> AsyncIterator[FaultyEndpoint]:
     """An endpoint without listeners yet."""
-    async with Endpoint(tmp_path) as running:
+    async with FaultyEndpoint(tmp_path) as running:
         yield running
 
 
 @pytest.mark.parametrize("version", MqttVersion)
 async def test_credentials_that_end_before_signing(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, version: MqttVersion
+    endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch, version: MqttVersion
 ) -> None:
     """They were there a moment ago: nothing has been dialled, and the phase is theirs."""
 
@@ -54,7 +54,7 @@ async def test_credentials_that_end_before_signing(
         return replace(await authenticate(target), sign=sign)
 
     monkeypatch.setattr(attempts, "authenticate", ending)
-    port = await endpoint._serve(Behaviour(), Ledger())
+    port = await endpoint.serve(Behaviour())
     target = target_of(
         endpoint=f"localhost:{port}",
         mqtt_version=version,
@@ -67,7 +67,7 @@ async def test_credentials_that_end_before_signing(
     assert (outcome.phase, outcome.failure) == ("credentials", "CredentialsUnavailable"), outcome.error_name
 
 
-async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpoint, tmp_path: Path) -> None:
+async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: FaultyEndpoint, tmp_path: Path) -> None:
     """The SDK trusts it without its root, and so does the certificate check, in every Python."""
     now = datetime.now(UTC)
     between = pki._authority("Intermediate CA", now, signer=pki._authority("Root CA", now))
@@ -79,7 +79,7 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpo
     )
     (tmp_path / "between.pem").write_bytes(pki._pem(leaf) + pki._key_pem(key))
     bundle = pki._pem(between.certificate)
-    port = await endpoint._serve(Behaviour(handshake=shake_hands("between")), Ledger())
+    port = await endpoint.serve(Behaviour(handshake=tls_handshake("between")))
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle.decode(), auth_mode="custom-unsigned")
     assert (await run_attempt(target, timeout_s=5)).healthy
 
@@ -94,11 +94,11 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Endpo
 @pytest.mark.parametrize("between", [" ", "\n    ", ""], ids=["spaces", "indented", "one line"])
 @pytest.mark.parametrize(("shown", "failure"), [("good", None), ("expired", "CertificateExpired")])
 async def test_bundle_whose_line_ends_are_lost(
-    endpoint: Endpoint, between: str, shown: str, failure: str | None
+    endpoint: FaultyEndpoint, between: str, shown: str, failure: str | None
 ) -> None:
     """Parameters and shells take line ends away; OpenSSL would then prove a failure that the SDK does not have."""
     bundle = between.join(endpoint.pki.ca_file.read_text().splitlines())
-    port = await endpoint._serve(Behaviour(handshake=shake_hands(shown, pause_s=0.4)), Ledger())
+    port = await endpoint.serve(Behaviour(handshake=tls_handshake(shown, pause_s=0.4)))
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, auth_mode="custom-unsigned")
     outcome = await run_attempt(target, timeout_s=5)
     assert outcome.failure == failure, outcome.reason
@@ -107,11 +107,11 @@ async def test_bundle_whose_line_ends_are_lost(
 
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2])
 async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
-    endpoint: Endpoint, newest: ssl.TLSVersion
+    endpoint: FaultyEndpoint, newest: ssl.TLSVersion
 ) -> None:
     """Python's own default begins at TLS 1.2, the SDK's before."""
-    handshake = shake_hands(newest=newest, ciphers="DEFAULT@SECLEVEL=0")
-    port = await endpoint._serve(Behaviour(handshake=handshake), Ledger())
+    handshake = tls_handshake(newest=newest, ciphers="DEFAULT@SECLEVEL=0")
+    port = await endpoint.serve(Behaviour(handshake=handshake))
     target = target_of(endpoint=f"localhost:{port}", ca_file=str(endpoint.pki.ca_file), auth_mode="custom-unsigned")
     outcome = await run_attempt(target, timeout_s=5)
     assert outcome.healthy
@@ -122,16 +122,16 @@ async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
 @pytest.mark.parametrize("version", MqttVersion)
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
-    endpoint: Endpoint, version: MqttVersion, newest: ssl.TLSVersion
+    endpoint: FaultyEndpoint, version: MqttVersion, newest: ssl.TLSVersion
 ) -> None:
     """It has closed the connection, although its TCP stays: the SDK leaves first, and only says that it failed."""
 
-    async def end_tls(visit: Visit) -> bool:
-        await visit.read_request()
-        await visit.end_tls()
-        return await silence(visit)
+    async def end_tls(connection: ServerConnection) -> bool:
+        await connection.read_request()
+        await connection.end_tls()
+        return await silence(connection)
 
-    port = await endpoint._serve(Behaviour(handshake=shake_hands(newest=newest), upgrade=end_tls), Ledger())
+    port = await endpoint.serve(Behaviour(handshake=tls_handshake(newest=newest), upgrade=end_tls))
     target = target_of(
         endpoint=f"localhost:{port}",
         ca_file=str(endpoint.pki.ca_file),
@@ -143,15 +143,17 @@ async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
 
 
 @pytest.mark.parametrize("version", MqttVersion)
-async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(endpoint: Endpoint, version: MqttVersion) -> None:
+async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(
+    endpoint: FaultyEndpoint, version: MqttVersion
+) -> None:
     """A client certificate that TLS 1.3 asks for is missed only then; the SDK leaves without a word."""
 
-    async def demand(visit: Visit) -> bool:
-        with contextlib.suppress(GoneError):
-            await shake_hands(wants_client_certificate=True)(visit)
-        return await silence(visit)
+    async def demand(connection: ServerConnection) -> bool:
+        with contextlib.suppress(ClientGoneError):
+            await tls_handshake(wants_client_certificate=True)(connection)
+        return await silence(connection)
 
-    port = await endpoint._serve(Behaviour(handshake=demand), Ledger())
+    port = await endpoint.serve(Behaviour(handshake=demand))
     target = target_of(
         endpoint=f"localhost:{port}",
         ca_file=str(endpoint.pki.ca_file),
@@ -162,9 +164,9 @@ async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(endpoint: End
     assert (outcome.failure, outcome.reason) == ("TlsFailed", "the endpoint closed the connection")
 
 
-async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: Endpoint) -> None:
+async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: FaultyEndpoint) -> None:
     """The SDK's buffer ends at 16,384 bytes; what the settings allow still fits."""
-    port = await endpoint._serve(Behaviour(), Ledger())
+    port = await endpoint.serve(Behaviour())
     target = target_of(
         endpoint=f"localhost:{port}",
         ca_file=str(endpoint.pki.ca_file),

@@ -37,7 +37,7 @@ _ROWS, _COLUMNS = 40, 80
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultyServer]:
-    """The situations that are shown here."""
+    """The scenarios that are shown here."""
     with FaultyServer(*IDS) as running:
         yield running
 
@@ -62,9 +62,9 @@ def _run(
     return done
 
 
-def _at(server: FaultyServer, situation: str, *others: str) -> list[str]:
-    """Return the arguments that connect to a situation."""
-    endpoint = f"localhost:{server.port(situation)}"
+def _at(server: FaultyServer, scenario: str, *others: str) -> list[str]:
+    """Return the arguments that connect to a scenario."""
+    endpoint = f"localhost:{server.port(scenario)}"
     return ["connect", "--endpoint", endpoint, "--ca_file", server.ca_file, "--timeout_seconds", "10", *others]
 
 
@@ -92,7 +92,7 @@ def test_healthy_run_shows_every_phase(server: FaultyServer) -> None:
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 @pytest.mark.parametrize(
-    ("situation", "failure", "reason"),
+    ("scenario", "failure", "reason"),
     [
         ("port-closed", "TcpRefused in phase tcp", "Connection refused"),
         ("certificate-expired", "CertificateExpired in phase tls", "expired on"),
@@ -102,10 +102,10 @@ def test_healthy_run_shows_every_phase(server: FaultyServer) -> None:
     ],
 )
 def test_failed_run_says_where_and_why(
-    server: FaultyServer, situation: str, failure: str, reason: str, version: str
+    server: FaultyServer, scenario: str, failure: str, reason: str, version: str
 ) -> None:
     """The verdict, its evidence and a hint, and exit code 1."""
-    done = _run(*_at(server, situation, "--mqtt-version", version))
+    done = _run(*_at(server, scenario, "--mqtt-version", version))
     assert (done.returncode, done.stderr) == (1, "")
     assert re.search(rf"^unhealthy +{failure} after [0-9.]+ ms$", done.stdout, re.MULTILINE)
     assert re.search(rf"^reason +.*{reason}", done.stdout, re.MULTILINE)
@@ -164,8 +164,8 @@ def test_secret_reaches_the_endpoint(server: FaultyServer, tmp_path: Path, how: 
 # -- many targets --------------------------------------------------------------------------------------------------
 
 
-def _entries(server: FaultyServer, *situations: str) -> list[dict[str, Any]]:
-    return [{"name": id_, "endpoint": f"localhost:{server.port(id_)}", "ca_file": server.ca_file} for id_ in situations]
+def _entries(server: FaultyServer, *scenarios: str) -> list[dict[str, Any]]:
+    return [{"name": id_, "endpoint": f"localhost:{server.port(id_)}", "ca_file": server.ca_file} for id_ in scenarios]
 
 
 def test_many_targets_show_the_ill_ones(server: FaultyServer, tmp_path: Path) -> None:

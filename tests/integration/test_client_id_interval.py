@@ -13,8 +13,8 @@ from connect_canary.model.mqtt import MqttVersion
 from tests.faulty import wire
 from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import Handler
-from tests.faulty.server import Endpoint
-from tests.faulty.server_connection import Ledger, Visit
+from tests.faulty.server import FaultyEndpoint
+from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour
 from tests.unit.fake_aws import Answer, Aws, serving
 
@@ -46,27 +46,27 @@ class _Door:
         self.refuses_without_a_word = False
         self.port, self.ca_file = 0, ""
         self.came: list[float] = []
-        self.clients: list[wire.Connect] = []
+        self.clients: list[wire.ConnectPacket] = []
 
-    async def upgrade(self, visit: Visit) -> bool:
+    async def upgrade(self, connection: ServerConnection) -> bool:
         """Accept an upgrade, the first one late; the certificate check asks for none."""
-        key = (await visit.read_request()).headers["sec-websocket-key"]
+        key = (await connection.read_request()).headers["sec-websocket-key"]
         pause_s, self.first_upgrade_takes_s = self.first_upgrade_takes_s, 0.0
         await asyncio.sleep(pause_s)
         head = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {wire.accept_key(key)}\r\n"
-        await visit.send(f"HTTP/1.1 101 OK\r\n{head}Sec-WebSocket-Protocol: mqtt\r\n\r\n".encode())
+        await connection.send(f"HTTP/1.1 101 OK\r\n{head}Sec-WebSocket-Protocol: mqtt\r\n\r\n".encode())
         return True
 
-    async def answer(self, visit: Visit) -> bool:
+    async def answer(self, connection: ServerConnection) -> bool:
         """Take a CONNECT and answer it."""
-        client = await visit.read_connect()
+        client = await connection.read_connect()
         self.came.append(time.monotonic())
         self.clients.append(client)
-        code = 0 if client.password == b"new" else _REFUSED[visit.level]
+        code = 0 if client.password == b"new" else _REFUSED[connection.level]
         if not code or not self.refuses_without_a_word:
-            await visit.send(wire.frame(wire.connack(visit.level, code)))
+            await connection.send(wire.frame(wire.connack(connection.level, code)))
         if code:
-            await visit.close_tls()
+            await connection.close_tls()
         return not code
 
     @property
@@ -79,8 +79,8 @@ class _Door:
 async def door(tmp_path: Path) -> AsyncIterator[_Door]:
     """The door, open."""
     door = _Door()
-    async with Endpoint(tmp_path) as endpoint:
-        door.port = await endpoint._serve(Behaviour(upgrade=door.upgrade, connack=door.answer), Ledger())
+    async with FaultyEndpoint(tmp_path) as endpoint:
+        door.port = await endpoint.serve(Behaviour(upgrade=door.upgrade, connack=door.answer))
         door.ca_file = str(endpoint.pki.ca_file)
         yield door
 
@@ -102,7 +102,7 @@ async def _outcome(
     **settings: str,
 ) -> dict[str, Any]:
     """Return the outcome of one target with a fixed client id at `door`."""
-    case = Case(situation="healthy", version=version, mode="unsigned")
+    case = Case(scenario="healthy", version=version, mode="unsigned")
     target = case.target(door.port, door.ca_file, **{"client_id": CLIENT_ID} | settings)
     environ = watching([target], timeout_s) | ({"AWS_ENDPOINT_URL_SSM": aws.url} if aws else {})
     said, _ = await asyncio.to_thread(handler.invoke, environ, seconds=30)

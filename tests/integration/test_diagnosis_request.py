@@ -46,10 +46,10 @@ def handler() -> Iterator[Handler]:
 
 
 def _run(server: FaultyServer, handler: Handler, case: Case) -> Seen:
-    before = server.seen(case.situation)
-    target = case.target(server.port(case.situation), server.ca_file)
+    before = server.seen(case.scenario)
+    target = case.target(server.port(case.scenario), server.ca_file)
     said, _ = handler.invoke(watching([target], 10), seconds=30)
-    after = server.seen(case.situation)
+    after = server.seen(case.scenario)
     new = {key: after[key][len(before[key]) :] for key in ("requests", "clients")}
     return Seen(**new, outcome=said["answer"]["targets"][0])
 
@@ -123,7 +123,7 @@ def test_diagnosis_of_refused_upgrade_is_signed(
     server: FaultyServer, handler: Handler, mode: str, version: MqttVersion
 ) -> None:
     """An unsigned one would be refused for that, whatever the reason of the first refusal was."""
-    seen = _run(server, handler, Case(situation=REFUSED_UPGRADE, version=version, mode=mode))
+    seen = _run(server, handler, Case(scenario=REFUSED_UPGRADE, version=version, mode=mode))
     assert len(seen.requests) == 2
     for request in seen.requests:
         _assert_signed(request)
@@ -133,7 +133,7 @@ def test_diagnosis_of_refused_upgrade_is_signed(
 @pytest.mark.parametrize("mode", _SIGV4)
 def test_diagnosis_of_refused_connect_is_signed(server: FaultyServer, handler: Handler, mode: str) -> None:
     """Its CONNECT goes through an upgrade that is as well signed as the first."""
-    seen = _run(server, handler, Case(situation=REFUSED_CONNECT, version=MqttVersion.V3_1_1, mode=mode))
+    seen = _run(server, handler, Case(scenario=REFUSED_CONNECT, version=MqttVersion.V3_1_1, mode=mode))
     assert (len(seen.requests), len(seen.clients)) == (2, 2)
     for request in seen.requests:
         _assert_signed(request)
@@ -162,7 +162,7 @@ def test_diagnosis_of_refused_upgrade_has_the_authorizers_fields(
     server: FaultyServer, handler: Handler, mode: str, version: MqttVersion
 ) -> None:
     """Both requests are the same but for the WebSocket's key; in headers and query they carry all fields."""
-    seen = _run(server, handler, Case(situation=REFUSED_UPGRADE, version=version, mode=mode))
+    seen = _run(server, handler, Case(scenario=REFUSED_UPGRADE, version=version, mode=mode))
     first, second = seen.requests
     assert _without_nonce(second)["target"] == _without_nonce(first)["target"]
     assert [_fields(seen, index) for index in (0, 1)] == [_expected_fields(mode, connects=False)] * 2
@@ -173,7 +173,7 @@ def test_diagnosis_of_refused_connect_has_the_authorizers_fields(
     server: FaultyServer, handler: Handler, mode: str
 ) -> None:
     """User name, password and the fields, in each placement."""
-    seen = _run(server, handler, Case(situation=REFUSED_CONNECT, version=MqttVersion.V3_1_1, mode=mode))
+    seen = _run(server, handler, Case(scenario=REFUSED_CONNECT, version=MqttVersion.V3_1_1, mode=mode))
     assert [_fields(seen, index) for index in (0, 1)] == [_expected_fields(mode, connects=True)] * 2
     assert json.dumps(_without_nonce(seen.requests[1])).count(_TOKEN) == (mode in {"signed-headers", "signed-query"})
 
@@ -181,7 +181,7 @@ def test_diagnosis_of_refused_connect_has_the_authorizers_fields(
 @pytest.mark.parametrize("mode", MODES)
 def test_diagnosis_has_a_client_id_like_the_first_one(server: FaultyServer, handler: Handler, mode: str) -> None:
     """The same prefix and target, so that the same policy decides, with another random suffix; the same MQTT level."""
-    case = Case(situation=REFUSED_CONNECT, version=MqttVersion.V3_1_1, mode=mode)
+    case = Case(scenario=REFUSED_CONNECT, version=MqttVersion.V3_1_1, mode=mode)
     seen = _run(server, handler, case)
     first, second = seen.clients
     assert first["client_id"] == seen.outcome["client_id"] != second["client_id"]

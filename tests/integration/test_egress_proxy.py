@@ -33,7 +33,7 @@ def handler() -> Iterator[Handler]:
 
 def _run(server: FaultyServer, handler: Handler, environ: dict[str, str]) -> tuple[dict[str, Any], set[str]]:
     """Return the outcome of one target, and which listeners had a client."""
-    entry = Case(situation=ENDPOINT, version=MqttVersion.V5).target(server.port(ENDPOINT), server.ca_file)
+    entry = Case(scenario=ENDPOINT, version=MqttVersion.V5).target(server.port(ENDPOINT), server.ca_file)
     before = _connections(server)
     said, _ = handler.invoke(watching([entry], 10) | environ, seconds=30)
     after = _connections(server)

@@ -1,4 +1,4 @@
-"""Every situation of the faulty endpoint, in both MQTT versions: name, phase and evidence, in time, no secret."""
+"""Every scenario of the faulty endpoint, in both MQTT versions: name, phase and evidence, in time, no secret."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.faulty.cases import ENVIRON, MODES, SECRETS, Case, cases_of, observe,
 from tests.faulty.egress import EGRESS
 from tests.faulty.pki import days_left
 from tests.faulty.process import ROOT, FaultyServer, Handler
-from tests.faulty.scenarios import BY_ID, PAUSE_S, SITUATIONS, Situation, When
+from tests.faulty.scenarios import BY_ID, PAUSE_S, SCENARIOS, Promptness, Scenario
 from tests.faulty.timing import (
     ROUNDING_MS,
     WAITED_ROUNDING_S,
@@ -64,7 +64,7 @@ class Observed:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultyServer]:
-    """The faulty endpoint with a listener for each situation and each egress proxy."""
+    """The faulty endpoint with a listener for each scenario and each egress proxy."""
     with FaultyServer(*BY_ID, *EGRESS) as running:
         yield running
 
@@ -72,8 +72,8 @@ def server() -> Iterator[FaultyServer]:
 @pytest.fixture(scope="module")
 def observed(server: FaultyServer) -> Observed:
     """Every case, in two runs of the handler: the one for what is told at once, the other for what takes a deadline."""
-    at_once = [case for case in CASES if case.expected.when is When.AT_ONCE]
-    late = [case for case in CASES if case.expected.when is When.DEADLINE]
+    at_once = [case for case in CASES if case.expected.when is Promptness.AT_ONCE]
+    late = [case for case in CASES if case.expected.when is Promptness.DEADLINE]
     said, printed = observe(server, at_once, deadline_s=FAR_DEADLINE_S, concurrent=8)
     said_late, printed_late = observe(server, late, deadline_s=DEADLINE_S)
     seen = dict(zip((id_ for id_, _ in server.ports), server.report(), strict=True))
@@ -91,7 +91,7 @@ def test_outcome_of_situation(observed: Observed, case: Case) -> None:
         assert wanted is None or outcome[key] == wanted, key
     assert expected.reason.lower() in (outcome["reason"] or "").lower()
     assert expected.said in (outcome["reason"] or "")
-    at_most = AT_ONCE_MS if expected.when is When.AT_ONCE else DEADLINE_S * 1000 + LATE_MS
+    at_most = AT_ONCE_MS if expected.when is Promptness.AT_ONCE else DEADLINE_S * 1000 + LATE_MS
     assert outcome["elapsed_ms"] < at_most
 
 
@@ -142,14 +142,14 @@ def test_situations_provoke_every_failure() -> None:
         Failure.UNEXPECTED_ACCEPT,
         Failure.DEADLINE_EXCEEDED,
     }
-    provoked = {situation.expects(version).failure for situation in SITUATIONS for version in situation.versions}
+    provoked = {scenario.expects(version).failure for scenario in SCENARIOS for version in scenario.versions}
     assert (provoked | below) - {None} == set(Failure) - {Failure.UNCLASSIFIED}
 
 
 def test_document_has_a_row_for_every_situation() -> None:
-    """The table in docs/faults.md is of these very situations."""
+    """The table in docs/faults.md is of these very scenarios."""
     document = (ROOT / "docs" / "faults.md").read_text()
-    assert [situation.id for situation in SITUATIONS if f"| {situation.title} |" not in document] == []
+    assert [scenario.id for scenario in SCENARIOS if f"| {scenario.title} |" not in document] == []
 
 
 def test_no_secret_is_printed(observed: Observed) -> None:
@@ -166,7 +166,7 @@ def test_untrusted_endpoint_gets_no_request(observed: Observed) -> None:
 
 def test_healthy_endpoint_sees_one_session_a_run(observed: Observed) -> None:
     """A healthy run is one CONNECT and one DISCONNECT; the certificate check beside it sends no request."""
-    seen, runs = observed.seen["healthy"], len([case for case in CASES if case.situation == "healthy"])
+    seen, runs = observed.seen["healthy"], len([case for case in CASES if case.scenario == "healthy"])
     assert (seen["upgrades"], seen["connects"], seen["disconnects"]) == (runs, runs, runs)
 
 
@@ -224,18 +224,18 @@ def test_slow_phase_lasts_as_long_as_the_endpoint_pauses(observed: Observed, cas
         assert phases[phase] >= pause_s * 1000 - ROUNDING_MS, phase
 
 
-@pytest.mark.parametrize("situation", [s for s in SITUATIONS if s.pauses_s], ids=lambda situation: situation.id)
-def test_pause_is_in_no_other_phase(observed: Observed, situation: Situation) -> None:
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.pauses_s], ids=lambda scenario: scenario.id)
+def test_pause_is_in_no_other_phase(observed: Observed, scenario: Scenario) -> None:
     """Where the endpoint is quick, the quicker of two attempts is quicker than the pause elsewhere."""
-    outcomes = [outcome for case, outcome in observed.outcomes.items() if case.situation == situation.id]
-    for phase in set(outcomes[0]["phases_ms"]) - set(situation.pauses_s):
+    outcomes = [outcome for case, outcome in observed.outcomes.items() if case.scenario == scenario.id]
+    for phase in set(outcomes[0]["phases_ms"]) - set(scenario.pauses_s):
         assert min(outcome["phases_ms"][phase] for outcome in outcomes) < PAUSE_S * 1000, phase
 
 
-@pytest.mark.parametrize("situation", ["slow-disconnect", "disconnect-hangs"])
-def test_close_after_disconnect_is_not_waited_for(observed: Observed, situation: str) -> None:
+@pytest.mark.parametrize("scenario", ["slow-disconnect", "disconnect-hangs"])
+def test_close_after_disconnect_is_not_waited_for(observed: Observed, scenario: str) -> None:
     """DISCONNECT is the client's last word: an endpoint that is slow to close, or never does, costs no time."""
-    took = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.situation == situation]
+    took = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.scenario == scenario]
     assert min(took) < PAUSE_S * 1000
 
 
@@ -335,7 +335,7 @@ def _outcome(
     handler: Handler, server: FaultyServer, case: Case, *, seconds: float = 20, **settings: object
 ) -> dict[str, Any]:
     """Return the outcome of one case with other `settings` than its own."""
-    entry = case.target(server.port(case.situation), server.ca_file, **settings)
+    entry = case.target(server.port(case.scenario), server.ca_file, **settings)
     said, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=seconds)
     return said["answer"]["targets"][0]  # type: ignore[no-any-return]  # JSON
 
@@ -350,7 +350,7 @@ def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
     with Handler(**nowhere) as poor:
-        outcome = _outcome(poor, server, Case(situation="healthy", version=version, mode="sigv4"))
+        outcome = _outcome(poor, server, Case(scenario="healthy", version=version, mode="sigv4"))
     assert (outcome["phase"], outcome["failure"]) == ("credentials", "CredentialsUnavailable")
 
 
@@ -363,7 +363,7 @@ def slow_credentials(server: FaultyServer, tmp_path_factory: pytest.TempPathFact
     source.write_text(f"sleep {PAUSE_S}\necho '{json.dumps(given)}'\n")
     config.write_text(f"[default]\ncredential_process = sh {source}\n")
     environ = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
-    cases = [Case(situation=id_, version=MqttVersion.V5, mode="sigv4") for id_ in ("healthy", "upgrade-silent")]
+    cases = [Case(scenario=id_, version=MqttVersion.V5, mode="sigv4") for id_ in ("healthy", "upgrade-silent")]
 
     def outcome(case: Case) -> dict[str, Any]:
         with Handler(**environ, AWS_SHARED_CREDENTIALS_FILE=os.devnull) as slow:
@@ -392,7 +392,7 @@ def test_slow_credentials_are_in_the_deadline(slow_credentials: list[dict[str, A
 
 def test_upgrade_request_of_several_tls_records(handler: Handler, server: FaultyServer) -> None:
     """A request that is longer than one record is one request: the CONNACK phase begins only after its answer."""
-    case = Case(situation="slow-upgrade", version=MqttVersion.V5, mode="signed-headers")
+    case = Case(scenario="slow-upgrade", version=MqttVersion.V5, mode="signed-headers")
     outcome = _outcome(handler, server, case, authorizer_token_value="t" * 15_000)
     assert outcome["healthy"], outcome["reason"]
     assert outcome["phases_ms"]["upgrade"] >= PAUSE_S * 1000 - ROUNDING_MS
@@ -402,7 +402,7 @@ def test_upgrade_request_of_several_tls_records(handler: Handler, server: Faulty
 def test_bundle_with_comments_in_any_script(handler: Handler, server: FaultyServer, comment: str) -> None:
     """Public bundles name their authorities in comments, which concern neither the SDK nor the certificate check."""
     bundle = comment + Path(server.ca_file).read_text(encoding="ascii")
-    entry = Case(situation="healthy", version=MqttVersion.V5).target(server.port("healthy"), bundle)
+    entry = Case(scenario="healthy", version=MqttVersion.V5).target(server.port("healthy"), bundle)
     said, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=10)
     (outcome,) = said["answer"]["targets"]
     assert outcome["healthy"], outcome["reason"]
@@ -412,34 +412,34 @@ def test_bundle_with_comments_in_any_script(handler: Handler, server: FaultyServ
 @pytest.mark.parametrize("version", MqttVersion)
 def test_accept_where_refusal_is_expected(handler: Handler, server: FaultyServer, version: MqttVersion) -> None:
     """A healthy endpoint that should have turned the client away is UnexpectedAccept."""
-    outcome = _outcome(handler, server, Case(situation="healthy", version=version), expect="refuse")
+    outcome = _outcome(handler, server, Case(scenario="healthy", version=version), expect="refuse")
     assert (outcome["healthy"], outcome["failure"]) == (False, "UnexpectedAccept")
 
 
 @pytest.mark.parametrize("version", MqttVersion)
-@pytest.mark.parametrize("situation", ["http-401", "http-403", "connack-4-134", "connack-5-135"])
+@pytest.mark.parametrize("scenario", ["http-401", "http-403", "connack-4-134", "connack-5-135"])
 def test_refusal_where_refusal_is_expected(
-    handler: Handler, server: FaultyServer, situation: str, version: MqttVersion
+    handler: Handler, server: FaultyServer, scenario: str, version: MqttVersion
 ) -> None:
     """A client that is turned away for who it is makes a target healthy that expects it."""
-    outcome = _outcome(handler, server, Case(situation=situation, version=version), expect="refuse")
+    outcome = _outcome(handler, server, Case(scenario=scenario, version=version), expect="refuse")
     assert outcome["healthy"], outcome["reason"]
 
 
 @pytest.mark.parametrize("version", MqttVersion)
-@pytest.mark.parametrize("situation", ["port-closed", "certificate-expired", "http-503", "connack-3-136"])
+@pytest.mark.parametrize("scenario", ["port-closed", "certificate-expired", "http-503", "connack-3-136"])
 def test_network_failure_where_refusal_is_expected(
-    handler: Handler, server: FaultyServer, situation: str, version: MqttVersion
+    handler: Handler, server: FaultyServer, scenario: str, version: MqttVersion
 ) -> None:
     """An endpoint that is ill is a failure also where a refusal is expected."""
-    case = Case(situation=situation, version=version)
+    case = Case(scenario=scenario, version=version)
     outcome = _outcome(handler, server, case, expect="refuse")
     assert (outcome["healthy"], outcome["failure"]) == (False, case.expected.failure)
 
 
 def test_target_without_time_left(handler: Handler, server: FaultyServer) -> None:
     """A target that cannot be started in time is reported as DeadlineExceeded, not dropped."""
-    outcome = _outcome(handler, server, Case(situation="healthy", version=MqttVersion.V5), seconds=0.2)
+    outcome = _outcome(handler, server, Case(scenario="healthy", version=MqttVersion.V5), seconds=0.2)
     assert outcome["failure"] == "DeadlineExceeded"
     assert (outcome["connect_ms"], outcome["disconnect_ms"], outcome["phases_ms"]) == (None, None, {})
 
@@ -452,7 +452,7 @@ def test_hundred_targets_of_which_thirty_fail(handler: Handler, server: FaultySe
     ids = ["healthy"] * 70 + ["upgrade-silent"] * 10 + ["http-403"] * 10 + ["certificate-untrusted"] * 10
     versions = list(MqttVersion)
     entries = [
-        Case(situation=id_, version=versions[i % 2]).target(server.port(id_), server.ca_file, name=f"{id_}-{i}")
+        Case(scenario=id_, version=versions[i % 2]).target(server.port(id_), server.ca_file, name=f"{id_}-{i}")
         for i, id_ in enumerate(ids)
     ]
     said, printed = handler.invoke(watching(entries, 2 * DEADLINE_S), seconds=30)

@@ -5,14 +5,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.faulty.leak_check import Endured, endure
+from tests.faulty.leak_check import LeakReport, endure
 
 _MEBIBYTE = 1 << 20
 RESIDENT_GROWTH = 24 * _MEBIBYTE
 
 
 @pytest.fixture(scope="module")
-def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
+def enduring() -> Iterator[Mapping[str, Future[LeakReport]]]:
     """Two processes with many runs each, at the same time."""
     with ThreadPoolExecutor(2) as pool:
         yield {
@@ -21,17 +21,17 @@ def enduring() -> Iterator[Mapping[str, Future[Endured]]]:
         }
 
 
-@pytest.mark.parametrize("situation", ["upgrade-silent", "certificate-untrusted"])
-def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[Endured]], situation: str) -> None:
+@pytest.mark.parametrize("scenario", ["upgrade-silent", "certificate-untrusted"])
+def test_process_leaks_nothing_over_many_runs(enduring: Mapping[str, Future[LeakReport]], scenario: str) -> None:
     """After 1,000 attempts without an answer, or 200 with a bad certificate, a process holds what it held when warm."""
-    endured = enduring[situation].result()
+    endured = enduring[scenario].result()
     assert endured.held["threads"] <= endured.warm["threads"]
     assert endured.held["descriptors"] <= endured.warm["descriptors"]
     assert endured.held["resident_bytes"] - endured.warm["resident_bytes"] < RESIDENT_GROWTH
     assert endured.healthy_afterwards
 
 
-def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[Endured]]) -> None:
+def test_many_runs_are_told_apart_to_the_last(enduring: Mapping[str, Future[LeakReport]]) -> None:
     """Not one of the runs in a row, frozen in between, is called anything but what it is."""
     assert enduring["certificate-untrusted"].result().failures == {"CertificateUntrusted": 200}
     assert enduring["upgrade-silent"].result().failures == {"UpgradeTimedOut": 1000}

@@ -7,9 +7,9 @@ import pytest
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
-from tests.faulty.server import Endpoint
-from tests.faulty.server_connection import Ledger, Visit
-from tests.faulty.steps import Behaviour, answer_connect, close, hold_back, then
+from tests.faulty.server import FaultyEndpoint
+from tests.faulty.server_connection import ServerConnection
+from tests.faulty.steps import Behaviour, close, cork, send_connack, sequence
 from tests.unit.factories import target_of
 
 LONG: dict[str, dict[str, str]] = {
@@ -31,16 +31,16 @@ LONG: dict[str, dict[str, str]] = {
 
 
 async def _outcome(directory: Path, settings: dict[str, str], version: MqttVersion, behaviour: Behaviour) -> Outcome:
-    async with Endpoint(directory) as endpoint:
-        port = await endpoint._serve(behaviour, Ledger())
+    async with FaultyEndpoint(directory) as endpoint:
+        port = await endpoint.serve(behaviour)
         bundle = str(endpoint.pki.ca_file)
         target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, mqtt_version=version, **settings)
         return await run_attempt(target, timeout_s=10)
 
 
-async def _read_connect_and_close(visit: Visit) -> bool:
-    await visit.read_connect()
-    return await close(visit)
+async def _read_connect_and_close(connection: ServerConnection) -> bool:
+    await connection.read_connect()
+    return await close(connection)
 
 
 @pytest.mark.parametrize("version", MqttVersion)
@@ -56,7 +56,7 @@ async def test_accepted_and_disconnected(tmp_path: Path, settings: dict[str, str
 @pytest.mark.parametrize("settings", LONG.values(), ids=LONG)
 async def test_closed_after_connack(tmp_path: Path, settings: dict[str, str], version: MqttVersion) -> None:
     """The 3.1.1 client does not report it: it was taken for a clean disconnect."""
-    behaviour = Behaviour(connack=then(hold_back, answer_connect()), disconnect=close)
+    behaviour = Behaviour(connack=sequence(cork, send_connack()), disconnect=close)
     outcome = await _outcome(tmp_path, settings, version, behaviour)
     assert (outcome.phase, outcome.failure) == ("disconnect", "DisconnectFailed")
     assert outcome.reason == "the endpoint closed the connection"

@@ -73,7 +73,7 @@ def test_address_that_changes_between_runs(tmp_path: Path, version: MqttVersion)
     hosts.write_text(f"127.0.0.1 {NAME}\n")
     said: list[str | None] = []
     with FaultyServer("healthy") as server, Handler(before=isolated(hosts=hosts), **ENVIRON) as handler:
-        entry = Case(situation="healthy", version=version).target(server.port("healthy"), server.ca_file)
+        entry = Case(scenario="healthy", version=version).target(server.port("healthy"), server.ca_file)
         entry["endpoint"] = f"{NAME}:{server.port('healthy')}"
         for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1"):
             hosts.write_text(f"{address} {NAME}\n")

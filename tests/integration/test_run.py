@@ -14,8 +14,8 @@ from connect_canary.model.mqtt import MqttVersion
 from tests.faulty import wire
 from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import FaultyServer, Handler
-from tests.faulty.server import Endpoint
-from tests.faulty.server_connection import Ledger, Visit
+from tests.faulty.server import FaultyEndpoint
+from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour
 
 DEADLINE_S = 10.0
@@ -39,16 +39,16 @@ def handler() -> Iterator[Handler]:
         yield running
 
 
-def _entries(server: FaultyServer, *situations: str) -> list[dict[str, object]]:
-    """Return an entry of a targets document for each of `situations`."""
+def _entries(server: FaultyServer, *scenarios: str) -> list[dict[str, object]]:
+    """Return an entry of a targets document for each of `scenarios`."""
     return [
-        Case(situation=id_, version=MqttVersion.V5).target(server.port(id_), server.ca_file, name=f"{id_}-{index}")
-        for index, id_ in enumerate(situations)
+        Case(scenario=id_, version=MqttVersion.V5).target(server.port(id_), server.ca_file, name=f"{id_}-{index}")
+        for index, id_ in enumerate(scenarios)
     ]
 
 
 @pytest.mark.parametrize(
-    ("situations", "healthy"),
+    ("scenarios", "healthy"),
     [
         (["healthy", "healthy"], True),
         (["healthy", "http-403"], False),
@@ -58,11 +58,11 @@ def _entries(server: FaultyServer, *situations: str) -> list[dict[str, object]]:
     ids=lambda value: "-".join(value) if isinstance(value, list) else str(value),
 )
 def test_run_is_healthy_only_if_every_target_is(
-    handler: Handler, server: FaultyServer, situations: Sequence[str], *, healthy: bool
+    handler: Handler, server: FaultyServer, scenarios: Sequence[str], *, healthy: bool
 ) -> None:
     """One good target makes no bad one good, wherever it stands in the document."""
-    said, _ = handler.invoke(watching(_entries(server, *situations), DEADLINE_S), seconds=30)
-    assert [target["healthy"] for target in said["answer"]["targets"]] == [id_ == "healthy" for id_ in situations]
+    said, _ = handler.invoke(watching(_entries(server, *scenarios), DEADLINE_S), seconds=30)
+    assert [target["healthy"] for target in said["answer"]["targets"]] == [id_ == "healthy" for id_ in scenarios]
     assert said["answer"]["healthy"] is healthy
 
 
@@ -92,9 +92,9 @@ class _Room:
         self.most = self.clients = self._inside = 0
         self._size, self._full = size, asyncio.Event()
 
-    async def answer(self, visit: Visit) -> bool:
+    async def answer(self, connection: ServerConnection) -> bool:
         """Take a CONNECT and accept it, late enough for every other client that is allowed to come."""
-        await visit.read_connect()
+        await connection.read_connect()
         self.clients += 1
         self._inside += 1
         self.most = max(self.most, self._inside)
@@ -104,7 +104,7 @@ class _Room:
             await asyncio.wait_for(self._full.wait(), _FILLS_WITHIN_S)
         await asyncio.sleep(_LINGER_S)
         self._inside -= 1
-        await visit.send(wire.frame(wire.connack(visit.level)))
+        await connection.send(wire.frame(wire.connack(connection.level)))
         return True
 
 
@@ -113,10 +113,10 @@ async def _visited_by(
 ) -> tuple[_Room, list[dict[str, Any]]]:
     """Return an endpoint that many targets have connected to in one run, and their outcomes."""
     visited = _Room(room)
-    async with Endpoint(directory) as endpoint:
-        port = await endpoint._serve(Behaviour(connack=visited.answer), Ledger())
+    async with FaultyEndpoint(directory) as endpoint:
+        port = await endpoint.serve(Behaviour(connack=visited.answer))
         entries = [
-            Case(situation="healthy", version=MqttVersion.V5).target(port, str(endpoint.pki.ca_file), name=f"t{index}")
+            Case(scenario="healthy", version=MqttVersion.V5).target(port, str(endpoint.pki.ca_file), name=f"t{index}")
             for index in range(targets)
         ]
         environ = watching(entries, 2 * DEADLINE_S, concurrent)

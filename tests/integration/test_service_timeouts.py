@@ -50,7 +50,7 @@ class _Silent(socketserver.ThreadingTCPServer):
         self.waited_s: list[float] = []
         silent = self
 
-        class Visit(socketserver.BaseRequestHandler):
+        class RequestHandler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 """Read on until the client leaves."""
                 came = time.monotonic()
@@ -59,7 +59,7 @@ class _Silent(socketserver.ThreadingTCPServer):
                         pass
                 silent.waited_s.append(time.monotonic() - came)
 
-        super().__init__(("127.0.0.1", 0), Visit)
+        super().__init__(("127.0.0.1", 0), RequestHandler)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stack:
+class ResolvedTemplate:
     """A template with values for its parameters; what is not given has its default."""
 
     template: Mapping[str, Any]
@@ -163,6 +163,6 @@ class Stack:
         return _VARIABLE.sub(replaced, text)
 
 
-def canary(**given: str) -> Stack:
+def canary(**given: str) -> ResolvedTemplate:
     """Return the canary's stack with the given parameters."""
-    return Stack(template=read("template.yaml"), given=given)
+    return ResolvedTemplate(template=read("template.yaml"), given=given)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.template.cloudformation import Stack, canary, read
+from tests.template.cloudformation import ResolvedTemplate, canary, read
 
 TOPIC: Final = "arn:aws:sns:eu-west-1:123456789012:mine"
 ALARM: Final = "AWS::CloudWatch::Alarm"
@@ -22,7 +22,7 @@ def target_alarms(*targets: str, **given: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for target in targets:
         one = {**template["Parameters"], identifier: {"Type": "String", "Default": target}}
-        stack = Stack(template={**template, "Parameters": one, "Resources": fragment}, given=given)
+        stack = ResolvedTemplate(template={**template, "Parameters": one, "Resources": fragment}, given=given)
         # `&{Target}` stands for the name without what a logical id may not hold.
         alnum = "".join(filter(str.isalnum, target))
         found |= {name.replace(f"&{{{identifier}}}", alnum): made for name, made in stack.of_type(ALARM).items()}

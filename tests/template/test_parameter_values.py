@@ -7,7 +7,7 @@ import pytest
 
 from connect_canary.config.settings import SETTINGS
 from tests.template import parameter_examples
-from tests.template.cloudformation import Stack, read
+from tests.template.cloudformation import ResolvedTemplate, read
 from tests.template.parameter_examples import Examples
 
 TEMPLATES: Final[Mapping[str, Mapping[str, Examples]]] = {
@@ -67,7 +67,7 @@ def _refusal(path: str, name: str, value: str) -> str | None:
     """Return what the parameter's own constraint says against a value."""
     template = read(path)
     sentence = template["Parameters"][name]["ConstraintDescription"]
-    return sentence if sentence in Stack(template=template, given={name: value}).refusals() else None
+    return sentence if sentence in ResolvedTemplate(template=template, given={name: value}).refusals() else None
 
 
 @pytest.mark.parametrize("path", TEMPLATES)

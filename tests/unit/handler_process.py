@@ -36,7 +36,7 @@ print("MODULES", json.dumps(sorted(sys.modules)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class HandlerRun:
     """What an interpreter told."""
 
     output: str
@@ -77,7 +77,7 @@ class Told:
         return [line for line in self.printed if "_aws" in line]
 
 
-def invoke(environ: Mapping[str, str], *events: object, seconds: float = 15.0) -> Told:
+def invoke(environ: Mapping[str, str], *events: object, seconds: float = 15.0) -> HandlerRun:
     """Call the handler with each event, `seconds` being what Lambda has left, in a process with only `environ`."""
     return _run(_INVOKE, environ, json.dumps({"events": events or [{}], "seconds": seconds}))
 
@@ -87,7 +87,7 @@ def imported(statement: str) -> set[str]:
     return _run(f"{statement}\nimport json, sys\nprint('MODULES', json.dumps(sorted(sys.modules)))", {}, "").modules
 
 
-def _run(script: str, environ: Mapping[str, str], question: str) -> Told:
+def _run(script: str, environ: Mapping[str, str], question: str) -> HandlerRun:
     around = {
         "PYTHONPATH": f"{ROOT / 'function'}{os.pathsep}{ROOT}",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -104,7 +104,7 @@ def _run(script: str, environ: Mapping[str, str], question: str) -> Told:
         timeout=_DEADLINE_S,
         check=True,
     )
-    return Told(output=done.stdout, errors=done.stderr)
+    return HandlerRun(output=done.stdout, errors=done.stderr)
 
 
 @contextmanager

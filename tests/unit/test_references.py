@@ -514,11 +514,11 @@ def _hanging_up() -> Iterator[tuple[str, list[object]]]:
     """Give the URL of a service that hangs up on everybody, and its visits so far."""
     visits: list[object] = []
 
-    class Visit(socketserver.BaseRequestHandler):
+    class RequestHandler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             visits.append(self.client_address)
 
-    with socketserver.TCPServer(("127.0.0.1", 0), Visit) as server:
+    with socketserver.TCPServer(("127.0.0.1", 0), RequestHandler) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         yield f"http://127.0.0.1:{server.server_address[1]}", visits

@@ -11,7 +11,7 @@ from connect_canary.config.settings import BY_KEY, SETTINGS
 from connect_canary.run import plan_run
 from tests.unit.factories import REGION, document, environment, pem, plan_or_problems, private_key
 from tests.unit.fake_aws import Aws
-from tests.unit.handler_process import Told, closed_port, invoke
+from tests.unit.handler_process import HandlerRun, closed_port, invoke
 
 MARK = "HiddenMark"
 ROLE = {"AWS_ACCESS_KEY_ID": f"AKID{MARK}", "AWS_SECRET_ACCESS_KEY": f"role{MARK}", "AWS_SESSION_TOKEN": MARK * 3}
@@ -50,7 +50,7 @@ def _assert_hidden(said: str) -> None:
         assert not [form for form in _forms(secret) if form in said]
 
 
-def _told(environ: Mapping[str, str], *events: object) -> Told:
+def _told(environ: Mapping[str, str], *events: object) -> HandlerRun:
     """Invoke with everything switched on that could talk, and search what was told."""
     talkative = {"POWERTOOLS_LOG_LEVEL": "DEBUG", "PYTHONASYNCIODEBUG": "1", "AWS_REGION": REGION}
     told = invoke({**talkative, **ROLE, **environ}, *events)

@@ -37,7 +37,7 @@ class Ends:
 
 
 @dataclass(slots=True)
-class Endpoint:
+class Listener:
     """A listener that hands over its connections."""
 
     port: int
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def _endpoint() -> AsyncIterator[Endpoint]:
+async def _endpoint() -> AsyncIterator[Listener]:
     writers: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +53,7 @@ async def _endpoint() -> AsyncIterator[Endpoint]:
         await endpoint.accepted.put((reader, writer))
 
     server = await asyncio.start_server(accept, LOOPBACK, 0)
-    endpoint = Endpoint(server.sockets[0].getsockname()[1])
+    endpoint = Listener(server.sockets[0].getsockname()[1])
     try:
         yield endpoint
     finally:
