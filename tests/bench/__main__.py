@@ -24,23 +24,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_BENCHES)} (default: all)")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 40, 9 or 5 by bench)")
     parser.add_argument("--json", action="store_true", help="print every single value as JSON; write no document")
-    asked = parser.parse_args(arguments)
-    for name in asked.names:
+    options = parser.parse_args(arguments)
+    for name in options.names:
         if name not in _BENCHES:
             parser.error(f"{name} is no bench; known: {', '.join(_BENCHES)}")
-    if asked.rounds is not None and asked.rounds < 1:
+    if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be 1 or more")
     sections: list[Section] = []
-    for name in asked.names or _BENCHES:
+    for name in options.names or _BENCHES:
         print(f"measuring {name}", file=sys.stderr, flush=True)
         bench, rounds = _BENCHES[name]
-        sections.append(bench(rounds=asked.rounds or rounds))
-        if not asked.json:
+        sections.append(bench(rounds=options.rounds or rounds))
+        if not options.json:
             print(f"{render(sections[-1])}\n", flush=True)
             write(_DOCUMENT, sections, _BENCHES)
-    if asked.json:
-        found = {section.name: section.results for section in sections}
-        print(json.dumps({"machine": machine(), "benches": found}))
+    if options.json:
+        results = {section.name: section.results for section in sections}
+        print(json.dumps({"machine": machine(), "benches": results}))
     missed = [f"{section.name}: {what}" for section in sections for what in section.failed]
     for what in missed:
         print(f"missed its limit: {what}", file=sys.stderr)

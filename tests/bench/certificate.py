@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tests.bench.network import UnavailableError, ask, healthy_endpoint, network
+from tests.bench.network import UnavailableError, healthy_endpoint, measure, network
 from tests.bench.report import Section, skipped, spread, table, verdict
 
 _VERSIONS = ("5", "3.1.1")
@@ -31,9 +31,9 @@ def bench(*, rounds: int) -> Section:
     for round_trip_ms in _ROUND_TRIPS_MS:
         place = f"{round_trip_ms:g} ms round trip" if round_trip_ms else "loopback"
         try:
-            for version, took in _measured(round_trip_ms, rounds).items():
-                rows.append(_row(f"{place}, {version}", took, limited=round_trip_ms > 0))
-                results[f"{round_trip_ms:g} ms, {version}"] = took
+            for version, timings in _measured(round_trip_ms, rounds).items():
+                rows.append(_row(f"{place}, {version}", timings, limited=round_trip_ms > 0))
+                results[f"{round_trip_ms:g} ms, {version}"] = timings
         except UnavailableError as error:
             notes.append(skipped(place, error))
     words = (
@@ -53,14 +53,14 @@ def bench(*, rounds: int) -> Section:
 def _measured(round_trip_ms: float, rounds: int) -> dict[str, Any]:
     with network(round_trip_ms) as place, healthy_endpoint(place) as endpoint:
         repeat = rounds if round_trip_ms else rounds * _TIMES_AS_OFTEN_ON_LOOPBACK
-        question = {"what": "certificate", "endpoint": asdict(endpoint), "rounds": repeat}
-        return {version: ask(place, "tests.bench.worker", question | {"version": version}) for version in _VERSIONS}
+        request = {"what": "certificate", "endpoint": asdict(endpoint), "rounds": repeat}
+        return {version: measure(place, "tests.bench.worker", request | {"version": version}) for version in _VERSIONS}
 
 
-def _row(place: str, took: Mapping[str, Any], *, limited: bool) -> Sequence[str]:
+def _row(place: str, timings: Mapping[str, Any], *, limited: bool) -> Sequence[str]:
     cells: list[str] = [place]
     for what, has_limit in (("connect_ms", True), ("wall_ms", limited)):
-        checked, plain = ([one[what] for one in took[which]] for which in ("with", "without"))
+        checked, plain = ([one[what] for one in timings[which]] for which in ("with", "without"))
         ratio = statistics.median(checked) / statistics.median(plain)
         cells += [spread(checked), spread(plain), verdict(ratio, _RATIO_AT_MOST) if has_limit else f"{ratio:.2f}"]
     return cells

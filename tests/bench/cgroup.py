@@ -11,13 +11,13 @@ _PERIOD_US = 20_000
 _V1, _V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
 
 
-def of_memory(megabytes: int) -> float:
+def cores_of_memory(megabytes: int) -> float:
     """Return the cores that a function of this memory gets (AWS Lambda developer guide: 1,769 MB is one vCPU)."""
     return megabytes / 1769
 
 
 @contextlib.contextmanager
-def cores(number: float) -> Iterator[str]:
+def limited_to(number: float) -> Iterator[str]:
     """Yield a control group that gets this many cores; raise UnavailableError where none can be made."""
     version_1 = (_V1 / "cpu.cfs_quota_us").exists()
     group = (_V1 if version_1 else _V2) / f"connect-canary-bench-{os.getpid()}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tests.bench.network import UnavailableError, ask, healthy_endpoint, network
+from tests.bench.network import UnavailableError, healthy_endpoint, measure, network
 from tests.bench.report import Section, skipped, spread, table, verdict
 
 _VERSIONS = ("5", "3.1.1")
@@ -23,9 +23,9 @@ def bench(*, rounds: int) -> Section:
     results: dict[str, Any] = {}
     for round_trip_ms in _ROUND_TRIPS_MS:
         try:
-            for version, took in _measured(round_trip_ms, rounds).items():
-                rows.append(_row(round_trip_ms, version, took))
-                results[f"{round_trip_ms:g} ms, {version}"] = took
+            for version, timings in _measured(round_trip_ms, rounds).items():
+                rows.append(_row(round_trip_ms, version, timings))
+                results[f"{round_trip_ms:g} ms, {version}"] = timings
         except UnavailableError as error:
             notes.append(skipped(f"a round trip of {round_trip_ms:g} ms", error))
     body = "\n\n".join([f"Milliseconds, {rounds} rounds a row, one target.", table(_HEAD, rows), *notes])
@@ -40,22 +40,22 @@ def bench(*, rounds: int) -> Section:
 
 def _measured(round_trip_ms: float, rounds: int) -> dict[str, Any]:
     with network(round_trip_ms) as place, healthy_endpoint(place) as endpoint:
-        question = {"what": "connect", "endpoint": asdict(endpoint), "rounds": rounds}
-        return {version: ask(place, "tests.bench.worker", question | {"version": version}) for version in _VERSIONS}
+        request = {"what": "connect", "endpoint": asdict(endpoint), "rounds": rounds}
+        return {version: measure(place, "tests.bench.worker", request | {"version": version}) for version in _VERSIONS}
 
 
-def _row(round_trip_ms: float, version: str, took: Mapping[str, Any]) -> Sequence[str]:
-    canary = [one["connect_ms"] for one in took["canary"]]
-    bare = [one["connect_ms"] for one in took["bare"]]
+def _row(round_trip_ms: float, version: str, timings: Mapping[str, Any]) -> Sequence[str]:
+    canary = [one["connect_ms"] for one in timings["canary"]]
+    bare = [one["connect_ms"] for one in timings["bare"]]
     ratio = statistics.median(canary) / statistics.median(bare)
     limit = _RATIO_AT_MOST.get(round_trip_ms)
-    beside = statistics.median(canary) - _ROUND_TRIPS_OF_THE_PROTOCOL * took["round_trip_ms"]
-    place = f"{took['round_trip_ms']:.1f} ms round trip" if round_trip_ms else "loopback"
+    beside = statistics.median(canary) - _ROUND_TRIPS_OF_THE_PROTOCOL * timings["round_trip_ms"]
+    place = f"{timings['round_trip_ms']:.1f} ms round trip" if round_trip_ms else "loopback"
     return (
         f"{place}, {version}",
         spread(canary),
         spread(bare),
         f"{ratio:.2f}" if limit is None else verdict(ratio, limit),
         verdict(beside, _BESIDE_THEM_MS, digits=1),
-        spread([one["wall_ms"] for one in took["canary"]]),
+        spread([one["wall_ms"] for one in timings["canary"]]),
     )

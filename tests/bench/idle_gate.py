@@ -4,14 +4,14 @@ import time
 from pathlib import Path
 
 _SAMPLE_S = 0.3
-_BUSY_AT_MOST = 0.15
-_PATIENCE_S = 15.0
+_MAX_BUSY_SHARE = 0.15
+_MAX_WAIT_S = 15.0
 
 
-def wait() -> None:
+def wait_until_idle() -> None:
     """Return when the machine has little else to do, or when it stays busy for too long."""
-    until = time.monotonic() + _PATIENCE_S
-    while busy_share() > _BUSY_AT_MOST and time.monotonic() < until:
+    deadline = time.monotonic() + _MAX_WAIT_S
+    while busy_share() > _MAX_BUSY_SHARE and time.monotonic() < deadline:
         pass
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from infra.local.client.local_aws import REGION, LocalAws, LocalAwsError
-from tests.bench.network import ask, healthy_endpoint, loopback
+from tests.bench.network import healthy_endpoint, loopback, measure
 from tests.bench.report import Section, spread, table, verdict
 from tests.bench.settings import SECRET_ACCESS_KEY, one_target
 
@@ -22,12 +22,12 @@ def bench(*, rounds: int) -> Section:
     results: dict[str, Any] = {}
     with loopback() as place, healthy_endpoint(place) as endpoint:
         plain = one_target(endpoint, "5")
-        cold = [ask(place, "tests.bench.footprint", plain) for _ in range(rounds)]
+        cold = [measure(place, "tests.bench.footprint", plain) for _ in range(rounds)]
         results["without references"] = cold
         rows.append(_row("without references", cold, limit=_PEAK_AT_MOST_MB))
         try:
-            with _referring() as settings:
-                cold = [ask(place, "tests.bench.footprint", plain | settings) for _ in range(rounds)]
+            with _reference_settings() as settings:
+                cold = [measure(place, "tests.bench.footprint", plain | settings) for _ in range(rounds)]
         except LocalAwsError as error:
             notes.append(f"Not measured: a run with references. {error}")
         else:
@@ -44,7 +44,7 @@ def bench(*, rounds: int) -> Section:
 
 
 @contextmanager
-def _referring() -> Iterator[dict[str, str]]:
+def _reference_settings() -> Iterator[dict[str, str]]:
     """Yield settings that refer to a parameter of a local AWS; raise LocalAwsError when there is none."""
     with LocalAws.start() as aws:
         aws.client("ssm").put_parameter(Name=_PARAMETER, Value=SECRET_ACCESS_KEY, Type="SecureString")

@@ -60,7 +60,7 @@ def loopback() -> Iterator[Network]:
 
 
 @contextmanager
-def distant(round_trip_ms: float) -> Iterator[Network]:
+def delayed_network(round_trip_ms: float) -> Iterator[Network]:
     """Yield a network with a true round trip; raise UnavailableError where this machine does not allow one."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -77,7 +77,7 @@ def distant(round_trip_ms: float) -> Iterator[Network]:
 
 def network(round_trip_ms: float) -> AbstractContextManager[Network]:
     """Return the context of a network with this round trip; 0 is loopback."""
-    return distant(round_trip_ms) if round_trip_ms else loopback()
+    return delayed_network(round_trip_ms) if round_trip_ms else loopback()
 
 
 @contextmanager
@@ -97,17 +97,17 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[BenchEndpoint]:
         _end(server)
 
 
-def ask(place: Network, module: str, question: object) -> Any:
+def measure(place: Network, module: str, request: object) -> Any:
     """Return what a fresh process on the client's side answers to `question`, JSON both ways, in a quiet moment."""
-    idle_gate.wait()
+    idle_gate.wait_until_idle()
     client = _start([*place.client_side, *_module(module)])
     try:
-        answer, _ = client.communicate(json.dumps(question), timeout=_ANSWERS_WITHIN_S)
+        response, _ = client.communicate(json.dumps(request), timeout=_ANSWERS_WITHIN_S)
     finally:
         _end(client)
     if client.returncode != 0:
         raise RuntimeError(f"{module} failed with exit code {client.returncode}; what it said is above")
-    return json.loads(answer)
+    return json.loads(response)
 
 
 def _module(name: str, *arguments: str) -> list[str]:
@@ -115,11 +115,11 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _start(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Process:
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_CONFIGURES)}
+    environ = {name: value for name, value in os.environ.items() if not name.upper().startswith(_CONFIGURES)}
     return subprocess.Popen(
         command,
         cwd=REPOSITORY,
-        env=kept,
+        env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -166,7 +166,7 @@ def _side(own: str, other: str, hosts: Path) -> Iterator[_Side]:
 
 def _received_device(connection: socket.socket) -> int:
     connection.settimeout(_STARTS_WITHIN_S)
-    said, devices, _flags, _address = socket.recv_fds(connection, 4096, 1)
+    message, devices, _flags, _address = socket.recv_fds(connection, 4096, 1)
     if not devices:
-        raise UnavailableError(said.decode() or "the namespace's process ended without a word")
+        raise UnavailableError(message.decode() or "the namespace's process ended without a word")
     return devices[0]

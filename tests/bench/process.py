@@ -14,7 +14,7 @@ def peak_mb() -> float:
 
 def quiet_output() -> TextIO:
     """Return standard output as it was and send everything else that is printed nowhere."""
-    kept = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    stdout = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
-    return kept
+    return stdout

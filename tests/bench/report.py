@@ -32,8 +32,8 @@ def spread(values: Sequence[float], *, digits: int = 1) -> str:
 
 def verdict(value: float, limit: float, *, unit: str = "", digits: int = 2) -> str:
     """Return a value beside the limit that it should keep."""
-    kept = "" if value <= limit else "**missed:** "
-    return f"{kept}{value:,.{digits}f}{unit} (≤ {limit:,.{digits}f}{unit})"
+    prefix = "" if value <= limit else "**missed:** "
+    return f"{prefix}{value:,.{digits}f}{unit} (≤ {limit:,.{digits}f}{unit})"
 
 
 def skipped(what: str, why: object) -> str:
@@ -72,10 +72,13 @@ class Section:
 
 def write(path: Path, sections: Iterable[Section], order: Iterable[str]) -> None:
     """Put each section into the document, in place of its predecessor; sections not measured now stay."""
-    known = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known |= {section.name: render(section) for section in sections}
+    by_name = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
+    by_name |= {section.name: render(section) for section in sections}
     path.parent.mkdir(exist_ok=True)
-    path.write_text("\n\n".join([_HEAD, *(known[name] for name in order if name in known)]) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n\n".join([_HEAD, *(by_name[name] for name in order if name in by_name)]) + "\n",
+        encoding="utf-8",
+    )
 
 
 def render(section: Section) -> str:

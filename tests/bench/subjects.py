@@ -34,36 +34,36 @@ class Timing:
     wall_ms: float
 
 
-def handle() -> dict[str, Any]:
+def run_handler() -> dict[str, Any]:
     """Run the handler; raise RuntimeError unless every target is healthy."""
-    answer = lambda_handler({}, Context())
-    if not answer["healthy"]:
-        raise RuntimeError(f"unhealthy: {answer}")
-    return answer
+    response = lambda_handler({}, Context())
+    if not response["healthy"]:
+        raise RuntimeError(f"unhealthy: {response}")
+    return response
 
 
-def canary() -> Timing:
+def time_canary() -> Timing:
     """Time a whole run of the handler with one target."""
-    began = time.perf_counter()
-    answer = handle()
-    wall_ms = (time.perf_counter() - began) * 1000
-    return Timing(connect_ms=answer["targets"][0]["connect_ms"], wall_ms=wall_ms)
+    started_at = time.perf_counter()
+    response = run_handler()
+    wall_ms = (time.perf_counter() - started_at) * 1000
+    return Timing(connect_ms=response["targets"][0]["connect_ms"], wall_ms=wall_ms)
 
 
-class _NoLooks(CertificateChecker):
+class _NoCertificateCheck(CertificateChecker):
     """Leaves the certificate check out of an attempt."""
 
     def start(self, *_: object, **__: object) -> "asyncio.Task[CertificateCheck]":
         return asyncio.create_task(asyncio.sleep(0, CertificateCheck()))
 
 
-def one_attempt(*, certificate: bool) -> Timing:
+def time_attempt(*, certificate: bool) -> Timing:
     """Time one attempt at the configured target, with or without the certificate check."""
     planned = plan_run({}, os.environ).planned[0]
 
     async def run() -> Outcome:
-        looks = CertificateChecker() if certificate else _NoLooks()
-        return await run_attempt(planned.target, timeout_s=DEADLINE_MS / 1000, checker=looks)
+        checker = CertificateChecker() if certificate else _NoCertificateCheck()
+        return await run_attempt(planned.target, timeout_s=DEADLINE_MS / 1000, checker=checker)
 
     outcome = asyncio.run(run())
     if not outcome.healthy or outcome.connect_ms is None or (outcome.certificate is not None) is not certificate:
@@ -71,9 +71,9 @@ def one_attempt(*, certificate: bool) -> Timing:
     return Timing(connect_ms=outcome.connect_ms, wall_ms=outcome.elapsed_ms)
 
 
-def bare(endpoint: BenchEndpoint, version: str, *, port: int | None = None) -> Timing:
+def time_bare_sdk(endpoint: BenchEndpoint, version: str, *, port: int | None = None) -> Timing:
     """Time the SDK alone: builder, start, CONNACK, disconnect."""
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     arguments = {
         "endpoint": endpoint.host,
         "port": port or endpoint.ports[0],
@@ -87,7 +87,7 @@ def bare(endpoint: BenchEndpoint, version: str, *, port: int | None = None) -> T
     client.connect()
     connected = time.perf_counter()
     client.disconnect()
-    return Timing(connect_ms=(connected - started) * 1000, wall_ms=(time.perf_counter() - began) * 1000)
+    return Timing(connect_ms=(connected - started) * 1000, wall_ms=(time.perf_counter() - started_at) * 1000)
 
 
 class _Bare5:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tests.bench.cgroup import cores, of_memory
-from tests.bench.network import BenchEndpoint, Network, UnavailableError, ask, healthy_endpoint, network
+from tests.bench.cgroup import cores_of_memory, limited_to
+from tests.bench.network import BenchEndpoint, Network, UnavailableError, healthy_endpoint, measure, network
 from tests.bench.report import Section, skipped, spread, table
 
 _COUNTS = (1, 10, 100, 1000)
@@ -37,11 +37,11 @@ class _Setting:
     megabytes: int | None = None
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         place = f"{self.round_trip_ms:g} ms round trip" if self.round_trip_ms else "Loopback"
         if self.megabytes is None:
             return f"{place}, the whole machine"
-        return f"{place}, {of_memory(self.megabytes):.2f} of a core, which Lambda gives to {self.megabytes} MB"
+        return f"{place}, {cores_of_memory(self.megabytes):.2f} of a core, which Lambda gives to {self.megabytes} MB"
 
 
 _SETTINGS = (
@@ -53,25 +53,25 @@ _SETTINGS = (
 
 def bench(*, rounds: int) -> Section:
     """Measure a curve in every setting."""
-    words = (
+    description = (
         f"Healthy targets at {_PORTS} addresses of one endpoint process on the same machine, MQTT {_VERSION}, default "
         "bound of connects at the same time, fresh process a run, one run before it. The ideal is the slowest single "
         f"target: the first row. The loop over the bare SDK is measured up to {_LOOPED_AT_MOST} targets."
     )
-    parts = [words]
+    parts = [description]
     results: dict[str, Any] = {}
     failed: list[str] = []
     for setting in _SETTINGS:
         try:
             curve = _curve(setting, rounds)
         except UnavailableError as error:
-            parts.append(skipped(setting.words, error))
+            parts.append(skipped(setting.description, error))
             continue
-        results[setting.words] = curve
-        parts += [f"**{setting.words}**", table(_HEAD, [_row(count, curve) for count in curve])]
+        results[setting.description] = curve
+        parts += [f"**{setting.description}**", table(_HEAD, [_row(count, curve) for count in curve])]
         goal = _goal(setting, curve)
         parts += [goal] if goal else []
-        failed += [setting.words] if "missed" in goal else []
+        failed += [setting.description] if "missed" in goal else []
     return Section(
         name="targets",
         title="Many targets in one run",
@@ -82,11 +82,11 @@ def bench(*, rounds: int) -> Section:
 
 
 @contextmanager
-def _share(megabytes: int | None) -> Iterator[str | None]:
+def _cpu_limit(megabytes: int | None) -> Iterator[str | None]:
     if megabytes is None:
         yield None
         return
-    with cores(of_memory(megabytes)) as group:
+    with limited_to(cores_of_memory(megabytes)) as group:
         yield group
 
 
@@ -94,28 +94,28 @@ def _curve(setting: _Setting, rounds: int) -> dict[int, dict[str, list[dict[str,
     """Return runs and loops by number of targets, measured in turns."""
     curve: dict[int, dict[str, list[dict[str, float]]]] = {count: {"run": [], "loop": []} for count in _COUNTS}
     with (
-        _share(setting.megabytes) as group,
+        _cpu_limit(setting.megabytes) as group,
         network(setting.round_trip_ms) as place,
         healthy_endpoint(place, _PORTS) as endpoint,
     ):
         for number in range(rounds):
-            for count, took in curve.items():
+            for count, timings in curve.items():
                 if number and count >= _ROUNDS_OF_MANY:
                     continue
-                took["run"].append(_ask("run", place, endpoint, count, group))
+                timings["run"].append(_ask("run", place, endpoint, count, group))
                 if count <= _LOOPED_AT_MOST and group is None and (number == 0 or count < _LOOPED_AT_MOST):
-                    took["loop"].append(_ask("loop", place, endpoint, count, group))
+                    timings["loop"].append(_ask("loop", place, endpoint, count, group))
     return curve
 
 
 def _ask(what: str, place: Network, endpoint: BenchEndpoint, count: int, group: str | None) -> dict[str, float]:
-    question = {"what": what, "endpoint": asdict(endpoint), "version": _VERSION, "targets": count, "cgroup": group}
-    answer: dict[str, float] = ask(place, "tests.bench.worker", question)
+    request = {"what": what, "endpoint": asdict(endpoint), "version": _VERSION, "targets": count, "cgroup": group}
+    answer: dict[str, float] = measure(place, "tests.bench.worker", request)
     return answer
 
 
-def _median(took: Sequence[Mapping[str, float]], what: str) -> float:
-    return statistics.median(one[what] for one in took)
+def _median(timings: Sequence[Mapping[str, float]], what: str) -> float:
+    return statistics.median(one[what] for one in timings)
 
 
 def _row(count: int, curve: Mapping[int, Mapping[str, Sequence[Mapping[str, float]]]]) -> Sequence[str]:
@@ -144,5 +144,5 @@ def _goal(setting: _Setting, curve: Mapping[int, Mapping[str, Sequence[Mapping[s
     if setting.round_trip_ms != _AT_MS:
         return ""
     times = _median(curve[_OF_TARGETS]["run"], "wall_ms") / _median(curve[1]["run"], "wall_ms")
-    kept = "kept" if times <= _TIMES_ONE_AT_MOST else "**missed**"
-    return f"Goal: {_OF_TARGETS} targets within {_TIMES_ONE_AT_MOST:g} times one target: {times:.2f}, {kept}."
+    verdict = "kept" if times <= _TIMES_ONE_AT_MOST else "**missed**"
+    return f"Goal: {_OF_TARGETS} targets within {_TIMES_ONE_AT_MOST:g} times one target: {times:.2f}, {verdict}."

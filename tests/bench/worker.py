@@ -18,84 +18,84 @@ from typing import Any
 from tests.bench.network import BenchEndpoint
 from tests.bench.process import peak_mb, quiet_output
 from tests.bench.settings import configure, many_targets, one_target
-from tests.bench.subjects import Timing, bare, canary, handle, one_attempt
+from tests.bench.subjects import Timing, run_handler, time_attempt, time_bare_sdk, time_canary
 
 _WARM_UP_ROUNDS = 2
 _ROUND_TRIPS = 15
 
-Question = Mapping[str, Any]
+Request = Mapping[str, Any]
 
 
-def connect(question: Question) -> dict[str, Any]:
+def connect(request: Request) -> dict[str, Any]:
     """Return what canary and bare SDK took, turn by turn, and the round trip between their turns."""
-    endpoint, version = BenchEndpoint(**question["endpoint"]), question["version"]
+    endpoint, version = BenchEndpoint(**request["endpoint"]), request["version"]
     configure(one_target(endpoint, version))
-    took = _alternate({"canary": canary, "bare": lambda: bare(endpoint, version)}, question["rounds"])
-    return took | {"round_trip_ms": round_trip_ms(endpoint)}
+    timings = _alternate({"canary": time_canary, "bare": lambda: time_bare_sdk(endpoint, version)}, request["rounds"])
+    return timings | {"round_trip_ms": round_trip_ms(endpoint)}
 
 
-def certificate(question: Question) -> dict[str, Any]:
+def certificate(request: Request) -> dict[str, Any]:
     """Return what attempts took, turn by turn, with the certificate check and without."""
-    configure(one_target(BenchEndpoint(**question["endpoint"]), question["version"]))
-    contenders = {"with": lambda: one_attempt(certificate=True), "without": lambda: one_attempt(certificate=False)}
-    return _alternate(contenders, question["rounds"])
+    configure(one_target(BenchEndpoint(**request["endpoint"]), request["version"]))
+    subjects = {"with": lambda: time_attempt(certificate=True), "without": lambda: time_attempt(certificate=False)}
+    return _alternate(subjects, request["rounds"])
 
 
-def run(question: Question) -> dict[str, Any]:
+def run(request: Request) -> dict[str, Any]:
     """Return what one warm run over many targets took; `cgroup` holds its CPU share, if it is to have one."""
-    endpoint, version, count = BenchEndpoint(**question["endpoint"]), question["version"], question["targets"]
-    _join(question.get("cgroup"))
+    endpoint, version, count = BenchEndpoint(**request["endpoint"]), request["version"], request["targets"]
+    _join_cgroup(request.get("cgroup"))
     configure(one_target(endpoint, version))
-    handle()
+    run_handler()
     configure(many_targets(endpoint, version, count))
     with _costs() as costs:
-        answer = handle()
-    outcomes = answer["targets"]
+        response = run_handler()
+    outcomes = response["targets"]
     return costs | {
         "connect_ms": statistics.median(outcome["connect_ms"] for outcome in outcomes),
         "slowest_ms": max(outcome["elapsed_ms"] for outcome in outcomes),
     }
 
 
-def loop(question: Question) -> dict[str, Any]:
+def loop(request: Request) -> dict[str, Any]:
     """Return what the bare SDK took, one target after the other."""
-    endpoint, version, count = BenchEndpoint(**question["endpoint"]), question["version"], question["targets"]
-    bare(endpoint, version)
+    endpoint, version, count = BenchEndpoint(**request["endpoint"]), request["version"], request["targets"]
+    time_bare_sdk(endpoint, version)
     ports = endpoint.ports
     with _costs() as costs:
-        took = [bare(endpoint, version, port=ports[index % len(ports)]) for index in range(count)]
-    return costs | {"connect_ms": statistics.median(one.connect_ms for one in took)}
+        timings = [time_bare_sdk(endpoint, version, port=ports[index % len(ports)]) for index in range(count)]
+    return costs | {"connect_ms": statistics.median(one.connect_ms for one in timings)}
 
 
-def _alternate(contenders: Mapping[str, Callable[[], Timing]], rounds: int) -> dict[str, Any]:
-    took: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+def _alternate(subjects: Mapping[str, Callable[[], Timing]], rounds: int) -> dict[str, Any]:
+    timings: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
     for number in range(_WARM_UP_ROUNDS + rounds):
         # Each goes first every second time: who comes second may meet what the first one left to do.
-        turns = list(contenders.items())[:: 1 if number % 2 else -1]
-        for name, contender in turns:
-            one = contender()
+        turns = list(subjects.items())[:: 1 if number % 2 else -1]
+        for name, subject in turns:
+            one = subject()
             if number >= _WARM_UP_ROUNDS:
-                took[name].append(asdict(one))
-    return dict(took)
+                timings[name].append(asdict(one))
+    return dict(timings)
 
 
 def round_trip_ms(endpoint: BenchEndpoint) -> float:
     """Return the median time that TCP takes to connect, which is one round trip."""
-    took: list[float] = []
+    timings: list[float] = []
     for _ in range(_ROUND_TRIPS):
-        began = time.perf_counter()
+        started = time.perf_counter()
         with socket.create_connection((endpoint.host, endpoint.ports[0])):
-            took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took)
+            timings.append((time.perf_counter() - started) * 1000)
+    return statistics.median(timings)
 
 
 @contextlib.contextmanager
 def _costs() -> Iterator[dict[str, float]]:
     """Yield what fills with wall time, CPU time of all threads, and the process's peak of resident memory."""
     costs: dict[str, float] = {}
-    cpu, began = _cpu_s(), time.perf_counter()
+    cpu, started = _cpu_s(), time.perf_counter()
     yield costs
-    costs["wall_ms"] = (time.perf_counter() - began) * 1000
+    costs["wall_ms"] = (time.perf_counter() - started) * 1000
     costs["cpu_ms"] = (_cpu_s() - cpu) * 1000
     costs["peak_mb"] = peak_mb()
 
@@ -105,12 +105,12 @@ def _cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _join(cgroup: str | None) -> None:
+def _join_cgroup(cgroup: str | None) -> None:
     if cgroup is not None:
         Path(cgroup, "cgroup.procs").write_text("0", encoding="ascii")
 
 
-_QUESTIONS: Mapping[str, Callable[[Question], dict[str, Any]]] = {
+_MEASUREMENTS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
     "connect": connect,
     "certificate": certificate,
     "run": run,
@@ -120,9 +120,9 @@ _QUESTIONS: Mapping[str, Callable[[Question], dict[str, Any]]] = {
 
 def main() -> None:
     """Answer the one question on standard input."""
-    question = json.load(sys.stdin)
+    request = json.load(sys.stdin)
     with quiet_output() as output:
-        json.dump(_QUESTIONS[question["what"]](question), output)
+        json.dump(_MEASUREMENTS[request["what"]](request), output)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Result:
 
     id: str
     version: str
-    said: str | None = None
+    message: str | None = None
     after_ms: float | None = None
     disconnect: str | None = None
     disconnect_ms: float | None = None
@@ -31,8 +31,8 @@ class Result:
 class _Case:
     def __init__(self, case: dict[str, Any]) -> None:
         self.result = Result(case["id"], case["version"])
-        self._began = time.perf_counter()
-        self._connected: float | None = None
+        self._started_at = time.perf_counter()
+        self._connected_at: float | None = None
         self._arguments: dict[str, Any] = {
             "endpoint": case["host"],
             "port": case["port"],
@@ -44,68 +44,70 @@ class _Case:
 
     def start(self) -> None:
         """Connect, in the version of the case; keep the client for as long as the process lives."""
-        self._began = time.perf_counter()
+        self._started_at = time.perf_counter()
         (self._start_5 if self.result.version == "5" else self._start_311)()
 
-    def _settle(self, said: str) -> None:
-        if self.result.said is None:
-            self.result.said, self.result.after_ms = said, (time.perf_counter() - self._began) * 1000
+    def _record(self, message: str) -> None:
+        if self.result.message is None:
+            self.result.message, self.result.after_ms = message, (time.perf_counter() - self._started_at) * 1000
 
-    def _connected_now(self) -> None:
-        self._settle("connected")
-        self._connected = time.perf_counter()
+    def _on_connected(self) -> None:
+        self._record("connected")
+        self._connected_at = time.perf_counter()
 
-    def _ended(self, said: str) -> None:
-        if self.result.disconnect is None and self._connected is not None:
-            self.result.disconnect = said
-            self.result.disconnect_ms = (time.perf_counter() - self._connected) * 1000
+    def _on_disconnected(self, message: str) -> None:
+        if self.result.disconnect is None and self._connected_at is not None:
+            self.result.disconnect = message
+            self.result.disconnect_ms = (time.perf_counter() - self._connected_at) * 1000
 
     def _start_5(self) -> None:
-        def failed(data: mqtt5.LifecycleConnectFailureData) -> None:
+        def on_failure(data: mqtt5.LifecycleConnectFailureData) -> None:
             packet = data.connack_packet
             # A code that the SDK does not know is None.
             code = f" ({packet.reason_code})" if packet is not None else ""
-            self._settle(f"{getattr(data.exception, 'name', data.exception)}{code}")
+            self._record(f"{getattr(data.exception, 'name', data.exception)}{code}")
             self._client.stop()
 
-        def connected(_data: mqtt5.LifecycleConnectSuccessData) -> None:
-            self._connected_now()
+        def on_success(_data: mqtt5.LifecycleConnectSuccessData) -> None:
+            self._on_connected()
             self._client.stop(mqtt5.DisconnectPacket())
 
         self._client = mqtt5_client_builder.websockets_with_default_aws_signing(
             **self._arguments,
-            on_lifecycle_connection_success=connected,
-            on_lifecycle_connection_failure=failed,
-            on_lifecycle_disconnection=lambda data: self._ended(str(getattr(data.exception, "name", data.exception))),
-            on_lifecycle_stopped=lambda _: self._ended("stopped"),
+            on_lifecycle_connection_success=on_success,
+            on_lifecycle_connection_failure=on_failure,
+            on_lifecycle_disconnection=lambda data: self._on_disconnected(
+                str(getattr(data.exception, "name", data.exception))
+            ),
+            on_lifecycle_stopped=lambda _: self._on_disconnected("stopped"),
         )
         self._client.start()
 
     def _start_311(self) -> None:
-        def done(future: Any) -> None:
+        def on_done(future: Any) -> None:
             error = future.exception()
             if error is not None:
-                self._settle(str(getattr(error, "name", error)))
+                self._record(str(getattr(error, "name", error)))
                 return
-            self._connected_now()
-            self._connection.disconnect().add_done_callback(lambda _: self._ended("disconnected"))
+            self._on_connected()
+            self._connection.disconnect().add_done_callback(lambda _: self._on_disconnected("disconnected"))
 
         self._connection = mqtt_connection_builder.websockets_with_default_aws_signing(
             **self._arguments,
             clean_session=True,
-            on_connection_interrupted=lambda error, **_: self._ended(str(getattr(error, "name", error))),
+            on_connection_interrupted=lambda error, **_: self._on_disconnected(str(getattr(error, "name", error))),
         )
-        self._connection.connect().add_done_callback(done)
+        self._connection.connect().add_done_callback(on_done)
 
 
 def main() -> None:
     """Start every case a moment after the one before; print what the SDK has said after the given seconds."""
-    question = json.load(sys.stdin)
-    cases = [_Case(case) for case in question["cases"]]
+    request = json.load(sys.stdin)
+    cases = [_Case(case) for case in request["cases"]]
     for case in cases:
         threading.Timer(0, partial(_Case.start, case)).start()
         time.sleep(_APART_S)
-    time.sleep(question["seconds"])
+    time.sleep(request["seconds"])
     for case in cases:
         sys.stdout.write(json.dumps(asdict(case.result)) + "\n")
     sys.stdout.flush()

@@ -91,12 +91,12 @@ def observe(
     server: FaultyServer, cases: Iterable[Case], *, deadline_s: float, concurrent: int = 1000, seconds: float = 120
 ) -> tuple[dict[Case, dict[str, Any]], str]:
     """Return each case's outcome, from one run of the handler, and everything that the run printed."""
-    asked = list(cases)
-    entries = [case.target(server.port(case.scenario), server.ca_file) for case in asked]
+    ordered = list(cases)
+    entries = [case.target(server.port(case.scenario), server.ca_file) for case in ordered]
     with Handler(**ENVIRON) as handler:
-        said, printed = handler.invoke(watching(entries, deadline_s, concurrent), seconds=seconds)
-    outcomes = {outcome["target"]: outcome for outcome in said["answer"]["targets"]}
-    return {case: outcomes[case.name] for case in asked}, printed
+        result, printed = handler.invoke(watching(entries, deadline_s, concurrent), seconds=seconds)
+    outcomes = {outcome["target"]: outcome for outcome in result["response"]["targets"]}
+    return {case: outcomes[case.name] for case in ordered}, printed
 
 
 def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurrent: int = 1000) -> dict[str, str]:

@@ -36,11 +36,11 @@ def protocols_of(client_hello: bytes) -> list[str]:
     return []
 
 
-def _names(listed: bytes) -> Iterator[str]:
-    while listed:
-        size = listed[0]
-        yield listed[1 : 1 + size].decode("ascii")
-        listed = listed[1 + size :]
+def _names(data: bytes) -> Iterator[str]:
+    while data:
+        size = data[0]
+        yield data[1 : 1 + size].decode("ascii")
+        data = data[1 + size :]
 
 
 @contextmanager

@@ -29,12 +29,12 @@ Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TL
 scenarios are those of `tests/faulty/scenarios.py`, which the tests hold the canary against. Where both MQTT versions
 are told the same, the row shows the slower one."""
 
-Said = tuple[str, float | None]
+Message = tuple[str, float | None]
 
 
-def bare(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Case, Said]:
+def observe_bare_sdk(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Case, Message]:
     """Return what the bare SDK says of each case and after how many milliseconds; None is nothing at all."""
-    question = {
+    request = {
         "seconds": seconds,
         "cases": [
             {
@@ -50,38 +50,38 @@ def bare(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Ca
     run = subprocess.run(
         [sys.executable, "-m", "tests.faulty.bare_sdk"],
         cwd=ROOT,
-        input=json.dumps(question),
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         timeout=seconds + _ENDS_WITHIN_S,
         check=True,
     )
     results = [json.loads(line) for line in run.stdout.splitlines()]
-    return {case: (_bare_words(result), result["after_ms"]) for case, result in zip(cases, results, strict=True)}
+    return {case: (_bare_message(result), result["after_ms"]) for case, result in zip(cases, results, strict=True)}
 
 
-def _bare_words(result: Mapping[str, Any]) -> str:
-    if result["said"] == "connected":
+def _bare_message(result: Mapping[str, Any]) -> str:
+    if result["message"] == "connected":
         return "connected"
-    return f"`{result['said']}`" if result["said"] else "nothing"
+    return f"`{result['message']}`" if result["message"] else "nothing"
 
 
-def canary(server: FaultyServer, cases: Sequence[Case]) -> dict[Case, Said]:
+def observe_canary(server: FaultyServer, cases: Sequence[Case]) -> dict[Case, Message]:
     """Return what the canary says of each case and after how many milliseconds."""
-    hasty = [case for case in cases if case.expected.when is Promptness.AT_ONCE]
-    patient = [case for case in cases if case.expected.when is Promptness.DEADLINE]
-    outcomes, _ = observe(server, hasty, deadline_s=DEADLINE_S, concurrent=1)
-    late, _ = observe(server, patient, deadline_s=DEADLINE_S)
-    return {case: _canary_words(outcome) for case, outcome in (outcomes | late).items()}
+    prompt = [case for case in cases if case.expected.when is Promptness.AT_ONCE]
+    waiting_cases = [case for case in cases if case.expected.when is Promptness.DEADLINE]
+    outcomes, _ = observe(server, prompt, deadline_s=DEADLINE_S, concurrent=1)
+    late, _ = observe(server, waiting_cases, deadline_s=DEADLINE_S)
+    return {case: _canary_message(outcome) for case, outcome in (outcomes | late).items()}
 
 
-def _canary_words(outcome: Mapping[str, Any]) -> Said:
+def _canary_message(outcome: Mapping[str, Any]) -> Message:
     if outcome["healthy"]:
         return "healthy", outcome["connect_ms"]
     return f"**{outcome['failure']}**: {outcome['reason']}", outcome["elapsed_ms"]
 
 
-def table(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
+def table(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message]) -> str:
     """Return the table, one row a scenario, and two where the MQTT versions are told different things."""
     lines = [
         "| The endpoint ... | MQTT | the bare SDK says | after | the canary says | after |",
@@ -89,36 +89,36 @@ def table(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
     ]
     for scenario in SCENARIOS:
         cases = cases_of([scenario.id])
-        said = {(by_bare[case][0], _words(by_canary[case])) for case in cases}
-        if len(cases) > 1 and len(said) == 1:
-            slower = [max((side[case] for case in cases), key=_after) for side in (by_bare, by_canary)]
+        messages = {(by_bare[case][0], _failure_name(by_canary[case])) for case in cases}
+        if len(cases) > 1 and len(messages) == 1:
+            slower = [max((side[case] for case in cases), key=_after_ms) for side in (by_bare, by_canary)]
             lines.append(_row(scenario.title, "both", *slower))
         else:
             lines += [_row(scenario.title, case.version, by_bare[case], by_canary[case]) for case in cases]
     return "\n".join(lines)
 
 
-def _words(said: Said) -> str:
-    return said[0].partition(":")[0]
+def _failure_name(message: Message) -> str:
+    return message[0].partition(":")[0]
 
 
-def _after(said: Said) -> float:
-    return _UNKNOWN_MS if said[1] is None else said[1]
+def _after_ms(message: Message) -> float:
+    return _UNKNOWN_MS if message[1] is None else message[1]
 
 
-def _row(title: str, version: str, sdk: Said, ours: Said) -> str:
+def _row(title: str, version: str, sdk: Message, ours: Message) -> str:
     cells = (title, version, sdk[0], _time(sdk), ours[0].replace("|", "\\|"), _time(ours))
     return f"| {' | '.join(cells)} |"
 
 
-def _time(said: Said) -> str:
-    after = said[1]
+def _time(message: Message) -> str:
+    after = message[1]
     if after is None:
         return f"> {BARE_S:.0f} s"
     return f"{after / 1000:.1f} s" if after >= 1000 else f"{after:.0f} ms"
 
 
-def summary(by_bare: Mapping[Case, Said], by_canary: Mapping[Case, Said]) -> str:
+def summary(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message]) -> str:
     """Return one paragraph on the whole."""
     silent = sum(after is None for _, after in by_bare.values())
     slow = sum(after is not None and after > 1000 for words, after in by_bare.values() if words != "connected")
@@ -140,9 +140,9 @@ def main() -> None:
     cases = cases_of(BY_ID)
     # The SDK's last answers come long after its first, so the canary goes second, on endpoints of its own.
     with ThreadPoolExecutor(1) as pool, FaultyServer(*BY_ID) as one, FaultyServer(*BY_ID) as other:
-        waiting = pool.submit(bare, one, cases, arguments.seconds)
+        waiting = pool.submit(observe_bare_sdk, one, cases, arguments.seconds)
         time.sleep(_SETTLED_S)
-        by_canary = canary(other, cases)
+        by_canary = observe_canary(other, cases)
         by_bare = waiting.result()
     document = f"{_HEAD}\n\n{summary(by_bare, by_canary)}\n\n{table(by_bare, by_canary)}\n"
     if arguments.write:

@@ -51,10 +51,10 @@ def fuzz(cases: int, *, seed: int, layers: Sequence[str] = LAYERS) -> FuzzResult
             for id_, version in listeners
         ]
         while fuzzed.cases < cases:
-            said, printed = handler.invoke(watching(entries, DEADLINE_S), seconds=_SECONDS_A_RUN)
+            result, printed = handler.invoke(watching(entries, DEADLINE_S), seconds=_SECONDS_A_RUN)
             fuzzed.cases += len(entries)
-            fuzzed.broken += _broken(said, printed, [_name(id_) for id_ in ids], fuzzed.cases)
-            fuzzed.names.update(_named(target) for target in said.get("answer", {}).get("targets", []))
+            fuzzed.broken += _broken(result, printed, [_name(id_) for id_ in ids], fuzzed.cases)
+            fuzzed.names.update(_named(target) for target in result.get("response", {}).get("targets", []))
         fuzzed.broken += _unwell(handler, server)
     return fuzzed
 
@@ -67,14 +67,14 @@ def _named(outcome: Mapping[str, Any]) -> str:
     return outcome["failure"] or "healthy"
 
 
-def _broken(said: Mapping[str, Any], printed: str, names: list[str], number: int) -> Iterator[str]:
+def _broken(result: Mapping[str, Any], printed: str, names: list[str], number: int) -> Iterator[str]:
     """Yield a sentence for each promise that a run breaks."""
-    if "answer" not in said:
-        yield f"case {number}: the handler raised {said.get('raised')}"
+    if "response" not in result:
+        yield f"case {number}: the handler raised {result.get('raised')}"
         return
     if "Traceback" in printed:
         yield f"case {number}: a traceback was printed: {printed[printed.index('Traceback') :][:500]}"
-    outcomes = said["answer"]["targets"]
+    outcomes = result["response"]["targets"]
     if [outcome["target"] for outcome in outcomes] != names:
         yield f"case {number}: outcomes are missing"
     for outcome in outcomes:
@@ -90,9 +90,9 @@ def _broken(said: Mapping[str, Any], printed: str, names: list[str], number: int
 def _unwell(handler: Handler, server: FaultyServer) -> Iterator[str]:
     """Yield a sentence if the process that has seen it all cannot connect to a healthy endpoint any more."""
     entry = Case(scenario="healthy", version=MqttVersion.V5).target(server.port("healthy"), server.ca_file)
-    said, _ = handler.invoke(watching([entry], _SECONDS_A_RUN / 2), seconds=_SECONDS_A_RUN)
-    if not said["answer"]["healthy"]:
-        yield f"the run after all others is not healthy: {said['answer']['targets'][0]['reason']}"
+    result, _ = handler.invoke(watching([entry], _SECONDS_A_RUN / 2), seconds=_SECONDS_A_RUN)
+    if not result["response"]["healthy"]:
+        yield f"the run after all others is not healthy: {result['answer']['targets'][0]['reason']}"
 
 
 def main() -> None:

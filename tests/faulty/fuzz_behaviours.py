@@ -8,7 +8,7 @@ from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour
 
 _PREFIX = "fuzz-"
-_LONGEST = 400
+_MAX_BYTES = 400
 _CONNACK, _NO_PACKET = bytes([wire.CONNACK << 4]), b"\x00"
 
 
@@ -27,15 +27,15 @@ def _random(seed: str, number: int) -> Random:
     return Random(f"{seed}/{number}")  # noqa: S311 - reproducible, not secret
 
 
-async def _end(connection: ServerConnection, random: Random) -> bool:
+async def _end_connection(connection: ServerConnection, random: Random) -> bool:
     """End the visit in one of the ways that connections end."""
     return await random.choice((steps.silence, steps.close, steps.close_tls, steps.reset))(connection)
 
 
-def _mutated(whole: bytes, random: Random) -> bytes:
+def _mutate(whole: bytes, random: Random) -> bytes:
     """Return `whole` with some bytes changed, left out, doubled or put in; or wholly random bytes."""
     if random.random() < 1 / 4:
-        return random.randbytes(random.randrange(_LONGEST))
+        return random.randbytes(random.randrange(_MAX_BYTES))
     data = bytearray(whole)
     for _ in range(random.randint(1, 6)):
         at = random.randrange(len(data) + 1)
@@ -51,19 +51,19 @@ def _mutated(whole: bytes, random: Random) -> bytes:
     return bytes(data)
 
 
-def _once(data: bytes, level: int) -> bytes:
+def _without_second_connack(data: bytes, level: int) -> bytes:
     """Return `data` without a second CONNACK, where the SDK cannot bear it.
 
     awscrt 0.36.1's MQTT 3.1.1 client schedules its ping task a second time and later runs freed memory (SIGSEGV).
     """
     if level == wire.MQTT_5:
         return data
-    first, found, others = data.partition(_CONNACK)
-    return first + found + others.replace(_CONNACK, _NO_PACKET)
+    before, marker, after = data.partition(_CONNACK)
+    return before + marker + after.replace(_CONNACK, _NO_PACKET)
 
 
 def _upgrade(seed: str) -> Behaviour:
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         request = await connection.read_request()
         random = _random(seed, connection.request_log.upgrades)
         accept = wire.accept_key(request.headers.get("sec-websocket-key", ""))
@@ -72,14 +72,14 @@ def _upgrade(seed: str) -> Behaviour:
             f"HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
             "Sec-WebSocket-Protocol: mqtt\r\nContent-Length: 2\r\n\r\nno"
         )
-        await connection.send(_mutated(head.encode(), random))
-        return await _end(connection, random)
+        await connection.send(_mutate(head.encode(), random))
+        return await _end_connection(connection, random)
 
-    return Behaviour(upgrade=answer)
+    return Behaviour(upgrade=respond)
 
 
 def _frames(seed: str) -> Behaviour:
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         connect = await connection.read_connect()
         random = _random(seed, connection.request_log.connects)
         whole = wire.connack(connect.level, random.choice((0, 0, 5, 135)))
@@ -91,43 +91,43 @@ def _frames(seed: str) -> Behaviour:
         ) + wire.frame(
             random.randbytes(random.randrange(130)), opcode=random.choice((wire.PING, wire.CLOSE, wire.PONG))
         )
-        await connection.send(_once(_mutated(frames, random), connect.level))
-        return await _end(connection, random)
+        await connection.send(_without_second_connack(_mutate(frames, random), connect.level))
+        return await _end_connection(connection, random)
 
-    return Behaviour(connack=answer)
+    return Behaviour(connack=respond)
 
 
 def _mqtt(seed: str) -> Behaviour:
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         connect = await connection.read_connect()
         random = _random(seed, connection.request_log.connects)
         whole = wire.connack(connect.level, random.choice((0, 5, 135)), properties=_properties(random))
-        data = _once(_mutated(whole, random), connect.level)
+        data = _without_second_connack(_mutate(whole, random), connect.level)
         cut = random.randrange(len(data) + 1)
         await connection.send(wire.frame(data[:cut]) + wire.frame(data[cut:]))
-        return await _end(connection, random)
+        return await _end_connection(connection, random)
 
-    return Behaviour(connack=answer)
+    return Behaviour(connack=respond)
 
 
 def _properties(random: Random) -> bytes:
-    listed = [
+    properties = [
         bytes([wire.REASON_STRING]) + wire.text("no"),
         bytes([wire.USER_PROPERTY]) + wire.text("a") + wire.text("b"),
         random.randbytes(random.randrange(6)),
     ]
-    return b"".join(random.sample(listed, random.randrange(len(listed) + 1)))
+    return b"".join(random.sample(properties, random.randrange(len(properties) + 1)))
 
 
 def _tls(seed: str) -> Behaviour:
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         random = _random(seed, connection.number)
         hello = bytes.fromhex("16030300280200002403036e6f") + random.randbytes(30)
         await steps.receive(connection)
-        await connection.send(_mutated(hello, random))
-        return await _end(connection, random)
+        await connection.send(_mutate(hello, random))
+        return await _end_connection(connection, random)
 
-    return Behaviour(accept=answer)
+    return Behaviour(accept=respond)
 
 
 _LAYERS: Mapping[str, Callable[[str], Behaviour]] = {"tls": _tls, "upgrade": _upgrade, "frames": _frames, "mqtt": _mqtt}

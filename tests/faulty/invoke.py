@@ -12,33 +12,33 @@ import time
 from pathlib import Path
 from typing import Any
 
-ANSWER = "ANSWER "
+RESPONSE = "RESPONSE "
 
 
 class _Context:
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self._deadline = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        return int((self._until - time.monotonic()) * 1000)
+        return int((self._deadline - time.monotonic()) * 1000)
 
 
-def _answer(question: dict[str, Any]) -> dict[str, Any]:
+def _respond(request: dict[str, Any]) -> dict[str, Any]:
     # Only a process that has its variables may import the handler, whose logger reads some of them.
     from connect_canary.handler import lambda_handler
 
-    answer: Any = None
+    response: Any = None
     failures: list[list[str | None]] = []
-    for _ in range(question.get("runs", 1)):
+    for _ in range(request.get("runs", 1)):
         try:
-            answer = lambda_handler(question.get("event", {}), _Context(question["seconds"]))
+            response = lambda_handler(request.get("event", {}), _Context(request["seconds"]))
         except ValueError as error:
             return {"raised": str(error)}
-        failures.append([target.get("failure") for target in answer["targets"]])
-    return {"answer": answer, "failures": failures}
+        failures.append([target.get("failure") for target in response["targets"]])
+    return {"response": response, "failures": failures}
 
 
-def _held() -> dict[str, int]:
+def _resources() -> dict[str, int]:
     """Return what the process holds; what only /proc tells is 0 elsewhere."""
     proc = Path("/proc/self")
     if not proc.exists():
@@ -53,15 +53,15 @@ def _held() -> dict[str, int]:
 
 def main() -> None:
     """Answer until standard input ends."""
-    ours: set[str] = set()
+    set_names: set[str] = set()
     for line in sys.stdin:
-        question = json.loads(line)
-        for name in ours:
+        request = json.loads(line)
+        for name in set_names:
             del os.environ[name]
-        ours = set(question.get("environ", {}))
-        os.environ.update(question.get("environ", {}))
-        answered = _answer(question) if "seconds" in question else {}
-        sys.stdout.write(f"\n{ANSWER}{json.dumps(answered | {'held': _held()})}\n")
+        set_names = set(request.get("environ", {}))
+        os.environ.update(request.get("environ", {}))
+        result = _respond(request) if "seconds" in request else {}
+        sys.stdout.write(f"\n{RESPONSE}{json.dumps(result | {'held': _resources()})}\n")
         sys.stdout.flush()
 
 

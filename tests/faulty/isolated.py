@@ -20,7 +20,7 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _REQUEST = "16sh14x"
 
 
-def possible() -> bool:
+def is_possible() -> bool:
     """Tell whether this machine lets an ordinary user make namespaces."""
     if not sys.platform.startswith("linux") or not shutil.which("unshare"):
         return False
@@ -68,8 +68,8 @@ def main() -> None:
 
 def _bring_up(interface: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        asked = struct.pack(_REQUEST, interface.encode(), 0)
-        _, flags = struct.unpack(_REQUEST, fcntl.ioctl(control, _SIOCGIFFLAGS, asked))
+        request = struct.pack(_REQUEST, interface.encode(), 0)
+        _, flags = struct.unpack(_REQUEST, fcntl.ioctl(control, _SIOCGIFFLAGS, request))
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack(_REQUEST, interface.encode(), flags | _IFF_UP))
 
 

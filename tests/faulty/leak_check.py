@@ -15,7 +15,7 @@ _STAGES = 5
 _FROZEN_S = 0.3
 # s2n keeps a client whose handshake failed for 10 to 30 s.
 _SETTLES_WITHIN_S = 40
-_SECONDS_A_RUN, _WELL_WITHIN_S = 30, 10
+_SECONDS_PER_RUN, _HEALTHY_DEADLINE_S = 30, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +28,21 @@ class LeakReport:
     healthy_afterwards: bool
 
 
-def endure(scenario: str, *, runs: int, deadline_s: float, targets_per_version: int = 1) -> LeakReport:
+def check_leaks(scenario: str, *, runs: int, deadline_s: float, targets_per_version: int = 1) -> LeakReport:
     """Run the canary so often against one scenario, in both MQTT versions at a time, then against a healthy one."""
     failures: Counter[str | None] = Counter()
     with FaultyServer(scenario, "healthy") as server, Handler(**ENVIRON) as handler:
-        watched = watching(_entries(server, scenario, targets_per_version), deadline_s)
-        well = watching(_entries(server, "healthy"), _WELL_WITHIN_S)
-        handler.invoke(well, seconds=_SECONDS_A_RUN, runs=_WARM_UP_RUNS)
+        environ = watching(_entries(server, scenario, targets_per_version), deadline_s)
+        healthy = watching(_entries(server, "healthy"), _HEALTHY_DEADLINE_S)
+        handler.invoke(healthy, seconds=_SECONDS_PER_RUN, runs=_WARM_UP_RUNS)
         warm = handler.held()
         for _ in range(_STAGES):
-            said, _ = handler.invoke(watched, seconds=_SECONDS_A_RUN, runs=runs // _STAGES)
-            failures.update(failure for run in said["failures"] for failure in run)
+            result, _ = handler.invoke(environ, seconds=_SECONDS_PER_RUN, runs=runs // _STAGES)
+            failures.update(failure for run in result["failures"] for failure in run)
             freeze(handler)
-        held = _settled(handler, warm)
-        said, _ = handler.invoke(well, seconds=_SECONDS_A_RUN)
-    return LeakReport(failures=failures, warm=warm, held=held, healthy_afterwards=said["answer"]["healthy"])
+        held = _wait_until_settled(handler, warm)
+        result, _ = handler.invoke(healthy, seconds=_SECONDS_PER_RUN)
+    return LeakReport(failures=failures, warm=warm, held=held, healthy_afterwards=result["response"]["healthy"])
 
 
 def freeze(handler: Handler) -> None:
@@ -60,9 +60,9 @@ def _entries(server: FaultyServer, scenario: str, targets_per_version: int = 1) 
     ]
 
 
-def _settled(handler: Handler, warm: Mapping[str, int]) -> dict[str, int]:
+def _wait_until_settled(handler: Handler, warm: Mapping[str, int]) -> dict[str, int]:
     """Return what the process holds once the SDK has let go of its last clients."""
-    until = time.monotonic() + _SETTLES_WITHIN_S
-    while (held := handler.held())["descriptors"] > warm["descriptors"] and time.monotonic() < until:
+    deadline = time.monotonic() + _SETTLES_WITHIN_S
+    while (held := handler.held())["descriptors"] > warm["descriptors"] and time.monotonic() < deadline:
         time.sleep(1)
     return held

@@ -72,10 +72,10 @@ class Pki:
         }.get(kind, trusted)
         names = ("elsewhere.invalid",) if kind in {"wrong-name", "expired-elsewhere"} else NAMES
         starts = now + timedelta(days=_STARTS_AFTER_DAYS.get(kind, -1))
-        ends = now + timedelta(days=days_left(kind))
+        not_after = now + timedelta(days=days_left(kind))
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if kind == "wrong-purpose" else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
-            _certificate(names[0], key, signer, starts, ends)
+            _certificate(names[0], key, signer, starts, not_after)
             .add_extension(_alternative_names(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -97,7 +97,7 @@ def _authority(name: str, now: datetime, signer: Authority | None = None) -> Aut
 
 
 def _certificate(
-    name: str, key: ec.EllipticCurvePrivateKey, signer: Authority | None, starts: datetime, ends: datetime
+    name: str, key: ec.EllipticCurvePrivateKey, signer: Authority | None, not_before: datetime, not_after: datetime
 ) -> x509.CertificateBuilder:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     issuer_key = signer.key.public_key() if signer else key.public_key()
@@ -107,8 +107,8 @@ def _certificate(
         .issuer_name(signer.certificate.subject if signer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(starts)
-        .not_valid_after(ends)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
     )

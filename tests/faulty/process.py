@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from tests.faulty.invoke import ANSWER
+from tests.faulty.invoke import RESPONSE
 
 ROOT = Path(__file__).parents[2]
 _ENDS_WITHIN_S = 10
 _SHOWN_CHARACTERS = 2000
-_KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+_INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 _PACKAGES = os.pathsep.join((str(ROOT), str(ROOT / "function")))
 
 
@@ -22,11 +22,11 @@ class _Process:
     """One of our modules, spoken to over its standard streams; a context manager."""
 
     def __init__(self, module: str, *arguments: str, environ: Mapping[str, str], before: Sequence[str] = ()) -> None:
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self._process = subprocess.Popen(
             [*before, sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=kept | {"PYTHONPATH": _PACKAGES, "PYTHONWARNINGS": "error"} | dict(environ),
+            env=inherited | {"PYTHONPATH": _PACKAGES, "PYTHONWARNINGS": "error"} | dict(environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -38,17 +38,17 @@ class _Process:
         """The process's id."""
         return self._process.pid
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         stdin = cast("IO[str]", self._process.stdin)
         stdin.write(f"{line}\n")
         stdin.flush()
 
-    def _hear(self, begins: str) -> tuple[str, str]:
+    def _receive(self, prefix: str) -> tuple[str, str]:
         """Return the first line that begins so, without its beginning, and everything before it."""
         printed = ""
         for line in cast("IO[str]", self._process.stdout):
-            if line.startswith(begins):
-                return line.removeprefix(begins), printed
+            if line.startswith(prefix):
+                return line.removeprefix(prefix), printed
             printed += line
         self.stop()
         raise RuntimeError(f"the process ended with {self._process.returncode}:\n{printed[-_SHOWN_CHARACTERS:]}")
@@ -77,7 +77,7 @@ class FaultyServer(_Process):
     def __init__(self, *ids: str, before: Sequence[str] = ()) -> None:
         """Start listeners for `ids`, as the last words of the command line `before`; an id given twice has two."""
         super().__init__("tests.faulty.server", *ids, environ={}, before=before)
-        hello, _ = self._hear("PORTS ")
+        hello, _ = self._receive("PORTS ")
         self.ca_file: str = json.loads(hello)["ca_file"]
         self.ports: list[tuple[str, int]] = [(id_, port) for id_, port in json.loads(hello)["ports"]]
 
@@ -87,8 +87,8 @@ class FaultyServer(_Process):
 
     def report(self) -> list[dict[str, Any]]:
         """Return what each listener has seen so far, in the order of `ports`."""
-        self._say("report")
-        return cast("list[dict[str, Any]]", json.loads(self._hear("REPORT ")[0]))
+        self._send("report")
+        return cast("list[dict[str, Any]]", json.loads(self._receive("REPORT ")[0]))
 
     def seen(self, id_: str) -> dict[str, Any]:
         """Return what the first listener of `id_` has seen so far."""
@@ -106,14 +106,14 @@ class Handler(_Process):
         self, environ: Mapping[str, str], *, seconds: float, event: Mapping[str, Any] | None = None, runs: int = 1
     ) -> tuple[dict[str, Any], str]:
         """Return what the handler answers to so many runs in a row, and everything that the process printed."""
-        question = {"environ": dict(environ), "event": dict(event or {}), "seconds": seconds, "runs": runs}
-        return self._ask(question)
+        request = {"environ": dict(environ), "event": dict(event or {}), "seconds": seconds, "runs": runs}
+        return self._request(request)
 
     def held(self) -> dict[str, int]:
         """Return how many threads, descriptors and bytes of memory the process holds."""
-        return cast("dict[str, int]", self._ask({})[0]["held"])
+        return cast("dict[str, int]", self._request({})[0]["held"])
 
-    def _ask(self, question: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        self._say(json.dumps(question))
-        answer, printed = self._hear(ANSWER)
-        return json.loads(answer), printed
+    def _request(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+        self._send(json.dumps(request))
+        response, printed = self._receive(RESPONSE)
+        return json.loads(response), printed

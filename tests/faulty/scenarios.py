@@ -31,7 +31,7 @@ class Listener(StrEnum):
 class Expected:
     """What the canary must say; a healthy outcome has no failure.
 
-    `reason` and `said` are parts of its reason, `reason` but for capital letters, on which the specifications differ.
+    Its reason contains `reason` in any case, because the specifications differ on capital letters, and `message`.
     `certificate` is the kind of certificate that the canary must have read. `entered_phase` is the phase that a client
     may have entered when the answer to an earlier one fails it. `diagnosis_s` is what asking again takes at least.
     """
@@ -40,7 +40,7 @@ class Expected:
     failure: Failure | None = None
     when: Promptness = Promptness.AT_ONCE
     reason: str = ""
-    said: str = ""
+    message: str = ""
     http_status: int | None = None
     connack_code: int | None = None
     request_id: str | None = None
@@ -92,7 +92,7 @@ class Scenario:
 
 _CLOSED, _RESET = "the endpoint closed the connection", "the endpoint reset the connection"
 # How each end of a connection is told. Right after accepting it depends on what the client has already seen and sent.
-_ENDS: Mapping[str, str] = {
+_END_REASONS: Mapping[str, str] = {
     "tcp-close": "the connection",
     "tcp-reset": "reset",
     "tls-close": _CLOSED,
@@ -111,9 +111,9 @@ _ENDS: Mapping[str, str] = {
 }
 
 
-def _ended(expected: Expected, id_: str) -> Expected:
+def _ended_with(expected: Expected, id_: str) -> Expected:
     """Return what is expected where a scenario ends the connection."""
-    return replace(expected, reason=_ENDS.get(id_, expected.reason))
+    return replace(expected, reason=_END_REASONS.get(id_, expected.reason))
 
 
 def _tcp_and_dns() -> list[Scenario]:
@@ -191,12 +191,12 @@ def _tls() -> list[Scenario]:
     }
     return [
         *(
-            Scenario(id=id_, title=title, behaviour=how, expected=_ended(_TLS_FAILED, id_))
-            for id_, (title, how) in failed.items()
+            Scenario(id=id_, title=title, behaviour=behaviour, expected=_ended_with(_TLS_FAILED, id_))
+            for id_, (title, behaviour) in failed.items()
         ),
         *(
-            Scenario(id=id_, title=title, behaviour=how, expected=_TLS_TIMED_OUT)
-            for id_, (title, how) in timed_out.items()
+            Scenario(id=id_, title=title, behaviour=behaviour, expected=_TLS_TIMED_OUT)
+            for id_, (title, behaviour) in timed_out.items()
         ),
         Scenario(
             id="tls-bad-record",
@@ -270,7 +270,7 @@ def _refused_upgrades() -> list[Scenario]:
             id=f"http-{status}",
             title=f"answers the upgrade with HTTP {status}",
             behaviour=Behaviour(upgrade=steps.refuse(line, headers=location if status == 302 else None, body=_MESSAGE)),
-            expected=replace(_refused_status(status), said=f"{steps.ERROR_TYPE}: the faulty endpoint says no"),
+            expected=replace(_refused_status(status), message=f"{steps.ERROR_TYPE}: the faulty endpoint says no"),
         )
         for status, line in _STATUSES.items()
     ]
@@ -347,17 +347,17 @@ def _upgrades() -> list[Scenario]:
     }
     return [
         *(
-            Scenario(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_ended(_UPGRADE_FAILED, id_))
-            for id_, (title, how) in failed.items()
+            Scenario(id=id_, title=title, behaviour=Behaviour(upgrade=step), expected=_ended_with(_UPGRADE_FAILED, id_))
+            for id_, (title, step) in failed.items()
         ),
         *(
-            Scenario(id=id_, title=title, behaviour=Behaviour(upgrade=how), expected=_UPGRADE_TIMED_OUT)
-            for id_, (title, how) in timed_out.items()
+            Scenario(id=id_, title=title, behaviour=Behaviour(upgrade=step), expected=_UPGRADE_TIMED_OUT)
+            for id_, (title, step) in timed_out.items()
         ),
     ]
 
 
-_PAIRS = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135, 6: 139, 255: 255}
+_CODE_5_BY_311 = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135, 6: 139, 255: 255}
 
 
 def _refused_connect(code: int) -> Expected:
@@ -376,17 +376,19 @@ def _codes() -> list[Scenario]:
             expected=_refused_connect(new),
             expected_311=_refused_connect(old),
         )
-        for old, new in _PAIRS.items()
+        for old, new in _CODE_5_BY_311.items()
     ]
-    others = [code for code in specifications.CONNACK_5 if code not in _PAIRS.values()]
+    others = [code for code in specifications.CONNACK_5 if code not in _CODE_5_BY_311.values()]
     return [
         *pairs,
         *(
             Scenario(
                 id=f"connack-{code}",
                 title=f"refuses CONNECT with code {code} and a reason string",
-                behaviour=Behaviour(connack=steps.send_connack(code_5=code, said="the faulty endpoint says no")),
-                expected=replace(_refused_connect(code), said="the faulty endpoint says no"),
+                behaviour=Behaviour(
+                    connack=steps.send_connack(code_5=code, reason_string="the faulty endpoint says no")
+                ),
+                expected=replace(_refused_connect(code), message="the faulty endpoint says no"),
                 versions=(MqttVersion.V5,),
             )
             for code in others
@@ -394,11 +396,11 @@ def _codes() -> list[Scenario]:
     ]
 
 
-_HUNG_UP = Expected(phase=Phase.CONNACK, failure=Failure.CONNECTION_HUNG_UP)
-_SILENT = Expected(phase=Phase.CONNACK, failure=Failure.CONNACK_TIMED_OUT, when=Promptness.DEADLINE)
+_CONNECTION_CLOSED = Expected(phase=Phase.CONNACK, failure=Failure.CONNECTION_HUNG_UP)
+_NO_CONNACK = Expected(phase=Phase.CONNACK, failure=Failure.CONNACK_TIMED_OUT, when=Promptness.DEADLINE)
 _VIOLATED = Expected(phase=Phase.CONNACK, failure=Failure.PROTOCOL_VIOLATED)
 
-_OVERSIZED, _SENT_OF_IT = 200_000_000, 4_000_000
+_OVERSIZED_BYTES, _SENT_BYTES = 200_000_000, 4_000_000
 
 
 def _framed(make: Callable[[int], bytes]) -> Callable[[int], bytes]:
@@ -406,8 +408,8 @@ def _framed(make: Callable[[int], bytes]) -> Callable[[int], bytes]:
 
 
 def _oversized(level: int) -> bytes:
-    body = wire.connack(level)[2:4] + wire.variable(_OVERSIZED) + bytes(_SENT_OF_IT)
-    return wire.frame(wire.packet(wire.CONNACK, body, length=_OVERSIZED), length=_OVERSIZED)
+    body = wire.connack(level)[2:4] + wire.variable(_OVERSIZED_BYTES) + bytes(_SENT_BYTES)
+    return wire.frame(wire.packet(wire.CONNACK, body, length=_OVERSIZED_BYTES), length=_OVERSIZED_BYTES)
 
 
 def _no_properties(level: int) -> bytes:
@@ -418,20 +420,20 @@ def _other_level(level: int) -> int:
     return wire.MQTT_311 if level == wire.MQTT_5 else wire.MQTT_5
 
 
-def _answers() -> list[Scenario]:
+def _missing_connacks() -> list[Scenario]:
     ends: Mapping[str, tuple[str, Expected, steps.Step]] = {
-        "connack-silent": ("says nothing after CONNECT", _SILENT, steps.silence),
-        "connack-close": ("closes TCP after CONNECT", _HUNG_UP, steps.close),
-        "connack-close-tls": ("ends TLS in order after CONNECT", _HUNG_UP, steps.close_tls),
-        "connack-reset": ("resets TCP after CONNECT", _HUNG_UP, steps.reset),
+        "connack-silent": ("says nothing after CONNECT", _NO_CONNACK, steps.silence),
+        "connack-close": ("closes TCP after CONNECT", _CONNECTION_CLOSED, steps.close),
+        "connack-close-tls": ("ends TLS in order after CONNECT", _CONNECTION_CLOSED, steps.close_tls),
+        "connack-reset": ("resets TCP after CONNECT", _CONNECTION_CLOSED, steps.reset),
         "connack-websocket-close": (
             "closes the WebSocket, then TCP, after CONNECT",
-            _HUNG_UP,
+            _CONNECTION_CLOSED,
             sequence(steps.close_frame(1008, "policy"), steps.close_tls),
         ),
         "connack-websocket-close-only": (
             "closes the WebSocket after CONNECT and keeps TCP",
-            _SILENT,
+            _NO_CONNACK,
             sequence(steps.close_frame(1000), steps.silence),
         ),
     }
@@ -439,10 +441,10 @@ def _answers() -> list[Scenario]:
         Scenario(
             id=id_,
             title=title,
-            expected=_ended(expected, id_),
-            behaviour=Behaviour(connack=sequence(steps.receive_connect, how)),
+            expected=_ended_with(expected, id_),
+            behaviour=Behaviour(connack=sequence(steps.receive_connect, step)),
         )
-        for id_, (title, expected, how) in ends.items()
+        for id_, (title, expected, step) in ends.items()
     ]
 
 
@@ -456,7 +458,7 @@ _IGNORED_311 = {"mqtt-pingresp-first"}
 def _violated(id_: str, passes: set[str], ignored: set[str]) -> Expected:
     if id_ in passes:
         return HEALTHY
-    return _SILENT if id_ in ignored else _VIOLATED
+    return _NO_CONNACK if id_ in ignored else _VIOLATED
 
 
 def _violations() -> list[Scenario]:
@@ -600,11 +602,14 @@ def _healthy() -> list[Scenario]:
             Behaviour(disconnect=steps.ignore_disconnect),
         ),
     }
-    return [Scenario(id=id_, title=title, behaviour=how, expected=HEALTHY) for id_, (title, how) in answers.items()]
+    return [
+        Scenario(id=id_, title=title, behaviour=behaviour, expected=HEALTHY)
+        for id_, (title, behaviour) in answers.items()
+    ]
 
 
 def _slow() -> list[Scenario]:
-    part_late = sequence(steps.pause(PAUSE_S), steps.disconnect_cleanly)
+    disconnect_late = sequence(steps.pause(PAUSE_S), steps.disconnect_cleanly)
     answers: Mapping[str, tuple[str, Mapping[Phase, float], Behaviour]] = {
         "slow-tls": (
             "is slow in the TLS handshake",
@@ -636,7 +641,7 @@ def _slow() -> list[Scenario]:
             {Phase.CONNACK: _DRIPPED_CONNACK_BYTES * _DRIP_CONNACK_S},
             Behaviour(connack=steps.send_connack_slowly(_DRIP_CONNACK_S)),
         ),
-        "slow-disconnect": ("is slow to close after DISCONNECT", {}, Behaviour(disconnect=part_late)),
+        "slow-disconnect": ("is slow to close after DISCONNECT", {}, Behaviour(disconnect=disconnect_late)),
         "slow-everywhere": (
             "is slow in every phase",
             {Phase.TLS: PAUSE_S, Phase.UPGRADE: PAUSE_S, Phase.CONNACK: PAUSE_S},
@@ -644,13 +649,13 @@ def _slow() -> list[Scenario]:
                 handshake=steps.tls_handshake(pause_s=PAUSE_S),
                 upgrade=steps.switch_protocols(pause_s=PAUSE_S),
                 connack=steps.send_connack(pause_s=PAUSE_S),
-                disconnect=part_late,
+                disconnect=disconnect_late,
             ),
         ),
     }
     return [
-        Scenario(id=id_, title=title, behaviour=how, expected=HEALTHY, pauses_s=pauses_s)
-        for id_, (title, pauses_s, how) in answers.items()
+        Scenario(id=id_, title=title, behaviour=behaviour, expected=HEALTHY, pauses_s=pauses_s)
+        for id_, (title, pauses_s, behaviour) in answers.items()
     ]
 
 
@@ -689,7 +694,7 @@ def _lost() -> list[Scenario]:
             id=f"lost-{name}",
             title=f"accepts CONNECT and is gone before DISCONNECT ({name.replace('-', ' ')})",
             behaviour=Behaviour(connack=sequence(steps.cork, steps.send_connack()), disconnect=end),
-            expected=_ended(lost, f"lost-{name}"),
+            expected=_ended_with(lost, f"lost-{name}"),
         )
         for name, end in ends.items()
     ]
@@ -702,7 +707,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *_refused_upgrades(),
     *_upgrades(),
     *_codes(),
-    *_answers(),
+    *_missing_connacks(),
     *_violations(),
     *_lost(),
     *_healthy(),

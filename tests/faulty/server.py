@@ -134,7 +134,9 @@ def main() -> None:
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
     parser.add_argument("ids", nargs="+", help="scenarios, or all")
     arguments = parser.parse_args()
-    ids = [id_ for given in arguments.ids for id_ in ([s.id for s in SCENARIOS] if given == "all" else [given])]
+    ids = [
+        id_ for argument in arguments.ids for id_ in ([s.id for s in SCENARIOS] if argument == "all" else [argument])
+    ]
     for id_ in ids:
         try:
             behaviour_of(id_)

@@ -141,7 +141,7 @@ def switch_protocols(
 ) -> Step:
     """Return a 101, late or byte by byte, without one header or with others."""
 
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         request = await connection.read_request()
         headers = {
             "Upgrade": "websocket",
@@ -155,7 +155,7 @@ def switch_protocols(
         await (connection.send_slowly(head, every_s) if every_s else connection.send(head))
         return True
 
-    return answer
+    return respond
 
 
 def refuse(
@@ -168,24 +168,24 @@ def refuse(
 ) -> Step:
     """Return an HTTP refusal as AWS IoT sends it; `echo` puts the client's own request into the body."""
 
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         request = await connection.read_request()
-        said = body
+        content = body
         if echo:
-            said += f"{request.target} {request.headers}".encode()
-        known = {
+            content += f"{request.target} {request.headers}".encode()
+        defaults = {
             "content-type": "application/json",
-            "content-length": str(len(said)),
+            "content-length": str(len(content)),
             "x-amzn-RequestId": REQUEST_ID,
             "x-amzn-ErrorType": ERROR_TYPE,
         }
         await asyncio.sleep(pause_s)
-        await connection.send(_head(status, known | dict(headers or {})) + said)
+        await connection.send(_head(status, defaults | dict(headers or {})) + content)
         # A server that closes at once could lose the answer: the client's own bytes may still be under way.
         await connection.read_until_closed()
         return False
 
-    return answer
+    return respond
 
 
 def _head(status: str, headers: Mapping[str, str]) -> bytes:
@@ -196,7 +196,7 @@ def _head(status: str, headers: Mapping[str, str]) -> bytes:
 def endless_header(every_s: float, *, line_bytes: int = 16) -> Step:
     """Return a header that never ends: a line every so often."""
 
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         await connection.read_request()
         await connection.send(b"HTTP/1.1 101 Switching Protocols\r\n")
         line = b"x-padding: " + b"a" * line_bytes + b"\r\n"
@@ -204,48 +204,48 @@ def endless_header(every_s: float, *, line_bytes: int = 16) -> Step:
             await connection.send(line)
             await asyncio.sleep(every_s)
 
-    return answer
+    return respond
 
 
 # -- MQTT ----------------------------------------------------------------------------------------------------------
 
 
-def send_connack(code_311: int = 0, code_5: int = 0, *, said: str = "", pause_s: float = 0.0) -> Step:
+def send_connack(code_311: int = 0, code_5: int = 0, *, reason_string: str = "", pause_s: float = 0.0) -> Step:
     """Return the CONNACK of the client's version with that version's code; go on if it accepts."""
 
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         await connection.read_connect()
         code = code_5 if connection.level == wire.MQTT_5 else code_311
-        properties = bytes([wire.REASON_STRING]) + wire.text(said) if said else b""
+        properties = bytes([wire.REASON_STRING]) + wire.text(reason_string) if reason_string else b""
         await asyncio.sleep(pause_s)
         await connection.send(wire.frame(wire.connack(connection.level, code, properties=properties)))
         if code:
             await connection.close_tls()
         return not code
 
-    return answer
+    return respond
 
 
-def respond_to_connect(make: Callable[[int], bytes], *, ends: bool = False) -> Step:
+def respond_to_connect(make: Callable[[int], bytes], *, last: bool = False) -> Step:
     """Return a step that answers CONNECT with whatever `make` returns for the client's MQTT level."""
 
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         await connection.read_connect()
         await connection.send(make(connection.level))
-        return not ends
+        return not last
 
-    return answer
+    return respond
 
 
 def send_connack_slowly(every_s: float) -> Step:
     """Return an accepting CONNACK, byte by byte on the wire."""
 
-    async def answer(connection: ServerConnection) -> bool:
+    async def respond(connection: ServerConnection) -> bool:
         await connection.read_connect()
         await connection.send_slowly(wire.frame(wire.connack(connection.level)), every_s)
         return True
 
-    return answer
+    return respond
 
 
 async def receive_connect(connection: ServerConnection) -> bool:
@@ -254,9 +254,9 @@ async def receive_connect(connection: ServerConnection) -> bool:
     return True
 
 
-def close_frame(code: int, said: str = "") -> Step:
+def close_frame(code: int, reason: str = "") -> Step:
     """Return a WebSocket close (RFC 6455, section 5.5.1)."""
-    return send(wire.frame(code.to_bytes(2, "big") + said.encode(), opcode=wire.CLOSE))
+    return send(wire.frame(code.to_bytes(2, "big") + reason.encode(), opcode=wire.CLOSE))
 
 
 async def disconnect_cleanly(connection: ServerConnection) -> bool:

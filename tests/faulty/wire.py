@@ -195,5 +195,5 @@ def text(value: str) -> bytes:
 
 def connack(level: int, code: int = 0, *, flags: int = 0, properties: bytes = b"") -> bytes:
     """Return the CONNACK of one version; `properties` travel in version 5 only."""
-    listed = variable(len(properties)) + properties if level == MQTT_5 else b""
-    return packet(CONNACK, bytes([flags, code]) + listed)
+    encoded = variable(len(properties)) + properties if level == MQTT_5 else b""
+    return packet(CONNACK, bytes([flags, code]) + encoded)

@@ -19,11 +19,11 @@ from connect_canary.network.dialer import connect_any
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import AddressInfo
 from tests.faulty.cases import ENVIRON, Case, watching
-from tests.faulty.isolated import isolated, possible
+from tests.faulty.isolated import is_possible, isolated
 from tests.faulty.process import ROOT, Handler
 from tests.faulty.server import FaultyEndpoint
 
-needs_namespaces = pytest.mark.skipif(not possible(), reason="this machine lets no ordinary user make namespaces")
+needs_namespaces = pytest.mark.skipif(not is_possible(), reason="this machine lets no ordinary user make namespaces")
 
 DELAY_S = 0.25  # RFC 8305, section 5, "Connection Attempt Delay"
 DEADLINE_S = 10.0
@@ -76,37 +76,37 @@ def _silent(sockets: contextlib.ExitStack, host: str = "127.0.0.1", port: int = 
 
 async def _connected(*addresses: socket.socket) -> tuple[AddressInfo, float]:
     """Return the address that was connected to, and the seconds that it took."""
-    began = time.monotonic()
+    started = time.monotonic()
     async with asyncio.timeout(DEADLINE_S):
         connected, address = await connect_any([_address(bound) for bound in addresses])
-    took = time.monotonic() - began
+    elapsed_s = time.monotonic() - started
     with connected:
         assert connected.getpeername() == address[4]
-    return address, took
+    return address, elapsed_s
 
 
 async def test_second_address_is_tried_250_ms_after_a_silent_first_one(sockets: contextlib.ExitStack) -> None:
     """No sooner, so that a first address that answers is the only one that is bothered."""
     first, second = _silent(sockets), _answering(sockets)
-    address, took = await _connected(first, second)
+    address, elapsed_s = await _connected(first, second)
     assert address == _address(second)
-    assert took >= DELAY_S
+    assert elapsed_s >= DELAY_S
 
 
 async def test_every_silent_address_costs_250_ms(sockets: contextlib.ExitStack) -> None:
     """The third one comes as long after the second as that after the first."""
     addresses = [*(_silent(sockets) for _ in range(3)), _answering(sockets)]
-    address, took = await _connected(*addresses)
+    address, elapsed_s = await _connected(*addresses)
     assert address == _address(addresses[-1])
-    assert 3 * DELAY_S <= took < DEADLINE_S / 2
+    assert 3 * DELAY_S <= elapsed_s < DEADLINE_S / 2
 
 
 async def test_next_address_is_tried_at_once_when_one_refuses(sockets: contextlib.ExitStack) -> None:
     """Forty refusals in a row would otherwise take 10 seconds."""
     refusing, last = [_refusing(sockets) for _ in range(40)], _answering(sockets)
-    address, took = await _connected(*refusing, last)
+    address, elapsed_s = await _connected(*refusing, last)
     assert address == _address(last)
-    assert took < 40 * DELAY_S / 2
+    assert elapsed_s < 40 * DELAY_S / 2
 
 
 async def test_second_address_is_left_alone_when_the_first_answers(sockets: contextlib.ExitStack) -> None:
@@ -154,8 +154,8 @@ async def _outcomes(tmp_path: Path, sockets: contextlib.ExitStack, *, silent: bo
             for version in MqttVersion
         ]
         with Handler(before=isolated(hosts=hosts), **ENVIRON) as handler:
-            said, _ = await asyncio.to_thread(handler.invoke, watching(entries, DEADLINE_S), seconds=30)
-    return said["answer"]["targets"]  # type: ignore[no-any-return]  # JSON
+            result, _ = await asyncio.to_thread(handler.invoke, watching(entries, DEADLINE_S), seconds=30)
+    return result["response"]["targets"]  # type: ignore[no-any-return]  # JSON
 
 
 @needs_namespaces

@@ -20,7 +20,7 @@ from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
 from connect_canary.model.target import Target
 from connect_canary.network.dialer import connect_any
 from connect_canary.network.resolver import resolve
-from connect_canary.probe import attempt as attempts
+from connect_canary.probe import attempt
 from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
@@ -53,7 +53,7 @@ async def test_credentials_that_end_before_signing(
     async def ending(target: Target) -> ConnectAuth:
         return replace(await authenticate(target), sign=sign)
 
-    monkeypatch.setattr(attempts, "authenticate", ending)
+    monkeypatch.setattr(attempt, "authenticate", ending)
     port = await endpoint.serve(Behaviour())
     target = target_of(
         endpoint=f"localhost:{port}",
@@ -92,13 +92,13 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Fault
 
 
 @pytest.mark.parametrize("between", [" ", "\n    ", ""], ids=["spaces", "indented", "one line"])
-@pytest.mark.parametrize(("shown", "failure"), [("good", None), ("expired", "CertificateExpired")])
+@pytest.mark.parametrize(("kind", "failure"), [("good", None), ("expired", "CertificateExpired")])
 async def test_bundle_whose_line_ends_are_lost(
-    endpoint: FaultyEndpoint, between: str, shown: str, failure: str | None
+    endpoint: FaultyEndpoint, between: str, kind: str, failure: str | None
 ) -> None:
     """Parameters and shells take line ends away; OpenSSL would then prove a failure that the SDK does not have."""
     bundle = between.join(endpoint.pki.ca_file.read_text().splitlines())
-    port = await endpoint.serve(Behaviour(handshake=tls_handshake(shown, pause_s=0.4)))
+    port = await endpoint.serve(Behaviour(handshake=tls_handshake(kind, pause_s=0.4)))
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle, auth_mode="custom-unsigned")
     outcome = await run_attempt(target, timeout_s=5)
     assert outcome.failure == failure, outcome.reason

@@ -47,12 +47,12 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _run(
-    *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
+    *arguments: str, environ: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         _command(*arguments),
         env={**AROUND, **(environ or {})},
-        input=given,
+        input=stdin,
         capture_output=True,
         encoding="utf-8",
         timeout=DEADLINE_S,
@@ -144,17 +144,17 @@ def test_variables_are_the_defaults_of_flags(server: FaultyServer) -> None:
     assert (outcome["client_id"], outcome["mqtt_version"]) == ("test-variable", "5")
 
 
-@pytest.mark.parametrize("how", ["file", "standard input", "variable"])
-def test_secret_reaches_the_endpoint(server: FaultyServer, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("source", ["file", "standard input", "variable"])
+def test_secret_reaches_the_endpoint(server: FaultyServer, tmp_path: Path, source: str) -> None:
     """By each way but an argument, and it is not printed."""
     password, path = SECRETS["authorizer_password"], tmp_path / "password"
     path.write_text(f"{password}\n")
-    flag = {"file": f"@{path}", "standard input": "-"}.get(how)
+    flag = {"file": f"@{path}", "standard input": "-"}.get(source)
     done = _run(
-        *_at(server, "healthy", "--auth_mode", "custom-unsigned", "--authorizer_username", how),
+        *_at(server, "healthy", "--auth_mode", "custom-unsigned", "--authorizer_username", source),
         *(["--authorizer_password", flag] if flag else []),
         environ={} if flag else {"CANARY_AUTHORIZER_PASSWORD": password},
-        given=password if flag == "-" else "",
+        stdin=password if flag == "-" else "",
     )
     client = server.seen("healthy")["clients"][-1]
     assert (done.returncode, client["password"]) == (0, password.encode().hex())
@@ -210,12 +210,12 @@ def test_check_lists_targets_and_connects_to_nothing(server: FaultyServer, tmp_p
     entry = {**_entries(server, "upgrade-silent")[0], "auth_mode": "custom-unsigned", "authorizer_password": "hidden"}
     document = _document(tmp_path, entry)
     before = server.seen("upgrade-silent")["connections"]
-    shown, answered = _run("check", "--targets", document), _run("check", "--targets", document, "--json")
-    assert (shown.returncode, answered.returncode) == (0, 0)
-    assert "1 target can be used; nothing was connected to" in shown.stdout
-    answer = json.loads(answered.stdout)
+    plain, as_json = _run("check", "--targets", document), _run("check", "--targets", document, "--json")
+    assert (plain.returncode, as_json.returncode) == (0, 0)
+    assert "1 target can be used; nothing was connected to" in plain.stdout
+    answer = json.loads(as_json.stdout)
     assert (answer["dry_run"], answer["targets"][0]["authorizer_password"]) == (True, "***")
-    assert "hidden" not in shown.stdout + answered.stdout
+    assert "hidden" not in plain.stdout + as_json.stdout
     assert server.seen("upgrade-silent")["connections"] == before
 
 
@@ -223,7 +223,7 @@ def test_check_lists_targets_and_connects_to_nothing(server: FaultyServer, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environ", "said"),
+    ("arguments", "environ", "messages"),
     [
         (["--auth_mode", "foo"], {}, ["--auth_mode is 'foo'; allowed: sigv4, "]),
         ([], {"CANARY_AUTH_MODE": "foo"}, ["CANARY_AUTH_MODE is 'foo'; allowed: sigv4, "]),
@@ -240,14 +240,14 @@ def test_check_lists_targets_and_connects_to_nothing(server: FaultyServer, tmp_p
     ],
 )
 def test_wrong_question_gets_sentences(
-    arguments: Sequence[str], environ: Mapping[str, str], said: Sequence[str]
+    arguments: Sequence[str], environ: Mapping[str, str], messages: Sequence[str]
 ) -> None:
     """Each names what was written as it was written; exit code 2, nothing on standard output."""
     endpoint = [] if "--endpoint" in arguments else ["--endpoint", "localhost:1"]
     done = _run("connect", *endpoint, *arguments, environ=environ)
     assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == len(said)
-    assert all(f"connect-canary: {sentence}" in done.stderr for sentence in said)
+    assert len(done.stderr.splitlines()) == len(messages)
+    assert all(f"connect-canary: {sentence}" in done.stderr for sentence in messages)
 
 
 def test_endpoint_that_nobody_gave() -> None:
@@ -278,9 +278,9 @@ def test_output_that_cannot_be_written(server: FaultyServer) -> None:
     assert (done.returncode, done.stderr) == (3, "connect-canary: the system cannot go on: No space left on device\n")
     ours, theirs = os.pipe()
     os.close(ours)
-    with open(theirs, "w", encoding="utf-8") as left:  # noqa: PTH123 - a descriptor
+    with open(theirs, "w", encoding="utf-8") as stdout:  # noqa: PTH123 - a descriptor
         done = subprocess.run(
-            _command(*_at(server, "healthy")), env=AROUND, stdout=left, stderr=subprocess.PIPE, text=True, check=False
+            _command(*_at(server, "healthy")), env=AROUND, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (141, "")
 
@@ -325,7 +325,7 @@ class _Terminal:
     def __init__(self, *arguments: str, **environ: str) -> None:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
-        self._ours, self.shown = ours, ""
+        self._ours, self.screen = ours, ""
         self._process = subprocess.Popen(
             _command(*arguments),
             env={**AROUND, "TERM": "xterm-256color", **environ},
@@ -346,15 +346,15 @@ class _Terminal:
 
     def wait_for(self, text: str) -> None:
         """Read until `text` is shown."""
-        until = time.monotonic() + DEADLINE_S
-        while text not in self.shown and self._read(until):
+        deadline = time.monotonic() + DEADLINE_S
+        while text not in self.screen and self._read(deadline):
             pass
-        assert text in self.shown
+        assert text in self.screen
 
     def end(self) -> int:
         """Read to the end and return the exit code."""
-        until = time.monotonic() + DEADLINE_S
-        while self._read(until):
+        deadline = time.monotonic() + DEADLINE_S
+        while self._read(deadline):
             pass
         return self._process.wait(DEADLINE_S)
 
@@ -366,13 +366,13 @@ class _Terminal:
         """Type a line."""
         os.write(self._ours, f"{text}\n".encode())
 
-    def _read(self, until: float) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], max(until - time.monotonic(), 0))
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], max(deadline - time.monotonic(), 0))
         data = b""
         # Linux tells the end of a terminal's other side as an error.
         with contextlib.suppress(OSError):
             data = os.read(self._ours, 65536) if ready else b""
-        self.shown += data.decode(errors="replace")
+        self.screen += data.decode(errors="replace")
         return bool(data)
 
 
@@ -380,24 +380,24 @@ def test_terminal_has_colour_and_a_live_line(server: FaultyServer) -> None:
     """The live line is gone when the outcome is there."""
     with _Terminal(*_at(server, "http-403")) as terminal:
         assert terminal.end() == 1
-    assert "connecting: 0 of 1 target done" in terminal.shown
-    assert re.search(r"\x1b\[[0-9;]*31munhealthy", terminal.shown)
-    assert "done" not in terminal.shown.rpartition("\r ")[2]
+    assert "connecting: 0 of 1 target done" in terminal.screen
+    assert re.search(r"\x1b\[[0-9;]*31munhealthy", terminal.screen)
+    assert "done" not in terminal.screen.rpartition("\r ")[2]
 
 
 def test_terminal_without_colour(server: FaultyServer) -> None:
     """NO_COLOR leaves bold and dim at most (no-color.org)."""
     with _Terminal(*_at(server, "http-403"), NO_COLOR="1") as terminal:
         assert terminal.end() == 1
-    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", terminal.shown)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", terminal.screen)
 
 
 def test_terminal_that_is_dumb(server: FaultyServer) -> None:
     """It gets text and nothing else."""
     with _Terminal(*_at(server, "healthy"), TERM="dumb") as terminal:
         assert terminal.end() == 0
-    assert "\x1b" not in terminal.shown
-    assert "connecting" not in terminal.shown
+    assert "\x1b" not in terminal.screen
+    assert "connecting" not in terminal.screen
 
 
 def test_interrupted_runs_are_summed_up(server: FaultyServer) -> None:
@@ -406,9 +406,9 @@ def test_interrupted_runs_are_summed_up(server: FaultyServer) -> None:
         terminal.wait_for("run 1 of 1000  1 healthy  0 failed")
         terminal.interrupt()
         assert terminal.end() == 0
-    assert "1 run in " in terminal.shown
-    assert "1 of 1" in terminal.shown
-    assert "Traceback" not in terminal.shown
+    assert "1 run in " in terminal.screen
+    assert "1 of 1" in terminal.screen
+    assert "Traceback" not in terminal.screen
 
 
 def test_interrupted_before_there_is_an_outcome(server: FaultyServer) -> None:
@@ -420,8 +420,8 @@ def test_interrupted_before_there_is_an_outcome(server: FaultyServer) -> None:
             time.sleep(0.05)
         terminal.interrupt()
         assert terminal.end() == 130
-    assert terminal.shown.endswith("interrupted\r\n")
-    assert "Traceback" not in terminal.shown
+    assert terminal.screen.endswith("interrupted\r\n")
+    assert "Traceback" not in terminal.screen
 
 
 def test_terminal_asks_for_a_secret_unseen(server: FaultyServer) -> None:
@@ -431,5 +431,5 @@ def test_terminal_asks_for_a_secret_unseen(server: FaultyServer) -> None:
         terminal.wait_for("authorizer_password: ")
         terminal.type(SECRETS["authorizer_password"])
         assert terminal.end() == 0
-    assert SECRETS["authorizer_password"] not in terminal.shown
+    assert SECRETS["authorizer_password"] not in terminal.screen
     assert server.seen("healthy")["clients"][-1]["password"] == SECRETS["authorizer_password"].encode().hex()

@@ -48,10 +48,10 @@ def handler() -> Iterator[Handler]:
 def _run(server: FaultyServer, handler: Handler, case: Case) -> Seen:
     before = server.seen(case.scenario)
     target = case.target(server.port(case.scenario), server.ca_file)
-    said, _ = handler.invoke(watching([target], 10), seconds=30)
+    result, _ = handler.invoke(watching([target], 10), seconds=30)
     after = server.seen(case.scenario)
     new = {key: after[key][len(before[key]) :] for key in ("requests", "clients")}
-    return Seen(**new, outcome=said["answer"]["targets"][0])
+    return Seen(**new, outcome=result["response"]["targets"][0])
 
 
 # -- what a request carries ----------------------------------------------------------------------------------------
@@ -104,8 +104,8 @@ def _fields(seen: Seen, index: int) -> dict[str, str | None]:
     username, _, behind = (client["username"] or "").partition("?")
     pairs = _query(request) | _query({"target": f"?{behind}"}) | request["headers"]
     names = ("x-amz-customauthorizer-name", "x-amz-customauthorizer-signature", "token")
-    found = {name: None if (value := pairs.get(name)) is None else unquote(value) for name in names}
-    return {**found, "username": username, "password": client["password"]}
+    decoded = {name: None if (value := pairs.get(name)) is None else unquote(value) for name in names}
+    return {**decoded, "username": username, "password": client["password"]}
 
 
 def _without_nonce(request: Mapping[str, Any]) -> dict[str, Any]:

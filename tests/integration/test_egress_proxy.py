@@ -35,9 +35,9 @@ def _run(server: FaultyServer, handler: Handler, environ: dict[str, str]) -> tup
     """Return the outcome of one target, and which listeners had a client."""
     entry = Case(scenario=ENDPOINT, version=MqttVersion.V5).target(server.port(ENDPOINT), server.ca_file)
     before = _connections(server)
-    said, _ = handler.invoke(watching([entry], 10) | environ, seconds=30)
+    result, _ = handler.invoke(watching([entry], 10) | environ, seconds=30)
     after = _connections(server)
-    return said["answer"]["targets"][0], {id_ for id_ in after if after[id_] > before[id_]}
+    return result["response"]["targets"][0], {id_ for id_ in after if after[id_] > before[id_]}
 
 
 def _connections(server: FaultyServer) -> dict[str, int]:

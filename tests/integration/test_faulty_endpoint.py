@@ -74,10 +74,10 @@ def observed(server: FaultyServer) -> Observed:
     """Every case, in two runs of the handler: the one for what is told at once, the other for what takes a deadline."""
     at_once = [case for case in CASES if case.expected.when is Promptness.AT_ONCE]
     late = [case for case in CASES if case.expected.when is Promptness.DEADLINE]
-    said, printed = observe(server, at_once, deadline_s=FAR_DEADLINE_S, concurrent=8)
-    said_late, printed_late = observe(server, late, deadline_s=DEADLINE_S)
+    outcomes, printed = observe(server, at_once, deadline_s=FAR_DEADLINE_S, concurrent=8)
+    late_outcomes, printed_late = observe(server, late, deadline_s=DEADLINE_S)
     seen = dict(zip((id_ for id_, _ in server.ports), server.report(), strict=True))
-    return Observed(outcomes=said | said_late, printed=printed + printed_late, seen=seen)
+    return Observed(outcomes=outcomes | late_outcomes, printed=printed + printed_late, seen=seen)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -90,7 +90,7 @@ def test_outcome_of_situation(observed: Observed, case: Case) -> None:
         wanted = getattr(expected, key)
         assert wanted is None or outcome[key] == wanted, key
     assert expected.reason.lower() in (outcome["reason"] or "").lower()
-    assert expected.said in (outcome["reason"] or "")
+    assert expected.message in (outcome["reason"] or "")
     at_most = AT_ONCE_MS if expected.when is Promptness.AT_ONCE else DEADLINE_S * 1000 + LATE_MS
     assert outcome["elapsed_ms"] < at_most
 
@@ -117,15 +117,15 @@ def test_certificate_that_fails_is_read_all_the_same(observed: Observed, case: C
 def test_certificate_that_is_good_has_its_days_left(observed: Observed) -> None:
     """A handshake of which the certificate is not the trouble shows how long it is still good."""
     good = [observed.outcomes[case]["certificate_days_left"] for case in CASES if not case.expected.certificate]
-    days = [left for left in good if left is not None]
+    days = [value for value in good if value is not None]
     assert days_left("good") - _HOUR < min(days)
     assert max(days) <= days_left("good")
 
 
 def test_bad_certificates_are_told_within_a_second(observed: Observed) -> None:
     """The canary does not wait out the SDK's blinding delay of 10 to 30 seconds."""
-    took = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.expected.certificate]
-    assert statistics.median(took) < 1000
+    elapsed_ms = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.expected.certificate]
+    assert statistics.median(elapsed_ms) < 1000
 
 
 def test_no_situation_is_unclassified(observed: Observed) -> None:
@@ -160,8 +160,8 @@ def test_no_secret_is_printed(observed: Observed) -> None:
 
 def test_untrusted_endpoint_gets_no_request(observed: Observed) -> None:
     """Nothing that is signed or secret reaches a server whose certificate fails."""
-    asked = {id_: seen["upgrades"] for id_, seen in observed.seen.items() if id_.startswith("certificate-")}
-    assert set(asked.values()) == {0}
+    upgrades = {id_: seen["upgrades"] for id_, seen in observed.seen.items() if id_.startswith("certificate-")}
+    assert set(upgrades.values()) == {0}
 
 
 def test_healthy_endpoint_sees_one_session_a_run(observed: Observed) -> None:
@@ -235,8 +235,8 @@ def test_pause_is_in_no_other_phase(observed: Observed, scenario: Scenario) -> N
 @pytest.mark.parametrize("scenario", ["slow-disconnect", "disconnect-hangs"])
 def test_close_after_disconnect_is_not_waited_for(observed: Observed, scenario: str) -> None:
     """DISCONNECT is the client's last word: an endpoint that is slow to close, or never does, costs no time."""
-    took = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.scenario == scenario]
-    assert min(took) < PAUSE_S * 1000
+    elapsed_ms = [observed.outcomes[case]["elapsed_ms"] for case in CASES if case.scenario == scenario]
+    assert min(elapsed_ms) < PAUSE_S * 1000
 
 
 def test_connect_is_little_more_than_its_phases(observed: Observed) -> None:
@@ -259,8 +259,8 @@ def test_printed_metrics_are_the_times_of_the_outcomes(observed: Observed) -> No
     printed = [json.loads(line) for line in observed.printed.splitlines() if '"_aws"' in line]
     for metric, key in (("ConnectLatency", "connect_ms"), ("CertificateDaysLeft", "certificate_days_left")):
         measured = {blob["Target"]: blob[metric] for blob in printed if metric in blob}
-        told = {case.name: outcome[key] for case, outcome in observed.outcomes.items() if outcome[key] is not None}
-        assert measured == {name: [value] for name, value in told.items()}
+        expected = {case.name: outcome[key] for case, outcome in observed.outcomes.items() if outcome[key] is not None}
+        assert measured == {name: [value] for name, value in expected.items()}
     phases = {case.name: outcome["phases_ms"] for case, outcome in observed.outcomes.items()}
     assert {blob["Target"]: blob["phases_ms"] for blob in printed} == phases
 
@@ -290,9 +290,9 @@ def through_proxies(server: FaultyServer) -> tuple[Mapping[str, dict[str, Any]],
     with Handler(**ENVIRON) as handler:
         for id_ in _EGRESS:
             proxy = {"HTTPS_PROXY": f"http://someone:planted-proxy-password@127.0.0.1:{server.port(id_)}"}
-            said, printed = handler.invoke(watching(entries, DEADLINE_S) | proxy, seconds=30)
-            everything += printed + json.dumps(said)
-            outcomes |= {f"{id_}-{outcome['mqtt_version']}": outcome for outcome in said["answer"]["targets"]}
+            result, printed = handler.invoke(watching(entries, DEADLINE_S) | proxy, seconds=30)
+            everything += printed + json.dumps(result)
+            outcomes |= {f"{id_}-{outcome['mqtt_version']}": outcome for outcome in result["response"]["targets"]}
     return outcomes, everything
 
 
@@ -336,8 +336,8 @@ def _outcome(
 ) -> dict[str, Any]:
     """Return the outcome of one case with other `settings` than its own."""
     entry = case.target(server.port(case.scenario), server.ca_file, **settings)
-    said, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=seconds)
-    return said["answer"]["targets"][0]  # type: ignore[no-any-return]  # JSON
+    result, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=seconds)
+    return result["response"]["targets"][0]  # type: ignore[no-any-return]  # JSON
 
 
 @pytest.mark.parametrize("version", MqttVersion)
@@ -357,10 +357,10 @@ def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None
 @pytest.fixture(scope="module")
 def slow_credentials(server: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The outcomes of a healthy and of a silent endpoint where the credential chain is slow."""
-    given = {"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRETS["secret_access_key"]}
+    credentials = {"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRETS["secret_access_key"]}
     directory = tmp_path_factory.mktemp("aws")
     source, config = directory / "credentials.sh", directory / "config"
-    source.write_text(f"sleep {PAUSE_S}\necho '{json.dumps(given)}'\n")
+    source.write_text(f"sleep {PAUSE_S}\necho '{json.dumps(credentials)}'\n")
     config.write_text(f"[default]\ncredential_process = sh {source}\n")
     environ = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": str(config)}
     cases = [Case(scenario=id_, version=MqttVersion.V5, mode="sigv4") for id_ in ("healthy", "upgrade-silent")]
@@ -403,8 +403,8 @@ def test_bundle_with_comments_in_any_script(handler: Handler, server: FaultyServ
     """Public bundles name their authorities in comments, which concern neither the SDK nor the certificate check."""
     bundle = comment + Path(server.ca_file).read_text(encoding="ascii")
     entry = Case(scenario="healthy", version=MqttVersion.V5).target(server.port("healthy"), bundle)
-    said, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=10)
-    (outcome,) = said["answer"]["targets"]
+    result, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=10)
+    (outcome,) = result["response"]["targets"]
     assert outcome["healthy"], outcome["reason"]
     assert outcome["certificate_days_left"] > 0
 
@@ -455,8 +455,8 @@ def test_hundred_targets_of_which_thirty_fail(handler: Handler, server: FaultySe
         Case(scenario=id_, version=versions[i % 2]).target(server.port(id_), server.ca_file, name=f"{id_}-{i}")
         for i, id_ in enumerate(ids)
     ]
-    said, printed = handler.invoke(watching(entries, 2 * DEADLINE_S), seconds=30)
-    outcomes = said["answer"]["targets"]
+    result, printed = handler.invoke(watching(entries, 2 * DEADLINE_S), seconds=30)
+    outcomes = result["response"]["targets"]
     assert [outcome["target"] for outcome in outcomes] == [entry["name"] for entry in entries]
     assert Counter(outcome["failure"] for outcome in outcomes) == {
         None: 70,

@@ -8,11 +8,11 @@ import pytest
 
 from connect_canary.model.mqtt import MqttVersion
 from tests.faulty.cases import ENVIRON, Case, cases_of, watching
-from tests.faulty.isolated import isolated, joined, possible
+from tests.faulty.isolated import is_possible, isolated, joined
 from tests.faulty.process import FaultyServer, Handler
 from tests.faulty.timing import ROUNDING_MS, WAITED_ROUNDING_S, phases_total_ms, waited_s
 
-pytestmark = pytest.mark.skipif(not possible(), reason="this machine lets no ordinary user make namespaces")
+pytestmark = pytest.mark.skipif(not is_possible(), reason="this machine lets no ordinary user make namespaces")
 
 DEADLINE_S = 1.5
 NAME_SERVER_TIMEOUT_S = 1  # the least that resolv.conf(5) knows
@@ -30,8 +30,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handler]:
 
 def _outcomes(handler: Handler, endpoint: str, ca_file: str, *, deadline_s: float = DEADLINE_S) -> list[dict[str, Any]]:
     entries = [case.target(0, ca_file, endpoint=endpoint) for case in cases_of(["healthy"])]
-    said, _ = handler.invoke(watching(entries, deadline_s), seconds=20)
-    return said["answer"]["targets"]  # type: ignore[no-any-return]  # JSON
+    result, _ = handler.invoke(watching(entries, deadline_s), seconds=20)
+    return result["response"]["targets"]  # type: ignore[no-any-return]  # JSON
 
 
 def test_name_server_that_never_answers(alone: Handler) -> None:
@@ -71,12 +71,12 @@ def test_address_that_changes_between_runs(tmp_path: Path, version: MqttVersion)
     """Every run asks for the address anew: what an earlier run resolved is never used again."""
     hosts = tmp_path / "hosts"
     hosts.write_text(f"127.0.0.1 {NAME}\n")
-    said: list[str | None] = []
+    failures: list[str | None] = []
     with FaultyServer("healthy") as server, Handler(before=isolated(hosts=hosts), **ENVIRON) as handler:
         entry = Case(scenario="healthy", version=version).target(server.port("healthy"), server.ca_file)
         entry["endpoint"] = f"{NAME}:{server.port('healthy')}"
         for address in ("127.0.0.1", "127.0.0.2", "127.0.0.1"):
             hosts.write_text(f"{address} {NAME}\n")
-            answer, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=20)
-            said += [target["failure"] for target in answer["answer"]["targets"]]
-    assert said == [None, "TcpRefused", None]
+            result, _ = handler.invoke(watching([entry], DEADLINE_S), seconds=20)
+            failures += [target["failure"] for target in result["response"]["targets"]]
+    assert failures == [None, "TcpRefused", None]

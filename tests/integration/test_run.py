@@ -61,17 +61,17 @@ def test_run_is_healthy_only_if_every_target_is(
     handler: Handler, server: FaultyServer, scenarios: Sequence[str], *, healthy: bool
 ) -> None:
     """One good target makes no bad one good, wherever it stands in the document."""
-    said, _ = handler.invoke(watching(_entries(server, *scenarios), DEADLINE_S), seconds=30)
-    assert [target["healthy"] for target in said["answer"]["targets"]] == [id_ == "healthy" for id_ in scenarios]
-    assert said["answer"]["healthy"] is healthy
+    result, _ = handler.invoke(watching(_entries(server, *scenarios), DEADLINE_S), seconds=30)
+    assert [target["healthy"] for target in result["response"]["targets"]] == [id_ == "healthy" for id_ in scenarios]
+    assert result["response"]["healthy"] is healthy
 
 
 def test_dry_run_opens_no_connection(handler: Handler, server: FaultyServer) -> None:
     """The same targets are connected to without `dry_run`."""
     environ = watching(_entries(server, "healthy", "http-403"), DEADLINE_S)
     before = _connections(server)
-    said, printed = handler.invoke(environ, seconds=30, event={"dry_run": True})
-    assert (said["answer"]["dry_run"], len(said["answer"]["targets"])) == (True, 2)
+    result, printed = handler.invoke(environ, seconds=30, event={"dry_run": True})
+    assert (result["response"]["dry_run"], len(result["response"]["targets"])) == (True, 2)
     assert printed.strip() == ""
     assert _connections(server) == before
     handler.invoke(environ, seconds=30)
@@ -120,8 +120,8 @@ async def _visited_by(
             for index in range(targets)
         ]
         environ = watching(entries, 2 * DEADLINE_S, concurrent)
-        said, _ = await asyncio.to_thread(handler.invoke, environ, seconds=60)
-    return visited, said["answer"]["targets"]
+        result, _ = await asyncio.to_thread(handler.invoke, environ, seconds=60)
+    return visited, result["response"]["targets"]
 
 
 @pytest.mark.parametrize("concurrent", [1, 3, 7])
@@ -152,9 +152,9 @@ def test_run_ends_before_lambda_ends_it(handler: Handler, server: FaultyServer) 
     """A target's own deadline is cut to what Lambda has left, with a margin in which everything is reported."""
     entries, lambda_has_s = _entries(server, "upgrade-silent", "healthy"), 4.0
     started = time.monotonic()
-    said, printed = handler.invoke(watching(entries, 60.0, concurrent=1), seconds=lambda_has_s)
+    result, printed = handler.invoke(watching(entries, 60.0, concurrent=1), seconds=lambda_has_s)
     assert time.monotonic() - started < lambda_has_s
-    silent, late = said["answer"]["targets"]
+    silent, late = result["response"]["targets"]
     assert (silent["failure"], late["failure"]) == ("UpgradeTimedOut", "DeadlineExceeded")
     assert silent["elapsed_ms"] > (lambda_has_s - 1) * 1000
     records = [json.loads(line) for line in printed.splitlines() if '"connect attempt finished"' in line]

@@ -110,12 +110,12 @@ def test_silent_service_is_waited_for_twice_four_seconds(silent: _Silent, unreac
         reading = {name: pool.submit(_ask, name, silent.server_address[1], 1) for name in QUESTIONS}
         connecting = {name: pool.submit(_ask, name, unreachable, 2) for name in QUESTIONS}
     for service in QUESTIONS:
-        took, error = reading[service].result()
+        elapsed_s, error = reading[service].result()
         assert error == "ReadTimeoutError", service
-        assert took < TRIES * READ_TIMEOUT_S + _SLACK_S, service
-        took, error = connecting[service].result()
+        assert elapsed_s < TRIES * READ_TIMEOUT_S + _SLACK_S, service
+        elapsed_s, error = connecting[service].result()
         assert error == "ConnectTimeoutError", service
-        assert TRIES * CONNECT_TIMEOUT_S <= took < TRIES * CONNECT_TIMEOUT_S + _SLACK_S, service
+        assert TRIES * CONNECT_TIMEOUT_S <= elapsed_s < TRIES * CONNECT_TIMEOUT_S + _SLACK_S, service
     assert len(silent.waited_s) == TRIES * len(QUESTIONS)
     # The service's own thread may have begun to count a little late.
     assert min(silent.waited_s) > READ_TIMEOUT_S - 0.75

@@ -25,7 +25,7 @@ _DEADLINE_S = 30.0
 _SIOCOUTQ = 0x5411
 
 
-class _Way:
+class _Path:
     """A client's socket, the tunnel, and the endpoint's socket at its other end."""
 
     def __init__(self, tunnel: Tunnel, client: socket.socket, endpoint: socket.socket) -> None:
@@ -33,7 +33,7 @@ class _Way:
 
 
 @pytest.fixture
-async def way() -> AsyncIterator[_Way]:
+async def path() -> AsyncIterator[_Path]:
     """An open tunnel through which a client has connected."""
     loop = asyncio.get_running_loop()
     with contextlib.ExitStack() as stack:
@@ -47,7 +47,7 @@ async def way() -> AsyncIterator[_Way]:
         await loop.sock_sendall(client, b"CONNECT endpoint.test:443 HTTP/1.1\r\n\r\n")
         endpoint = stack.enter_context((await loop.sock_accept(listener))[0])
         assert (await loop.sock_recv(client, 1024)).startswith(b"HTTP/1.1 200 ")
-        yield _Way(tunnel, client, endpoint)
+        yield _Path(tunnel, client, endpoint)
     await asyncio.sleep(0)
 
 
@@ -91,22 +91,22 @@ class _Flood:
 
 async def _received(receiver: socket.socket, size: int) -> str:
     """Return the digest of what is received, when it is `size` bytes."""
-    digest, left = hashlib.sha256(), size
+    digest, remaining = hashlib.sha256(), size
     async with asyncio.timeout(_DEADLINE_S):
-        while left:
-            data = await asyncio.get_running_loop().sock_recv(receiver, min(left, _MEBIBYTE))
+        while remaining:
+            data = await asyncio.get_running_loop().sock_recv(receiver, min(remaining, _MEBIBYTE))
             assert data
             digest.update(data)
-            left -= len(data)
+            remaining -= len(data)
     return digest.hexdigest()
 
 
 @pytest.mark.parametrize("towards", ["endpoint", "client"])
-async def test_tunnel_reads_no_more_than_its_peer_takes(way: _Way, towards: str) -> None:
+async def test_tunnel_reads_no_more_than_its_peer_takes(path: _Path, towards: str) -> None:
     """A side that does not read stops the other one; once it reads, every byte arrives, and then new ones."""
     # An answer's length is limited before this phase, which is another matter.
-    way.tunnel.trace.start_phase(Phase.DISCONNECT)
-    sender, receiver = (way.client, way.endpoint) if towards == "endpoint" else (way.endpoint, way.client)
+    path.tunnel.trace.start_phase(Phase.DISCONNECT)
+    sender, receiver = (path.client, path.endpoint) if towards == "endpoint" else (path.endpoint, path.client)
     flood = _Flood(sender)
     await flood.run()
     assert _MEBIBYTE // 4 < flood.sent < _MOST_TAKEN
@@ -121,18 +121,18 @@ async def test_tunnel_reads_no_more_than_its_peer_takes(way: _Way, towards: str)
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="only Linux has TCP_QUICKACK, and SIOCOUTQ to see it by"
 )
-async def test_client_is_acknowledged_before_its_bytes_are_passed_on(way: _Way) -> None:
+async def test_client_is_acknowledged_before_its_bytes_are_passed_on(path: _Path) -> None:
     """The SDK's socket waits with its next small segment for this, up to 40 ms a time."""
     loop = asyncio.get_running_loop()
-    way.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+    path.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
     unacknowledged: list[int] = []
     for _ in range(40):
         # An answer makes the system delay acknowledgements, in the hope of sending them along with data.
-        await loop.sock_sendall(way.endpoint, _RECORD[:16])
-        assert len(await loop.sock_recv(way.client, 1024)) == 16
-        await loop.sock_sendall(way.client, _RECORD[:16])
-        assert len(await loop.sock_recv(way.endpoint, 1024)) == 16
-        unacknowledged.append(_unacknowledged(way.client))
+        await loop.sock_sendall(path.endpoint, _RECORD[:16])
+        assert len(await loop.sock_recv(path.client, 1024)) == 16
+        await loop.sock_sendall(path.client, _RECORD[:16])
+        assert len(await loop.sock_recv(path.endpoint, 1024)) == 16
+        unacknowledged.append(_unacknowledged(path.client))
     assert unacknowledged == [0] * 40
 
 

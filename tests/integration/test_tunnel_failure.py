@@ -111,9 +111,9 @@ async def test_process_has_no_descriptor_left(after_open: Callable[[Opened], Non
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def exhaust(port: int) -> int:
-        free = os.dup(0)
-        os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        descriptor = os.dup(0)
+        os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor, hard))
         asyncio.get_running_loop().call_later(2, resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         return port
 

@@ -45,8 +45,8 @@ def choose(mutants: Sequence[Mutant], part: str, sample: int) -> list[Mutant]:
     """Return a part of the mutants and a sample of that, which depend on nothing but the mutants' keys."""
     number, parts = (int(each) for each in part.split("/"))
     chosen = [mutant for mutant in mutants if _hash(mutant) % parts == number % parts]
-    kept = sorted(chosen, key=_hash)[: sample or None]
-    return [mutant for mutant in chosen if mutant in kept]
+    sample_of = sorted(chosen, key=_hash)[: sample or None]
+    return [mutant for mutant in chosen if mutant in sample_of]
 
 
 def _hash(mutant: Mutant) -> int:
@@ -56,14 +56,14 @@ def _hash(mutant: Mutant) -> int:
 def _run_area(area: Area, arguments: argparse.Namespace) -> bool | None:
     """Try an area's mutants and print them; return whether its goals are reached, None when it has no mutants."""
     mutants = mutants_of(area, arguments.module)
-    known = equivalent.read(area.name)
+    reasons = equivalent.read(area.name)
     chosen = choose(mutants, arguments.slice, arguments.sample)
-    tried = [mutant for mutant in chosen if mutant.key not in known]
+    tried = [mutant for mutant in chosen if mutant.key not in reasons]
     if not chosen:
         return None
-    how = "" if len(chosen) == len(mutants) else "a sample of "
-    print(f"{area.name}: {how}{len(chosen)} of {len(mutants)} mutants, {len(chosen) - len(tried)} are equivalent")
-    for key in () if arguments.module else equivalent.stale(known, mutants):
+    sampled = "" if len(chosen) == len(mutants) else "a sample of "
+    print(f"{area.name}: {sampled}{len(chosen)} of {len(mutants)} mutants, {len(chosen) - len(tried)} are equivalent")
+    for key in () if arguments.module else equivalent.stale(reasons, mutants):
         print(f"  stale entry in {equivalent.TABLE.name}: {key}")
     try:
         return _report(area, _try(tried, area, arguments))

@@ -18,5 +18,5 @@ def read(area: str) -> dict[tuple[str, str, str], str]:
 
 def stale(keys: Iterable[tuple[str, str, str]], mutants: Iterable[Mutant]) -> list[tuple[str, str, str]]:
     """Return the keys that no mutant has any more."""
-    known = {mutant.key for mutant in mutants}
-    return [key for key in keys if key not in known]
+    existing = {mutant.key for mutant in mutants}
+    return [key for key in keys if key not in existing]

@@ -101,17 +101,17 @@ class Recorder:
             self._passed.discard(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        told = {"seconds": self._seconds, "fixtures": self._fixtures, "passed": sorted(self._passed)}
-        TESTS.write_text(json.dumps(told | {"packages": sorted(_packages())}))
+        results = {"seconds": self._seconds, "fixtures": self._fixtures, "passed": sorted(self._passed)}
+        TESTS.write_text(json.dumps(results | {"packages": sorted(_packages())}))
 
 
 def _packages() -> set[str]:
     """Return the installed modules that are loaded, without what pytest itself has to load."""
     installed = str(Path(coverage.__file__).parents[1])
-    found = {
+    loaded = {
         name for name, module in sys.modules.items() if (getattr(module, "__file__", None) or "").startswith(installed)
     }
-    return {name for name in found if not name.startswith(_PLUGINS)}
+    return {name for name in loaded if not name.startswith(_PLUGINS)}
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ class Tried:
 
 def mutants_of(area: Area, module: str = "") -> list[Mutant]:
     """Return every mutant of an area, or of one of its files."""
-    known = {str(path.relative_to(ROOT)) for path in ROOT.glob(area.files)}
-    paths = [name for name in files() if name in known and module in ("", name)]
+    area_files = {str(path.relative_to(ROOT)) for path in ROOT.glob(area.files)}
+    paths = [name for name in files() if name in area_files and module in ("", name)]
     mutate = python_mutants if area.files.endswith(".py") else template_mutants
     return [mutant for path in paths for mutant in mutate(path, (ROOT / path).read_bytes())]
 
@@ -102,12 +102,12 @@ def run(mutants: Sequence[Mutant], baseline: Baseline, workers: int) -> Iterator
 
 def _check_unchanged(mutants: Sequence[Mutant], baseline: Baseline) -> None:
     """Show the tests of all mutants the unchanged file, which they must pass."""
-    shown = [set[str]().union(*tier) for tier in zip(*(baseline.select(mutant) for mutant in mutants), strict=True)]
+    tiers = [set[str]().union(*tier) for tier in zip(*(baseline.select(mutant) for mutant in mutants), strict=True)]
     if not mutants:
         return
     with _worker(baseline) as process:
         path = mutants[0].path
-        answer = process.ask(path, (ROOT / path).read_bytes(), [baseline.ordered(tier) for tier in shown])
+        answer = process.ask(path, (ROOT / path).read_bytes(), [baseline.ordered(tier) for tier in tiers])
     if answer["verdict"] != Verdict.SURVIVED:
         raise BaselineError(f"a test fails or hangs without a mutation:\n{answer['said']}")
 

@@ -17,13 +17,13 @@ _LINKED: Final = (".venv", ".venv-sam", ".venv-local", ".aws-sam")
 
 def files() -> list[str]:
     """Return the paths of all files that are, or could be, under version control."""
-    listed = subprocess.run(
+    result = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     )
-    names = sorted(set(listed.stdout.decode().split("\0")) - {""})
+    names = sorted(set(result.stdout.decode().split("\0")) - {""})
     return [name for name in names if (ROOT / name).is_file()]
 
 

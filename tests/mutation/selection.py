@@ -95,14 +95,14 @@ def _measure(area: Area) -> Baseline:
         done = subprocess.run(command, cwd=copy, env=around, capture_output=True, text=True, check=False)
         if not (copy / recording.TESTS).exists():
             raise BaselineError(done.stdout + done.stderr)
-        told = json.loads((copy / recording.TESTS).read_text())
-        passed = [test for test in told["passed"] if told["seconds"][test] < _TOO_SLOW_S]
+        results = json.loads((copy / recording.TESTS).read_text())
+        passed = [test for test in results["passed"] if results["seconds"][test] < _TOO_SLOW_S]
         return Baseline(
-            seconds=told["seconds"],
-            fixtures=told["fixtures"],
+            seconds=results["seconds"],
+            fixtures=results["fixtures"],
             passed=tuple(frozenset(t for t in passed if t.startswith(tier)) for tier in area.tiers),
-            left_out=tuple(sorted(told["seconds"].keys() - set(passed))),
-            packages=tuple(told["packages"]),
+            left_out=tuple(sorted(results["seconds"].keys() - set(passed))),
+            packages=tuple(results["packages"]),
             lines=_lines(copy, passed) if area.files.endswith(".py") else {},
         )
 

@@ -117,8 +117,8 @@ def _answer(job: Mapping[str, Any]) -> dict[str, Any]:
                 verdict = _try(limits, log)
     finally:
         _write(path, original)
-    said = log.read_text() if verdict is Verdict.KILLED and log.exists() else ""
-    return {"verdict": verdict, "seconds": time.monotonic() - began, "said": said}
+    output = log.read_text() if verdict is Verdict.KILLED and log.exists() else ""
+    return {"verdict": verdict, "seconds": time.monotonic() - began, "said": output}
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state
     unknown = alarm.keys() - KNOWN_PROPERTIES
     if unknown:
         raise ValueError(f"not simulated: {', '.join(sorted(unknown))}")
-    rule, found = rule_of(alarm), list[Transition]()
+    rule, transitions = rule_of(alarm), list[Transition]()
     samples = [(datum.arrival, MetricSample(timestamp=datum.timestamp, value=datum.value)) for datum in data]
     timestamps = [datum.timestamp for datum in data]
     reach = rule.period * (rule.evaluation_periods + EXTRA_PERIODS)
@@ -105,9 +105,9 @@ def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state
         # What was evaluated a minute ago would come to the same state again.
         if points != latest and (changed := evaluate(points, rule, state).state) is not state:
             state = changed
-            found.append(Transition(minute=minute, state=state, actions=_actions(alarm, state)))
+            transitions.append(Transition(minute=minute, state=state, actions=_actions(alarm, state)))
         latest = points
-    return found
+    return transitions
 
 
 def _actions(alarm: Properties, state: State) -> tuple[str, ...]:

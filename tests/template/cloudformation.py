@@ -54,16 +54,16 @@ class ResolvedTemplate:
     """A template with values for its parameters; what is not given has its default."""
 
     template: Mapping[str, Any]
-    given: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = self.given.keys() - self.template["Parameters"].keys()
+        unknown = self.values.keys() - self.template["Parameters"].keys()
         assert not unknown, f"no such parameters: {unknown}"
 
     def parameter(self, name: str) -> Any:
         """Return a parameter's value, lists split."""
         definition = self.template["Parameters"][name]
-        value = str(self.given.get(name, definition["Default"]))
+        value = str(self.values.get(name, definition["Default"]))
         return value.split(",") if definition["Type"] == "CommaDelimitedList" else value
 
     def condition(self, name: str) -> bool:
@@ -85,11 +85,11 @@ class ResolvedTemplate:
 
     def refusals(self) -> list[str]:
         """Return what the Rules and the parameters' own constraints say against the values."""
-        said = [self._refusal(name) for name in self.template["Parameters"]]
+        problems = [self._refusal(name) for name in self.template["Parameters"]]
         for rule in self.template.get("Rules", {}).values():
             if self.resolve(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):
-                said += [a["AssertDescription"] for a in rule["Assertions"] if not self.resolve(a["Assert"])]
-        return [sentence for sentence in said if sentence]
+                problems += [a["AssertDescription"] for a in rule["Assertions"] if not self.resolve(a["Assert"])]
+        return [sentence for sentence in problems if sentence]
 
     def _refusal(self, name: str) -> str | None:
         definition, value = self.template["Parameters"][name], self.parameter(name)
@@ -163,6 +163,6 @@ class ResolvedTemplate:
         return _VARIABLE.sub(replaced, text)
 
 
-def canary(**given: str) -> ResolvedTemplate:
+def canary(**values: str) -> ResolvedTemplate:
     """Return the canary's stack with the given parameters."""
-    return ResolvedTemplate(template=read("template.yaml"), given=given)
+    return ResolvedTemplate(template=read("template.yaml"), values=values)

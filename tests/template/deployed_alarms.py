@@ -8,22 +8,22 @@ TOPIC: Final = "arn:aws:sns:eu-west-1:123456789012:mine"
 ALARM: Final = "AWS::CloudWatch::Alarm"
 
 
-def canary_alarms(**given: str) -> dict[str, Any]:
+def canary_alarms(**values: str) -> dict[str, Any]:
     """Return the alarms of the canary's own stack."""
-    return canary(**given).of_type(ALARM)
+    return canary(**values).of_type(ALARM)
 
 
-def target_alarms(*targets: str, **given: str) -> dict[str, Any]:
+def target_alarms(*targets: str, **values: str) -> dict[str, Any]:
     """Return the alarms that infra/target-alarms.yaml makes for each target."""
     template = read("infra/target-alarms.yaml")
     ((loop, (identifier, collection, fragment)),) = template["Resources"].items()
     assert loop.startswith("Fn::ForEach::")
     assert collection == {"Ref": "AlarmTargets"}
-    found: dict[str, Any] = {}
+    alarms: dict[str, Any] = {}
     for target in targets:
         one = {**template["Parameters"], identifier: {"Type": "String", "Default": target}}
-        stack = ResolvedTemplate(template={**template, "Parameters": one, "Resources": fragment}, given=given)
+        stack = ResolvedTemplate(template={**template, "Parameters": one, "Resources": fragment}, values=values)
         # `&{Target}` stands for the name without what a logical id may not hold.
         alnum = "".join(filter(str.isalnum, target))
-        found |= {name.replace(f"&{{{identifier}}}", alnum): made for name, made in stack.of_type(ALARM).items()}
-    return found
+        alarms |= {name.replace(f"&{{{identifier}}}", alnum): made for name, made in stack.of_type(ALARM).items()}
+    return alarms

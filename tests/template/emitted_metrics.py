@@ -42,7 +42,7 @@ def emitted(canary: str, *outcomes: Outcome) -> list[MetricDatum]:
     return [datum for line in out.getvalue().splitlines() for datum in metric_data(line)]
 
 
-def metrics_printed() -> set[tuple[str, str, frozenset[str]]]:
+def metric_identities() -> set[tuple[str, str, frozenset[str]]]:
     """Return namespace, name and names of the dimensions of every metric that the canary prints."""
     failed = outcome(healthy=False, failure=Failure.NOT_AUTHORIZED, connect_ms=None)
     return {(d.namespace, d.name, frozenset(d.dimensions)) for d in emitted(CANARY, outcome(), failed)}

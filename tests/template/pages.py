@@ -25,8 +25,8 @@ class Page:
 
     def section(self, heading: str) -> str:
         """Return the text below a heading, up to the next of any level."""
-        _, found, after = self.text.partition(f"\n{heading}\n")
-        assert found, f"{self.name} has no heading {heading!r}"
+        _, separator, after = self.text.partition(f"\n{heading}\n")
+        assert separator, f"{self.name} has no heading {heading!r}"
         return re.split(r"^#+ ", after, maxsplit=1, flags=re.MULTILINE)[0]
 
     def rows(self, heading: str) -> list[list[str]]:

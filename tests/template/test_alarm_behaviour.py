@@ -38,14 +38,14 @@ def _cases(table: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [pytest.param(*row[1:], id=row[0].replace(" ", "-")) for row in table]
 
 
-def _own_alarms(**given: str) -> dict[str, Any]:
+def _own_alarms(**values: str) -> dict[str, Any]:
     own = {"Canary": CANARY, "AlarmTopicArn": TOPIC, "CertificateDaysThreshold": "14"}
-    return target_alarms(TARGET, **own, **given)
+    return target_alarms(TARGET, **own, **values)
 
 
-def _history(patterns: Mapping[str, str], schedule: Schedule, **given: str) -> list[Datum]:
+def _history(patterns: Mapping[str, str], schedule: Schedule, **values: str) -> list[Datum]:
     """Return the data that the stack's own canary emits: under the names that the stack gives to it."""
-    stack = canary(**given)
+    stack = canary(**values)
     (function,) = stack.of_type("AWS::Serverless::Function")
     name = stack.resources[function]["Properties"]["Environment"]["Variables"][BY_KEY["name"].variable]
     return history(patterns, canary=name, function=f"<{function}>", schedule=schedule)
@@ -55,9 +55,9 @@ def _simulated(
     alarms: Mapping[str, Any], data: Sequence[Datum], *, runs: int, every_minutes: int = 1, topic: str = "<AlarmTopic>"
 ) -> dict[str, list[Transition]]:
     """Return the changes from the tenth run on, each of which is told to the topic."""
-    found = simulate(alarms, data, minutes=range(len(GOOD) * every_minutes, runs * every_minutes + 2))
-    assert all(each.actions == (topic,) for transitions in found.values() for each in transitions)
-    return {name: transitions for name, transitions in found.items() if transitions}
+    simulated = simulate(alarms, data, minutes=range(len(GOOD) * every_minutes, runs * every_minutes + 2))
+    assert all(each.actions == (topic,) for transitions in simulated.values() for each in transitions)
+    return {name: transitions for name, transitions in simulated.items() if transitions}
 
 
 def _expected(changes: Mapping[str, str], every_minutes: int = 1) -> dict[str, list[tuple[int, State]]]:
@@ -68,8 +68,8 @@ def _expected(changes: Mapping[str, str], every_minutes: int = 1) -> dict[str, l
     return {name: [one(change) for change in text.split(", ")] for name, text in changes.items()}
 
 
-def _changes(found: Mapping[str, Sequence[Transition]]) -> dict[str, list[tuple[int, State]]]:
-    return {name: [(each.minute, each.state) for each in transitions] for name, transitions in found.items()}
+def _changes(simulated: Mapping[str, Sequence[Transition]]) -> dict[str, list[tuple[int, State]]]:
+    return {name: [(each.minute, each.state) for each in transitions] for name, transitions in simulated.items()}
 
 
 def _schedule(period_s: int) -> dict[str, str]:
@@ -85,19 +85,19 @@ def test_alarms_of_one_target(letters: str, expected: Mapping[str, str], period_
     minutes, pattern = period_s // 60, framed(letters)
     alarms = canary_alarms(**LATENCY, **_schedule(period_s))
     data = _history({TARGET: pattern}, Schedule(every_minutes=minutes))
-    found = _simulated(alarms, data, runs=len(pattern), every_minutes=minutes)
-    assert _changes(found) == _expected(expected, minutes)
+    simulated = _simulated(alarms, data, runs=len(pattern), every_minutes=minutes)
+    assert _changes(simulated) == _expected(expected, minutes)
 
 
 @every_minute_or_five
 @pytest.mark.parametrize(("a", "b", "expected"), _cases(CANARY_WIDE))
 def test_canary_wide_alarms_of_many_targets(a: str, b: str, expected: Mapping[str, str], period_s: int) -> None:
     """One ill target of several is enough, and what belongs to one target is not looked at here."""
-    minutes, given = period_s // 60, {"Name": "fleet", "Targets": TARGETS, **LATENCY, **_schedule(period_s)}
+    minutes, values = period_s // 60, {"Name": "fleet", "Targets": TARGETS, **LATENCY, **_schedule(period_s)}
     patterns = {"a": framed(a), "b": framed(b), "c": "0" * len(framed(a))}
-    data = _history(patterns, Schedule(every_minutes=minutes), **given)
-    found = _simulated(canary_alarms(**given), data, runs=len(patterns["c"]), every_minutes=minutes)
-    assert _changes(found) == _expected(expected, minutes)
+    data = _history(patterns, Schedule(every_minutes=minutes), **values)
+    simulated = _simulated(canary_alarms(**values), data, runs=len(patterns["c"]), every_minutes=minutes)
+    assert _changes(simulated) == _expected(expected, minutes)
 
 
 @every_minute_or_five
@@ -106,10 +106,10 @@ def test_alarms_by_target(a: str, b: str, expected: Mapping[str, str], period_s:
     """A target's own alarms follow that target alone, and its silence is an alarm too."""
     minutes, patterns = period_s // 60, {"a": framed(a), "b": framed(b), "c": "0" * len(framed(a))}
     data = _history(patterns, Schedule(every_minutes=minutes), Name="fleet", Targets=TARGETS)
-    given = {"Canary": "fleet", "AlarmTopicArn": TOPIC, "CertificateDaysThreshold": "14", **LATENCY}
-    alarms = target_alarms(*patterns, **given, SchedulePeriodSeconds=str(period_s))
-    found = _simulated(alarms, data, runs=len(patterns["c"]), every_minutes=minutes, topic=TOPIC)
-    assert _changes(found) == _expected(expected, minutes)
+    values = {"Canary": "fleet", "AlarmTopicArn": TOPIC, "CertificateDaysThreshold": "14", **LATENCY}
+    alarms = target_alarms(*patterns, **values, SchedulePeriodSeconds=str(period_s))
+    simulated = _simulated(alarms, data, runs=len(patterns["c"]), every_minutes=minutes, topic=TOPIC)
+    assert _changes(simulated) == _expected(expected, minutes)
 
 
 @pytest.mark.parametrize(("period_s", "ill", "silent"), [(60, 3, 5), (300, 11, 21), (3600, 121, 241)])
@@ -127,8 +127,8 @@ def test_every_period_on_offer(period_s: int) -> None:
     """Whatever period is chosen, an outage of five runs is told of, and told to be over."""
     minutes, pattern = period_s // 60, GOOD + "X" * 5 + "0" * 5
     data = _history({TARGET: pattern}, Schedule(every_minutes=minutes))
-    found = _simulated(canary_alarms(**_schedule(period_s)), data, runs=len(pattern), every_minutes=minutes)
-    assert _changes(found) == _expected({"FailedConnectsAlarm": "ALARM 12, OK 17"}, minutes)
+    simulated = _simulated(canary_alarms(**_schedule(period_s)), data, runs=len(pattern), every_minutes=minutes)
+    assert _changes(simulated) == _expected({"FailedConnectsAlarm": "ALARM 12, OK 17"}, minutes)
 
 
 @every_minute_or_five
@@ -140,8 +140,8 @@ def test_evaluation_by_parameters(letter: str, period_s: int) -> None:
     own = _own_alarms(**evaluation, SchedulePeriodSeconds=str(period_s))
     enough = _history({TARGET: framed(f"{letter}00{letter}")}, Schedule(every_minutes=minutes))
     for topic, each, name in (("<AlarmTopic>", alarms, OF_LETTER[letter]), (TOPIC, own, OWN_OF_LETTER.get(letter))):
-        found = _simulated(each, enough, runs=30, every_minutes=minutes, topic=topic)
-        assert _changes(found) == _expected({name: "ALARM 13, OK 14"} if name else {}, minutes)
+        simulated = _simulated(each, enough, runs=30, every_minutes=minutes, topic=topic)
+        assert _changes(simulated) == _expected({name: "ALARM 13, OK 14"} if name else {}, minutes)
     few = _history({TARGET: framed(f"{letter}000{letter}")}, Schedule(every_minutes=minutes))
     assert _simulated({**alarms, **own}, few, runs=30, every_minutes=minutes) == {}
 
@@ -149,28 +149,28 @@ def test_evaluation_by_parameters(letter: str, period_s: int) -> None:
 @pytest.mark.parametrize("letter", OF_LETTER)
 def test_alarms_of_a_named_canary(letter: str) -> None:
     """A canary with a name of its own emits its metrics under that, and its alarms look for them there."""
-    given = {"Name": "fleet", **LATENCY}
-    data = _history({TARGET: framed(letter * 4)}, Schedule(), **given)
-    found = _simulated(canary_alarms(**given), data, runs=30)
-    assert _changes(found) == _expected({OF_LETTER[letter]: "ALARM 12, OK 16"})
+    values = {"Name": "fleet", **LATENCY}
+    data = _history({TARGET: framed(letter * 4)}, Schedule(), **values)
+    simulated = _simulated(canary_alarms(**values), data, runs=30)
+    assert _changes(simulated) == _expected({OF_LETTER[letter]: "ALARM 12, OK 16"})
 
 
 def test_silence_by_parameters() -> None:
     """With 2 of 4, two periods that are empty, and two in doubt, are silence, and one run ends it."""
     alarms = canary_alarms(AlarmDatapointsToAlarm="2", AlarmEvaluationPeriods="4")
     data = _history({TARGET: framed("-" * 10)}, Schedule())
-    found = _simulated(alarms, data, runs=30)
-    assert _changes(found) == _expected({"SilentCanaryAlarm": "ALARM 13, OK 20"})
+    simulated = _simulated(alarms, data, runs=30)
+    assert _changes(simulated) == _expected({"SilentCanaryAlarm": "ALARM 13, OK 20"})
 
 
 def test_thresholds_by_parameters() -> None:
     """Other thresholds draw other lines."""
     slow = _history({TARGET: framed("s" * 20)}, Schedule())
-    found = _simulated(canary_alarms(LatencyThresholdMilliseconds=str(THRESHOLD_MS - 1)), slow, runs=50)
-    assert _changes(found) == _expected({"LatencyAlarm": TWENTY_BAD})
+    simulated = _simulated(canary_alarms(LatencyThresholdMilliseconds=str(THRESHOLD_MS - 1)), slow, runs=50)
+    assert _changes(simulated) == _expected({"LatencyAlarm": TWENTY_BAD})
     fifteen = _history({TARGET: framed("5" * 20)}, Schedule())
-    found = _simulated(canary_alarms(CertificateDaysThreshold="16"), fifteen, runs=50)
-    assert _changes(found) == _expected({"CertificateAlarm": TWENTY_BAD})
+    simulated = _simulated(canary_alarms(CertificateDaysThreshold="16"), fifteen, runs=50)
+    assert _changes(simulated) == _expected({"CertificateAlarm": TWENTY_BAD})
 
 
 @every_minute_or_five
@@ -183,36 +183,36 @@ def test_two_runs_a_period(letter: str, other: str, period_s: int) -> None:
     alarms = canary_alarms(**LATENCY, **_schedule(period_s))
     own = _own_alarms(**LATENCY, SchedulePeriodSeconds=str(period_s))
     for topic, each, names in (("<AlarmTopic>", alarms, OF_LETTER), (TOPIC, own, OWN_OF_LETTER)):
-        found = _simulated(each, first + second, runs=50, every_minutes=minutes, topic=topic)
+        simulated = _simulated(each, first + second, runs=50, every_minutes=minutes, topic=topic)
         expected = {names[letter]: TWENTY_BAD} if letter in names else {}
-        assert _changes(found) == _expected(expected, minutes)
+        assert _changes(simulated) == _expected(expected, minutes)
 
 
 def test_late_data() -> None:
     """Data that are three and a half minutes late delay the alarm and its end, and are no silence."""
     data = _history({TARGET: framed("X" * 20)}, Schedule(delay_s=210))
-    found = _simulated(canary_alarms(), data, runs=49)
-    assert _changes(found) == {"FailedConnectsAlarm": [(16, State.ALARM), (35, State.OK)]}
+    simulated = _simulated(canary_alarms(), data, runs=49)
+    assert _changes(simulated) == {"FailedConnectsAlarm": [(16, State.ALARM), (35, State.OK)]}
 
 
 @pytest.mark.parametrize(("letters", "expected"), [("0" * 20, QUIET), ("X" * 20, {"FailedConnectsAlarm": TWENTY_BAD})])
 def test_jitter(letters: str, expected: Mapping[str, str]) -> None:
     """Minutes with two runs and minutes without any neither hide an outage nor look like silence."""
     schedule = Schedule(offsets_s=(5.0, 62.0, 1.0, 58.0), delay_s=1)
-    found = _simulated(canary_alarms(), _history({TARGET: framed(letters)}, schedule), runs=49)
-    assert _changes(found).keys() == expected.keys()
+    simulated = _simulated(canary_alarms(), _history({TARGET: framed(letters)}, schedule), runs=49)
+    assert _changes(simulated).keys() == expected.keys()
     for name, changes in _expected(expected).items():
-        assert [state for _, state in _changes(found)[name]] == [state for _, state in changes]
-        assert all(abs(a - b) <= 2 for (a, _), (b, _) in zip(_changes(found)[name], changes, strict=True))
+        assert [state for _, state in _changes(simulated)[name]] == [state for _, state in changes]
+        assert all(abs(a - b) <= 2 for (a, _), (b, _) in zip(_changes(simulated)[name], changes, strict=True))
 
 
 def test_new_stack() -> None:
     """A canary that was never heard of is silent, until its first run ends that, and nothing else changes."""
     data = _history({TARGET: "---" + "0" * 10}, Schedule())
-    found = simulate(canary_alarms(**LATENCY), data, minutes=range(1, 14), state=State.INSUFFICIENT_DATA)
-    assert _changes({"SilentCanaryAlarm": found.pop("SilentCanaryAlarm")}) == {
+    simulated = simulate(canary_alarms(**LATENCY), data, minutes=range(1, 14), state=State.INSUFFICIENT_DATA)
+    assert _changes({"SilentCanaryAlarm": simulated.pop("SilentCanaryAlarm")}) == {
         "SilentCanaryAlarm": [(1, State.ALARM), (4, State.OK)]
     }
-    assert {name: [each.state for each in transitions] for name, transitions in found.items()} == {
+    assert {name: [each.state for each in transitions] for name, transitions in simulated.items()} == {
         name: [State.OK] for name in ("FailedConnectsAlarm", "CanaryErrorsAlarm", "LatencyAlarm", "CertificateAlarm")
     }

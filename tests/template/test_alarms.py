@@ -9,9 +9,9 @@ from connect_canary.config.targets_document import DEFAULT_TARGET
 from connect_canary.model.outcome import Outcome
 from tests.template.cloudformation import STACK, canary
 from tests.template.deployed_alarms import ALARM, TOPIC, canary_alarms, target_alarms
-from tests.template.emitted_metrics import CANARY, OF_LAMBDA, TARGET, metrics_printed
+from tests.template.emitted_metrics import CANARY, OF_LAMBDA, TARGET, metric_identities
 
-PRINTED = metrics_printed()
+PRINTED = metric_identities()
 ALL_ALARMS = {"LatencyThresholdMilliseconds": "500"}
 WITH_TARGETS = {"Canary": CANARY, "CertificateDaysThreshold": "14", "AlarmTopicArn": TOPIC, **ALL_ALARMS}
 EVERY = [*canary_alarms(**ALL_ALARMS).items(), *target_alarms(TARGET, **WITH_TARGETS).items()]
@@ -27,8 +27,8 @@ def test_alarms_by_default() -> None:
 
 def test_alarms_with_targets() -> None:
     """With a document of targets there is no target `default` to watch."""
-    found = canary_alarms(Targets="ssm:/iot-connect-canary/c/targets", **ALL_ALARMS)
-    assert set(found) == {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm"}
+    alarms = canary_alarms(Targets="ssm:/iot-connect-canary/c/targets", **ALL_ALARMS)
+    assert set(alarms) == {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm"}
 
 
 @every_alarm
@@ -42,8 +42,8 @@ def test_alarm_metric_exists(name: str, alarm: dict[str, Any]) -> None:
 def test_alarm_dimensions_are_the_canarys(name: str, alarm: dict[str, Any]) -> None:
     """Dimensions have the values that this very stack's canary emits."""
     values = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
-    known = {"Canary": CANARY, "Target": DEFAULT_TARGET, "FunctionName": "<CanaryFunction>"}
-    assert values.items() <= known.items(), name
+    possible = {"Canary": CANARY, "Target": DEFAULT_TARGET, "FunctionName": "<CanaryFunction>"}
+    assert values.items() <= possible.items(), name
 
 
 @every_alarm
@@ -81,17 +81,17 @@ def test_target_alarms_by_default() -> None:
 
 def test_target_alarms_have_names_of_their_own() -> None:
     """Each target has alarms of each kind, named after its letters and digits."""
-    found = target_alarms("a-1", "b.2", **WITH_TARGETS)
+    alarms = target_alarms("a-1", "b.2", **WITH_TARGETS)
     kinds = ("FailedConnects", "Latency", "Certificate")
-    assert set(found) == {f"{kind}{target}Alarm" for kind in kinds for target in ("a1", "b2")}
+    assert set(alarms) == {f"{kind}{target}Alarm" for kind in kinds for target in ("a1", "b2")}
 
 
 def test_topic_of_ones_own() -> None:
     """An existing topic takes the place of the stack's, for every message of every alarm."""
     stack = canary(AlarmTopicArn=TOPIC, **ALL_ALARMS)
     assert stack.of_type("AWS::SNS::Topic") == {}
-    told = [(alarm["AlarmActions"], alarm["OKActions"]) for alarm in stack.of_type(ALARM).values()]
-    assert told == [([TOPIC], [TOPIC])] * 5
+    actions = [(alarm["AlarmActions"], alarm["OKActions"]) for alarm in stack.of_type(ALARM).values()]
+    assert actions == [([TOPIC], [TOPIC])] * 5
 
 
 def test_email_subscribed() -> None:

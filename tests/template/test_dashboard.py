@@ -9,9 +9,9 @@ import pytest
 
 from connect_canary.model.outcome import Outcome
 from tests.template.cloudformation import PSEUDO, canary
-from tests.template.emitted_metrics import CANARY, OF_LAMBDA, metrics_printed
+from tests.template.emitted_metrics import CANARY, OF_LAMBDA, metric_identities
 
-PRINTED: Final = metrics_printed()
+PRINTED: Final = metric_identities()
 TARGET: Final = ("Canary", "Target")
 OF_FUNCTION: Final = ("FunctionName",)
 _SEARCH: Final = re.compile(
@@ -65,14 +65,14 @@ VIEWS: Final = {
 }
 
 
-def _body(**given: str) -> dict[str, Any]:
-    (dashboard,) = canary(**given).of_type("AWS::CloudWatch::Dashboard").values()
+def _body(**values: str) -> dict[str, Any]:
+    (dashboard,) = canary(**values).of_type("AWS::CloudWatch::Dashboard").values()
     return dict(json.loads(dashboard["DashboardBody"]))
 
 
-def _widgets(kind: str, **given: str) -> list[dict[str, Any]]:
+def _widgets(kind: str, **values: str) -> list[dict[str, Any]]:
     """Return the properties of the widgets of a kind."""
-    return [widget["properties"] for widget in _body(**given)["widgets"] if widget["type"] == kind]
+    return [widget["properties"] for widget in _body(**values)["widgets"] if widget["type"] == kind]
 
 
 def _row(widget: dict[str, Any], metric: list[Any], name: str) -> tuple[str, Row]:
@@ -107,8 +107,8 @@ def test_dashboard_shows(period: int, name: str) -> None:
     """Each widget's rows are the metrics, dimensions, statistics and periods that its title promises."""
     schedule = {} if period == 60 else {"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": str(period)}
     widgets = _widgets("metric", **schedule, **({"Name": name} if name != CANARY else {}))
-    shown = {w["title"]: {_row(w, metric, name)[1] for metric in w["metrics"]} for w in widgets}
-    assert shown == {title: {row.every(period) for row in rows} for title, rows in SHOWN.items()}
+    actual = {w["title"]: {_row(w, metric, name)[1] for metric in w["metrics"]} for w in widgets}
+    assert actual == {title: {row.every(period) for row in rows} for title, rows in SHOWN.items()}
     assert [w["title"] for w in widgets] == list(SHOWN)
 
 

@@ -16,14 +16,14 @@ EVENTS = sorted((ROOT / "events").glob("*.json"))
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "CANARY_ENDPOINT": "host.example"}
 
 
-def _function(**given: str) -> dict[str, Any]:
-    (function,) = canary(**given).of_type("AWS::Serverless::Function").values()
+def _function(**values: str) -> dict[str, Any]:
+    (function,) = canary(**values).of_type("AWS::Serverless::Function").values()
     assert isinstance(function, dict)
     return function
 
 
-def _schedule(**given: str) -> dict[str, Any]:
-    (event,) = _function(**given)["Events"].values()
+def _schedule(**values: str) -> dict[str, Any]:
+    (event,) = _function(**values)["Events"].values()
     assert event["Type"] == "ScheduleV2"
     return dict(event["Properties"])
 
@@ -55,7 +55,7 @@ def test_timeouts_nested() -> None:
 
 def test_schedule_once_a_run() -> None:
     """A run that failed is not repeated: the next one comes anyway, and a late one would measure nothing."""
-    once = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    retries = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
     assert _schedule() == {
         "Description": "Runs the canary.",
         "OmitName": True,
@@ -63,23 +63,23 @@ def test_schedule_once_a_run() -> None:
         "State": "ENABLED",
         "Input": "{}",
         "FlexibleTimeWindow": {"Mode": "OFF"},
-        "RetryPolicy": once,
+        "RetryPolicy": retries,
     }
-    assert _function()["EventInvokeConfig"] == once
+    assert _function()["EventInvokeConfig"] == retries
 
 
 def test_schedule_by_parameters() -> None:
     """Expression, state and input are parameters; the default input runs every target."""
-    given = {"Schedule": "rate(1 hour)", "ScheduleState": "DISABLED", "ScheduleInput": '{"only": ["prod"]}'}
-    schedule = _schedule(**given)
-    assert [schedule[key] for key in ("ScheduleExpression", "State", "Input")] == list(given.values())
+    values = {"Schedule": "rate(1 hour)", "ScheduleState": "DISABLED", "ScheduleInput": '{"only": ["prod"]}'}
+    schedule = _schedule(**values)
+    assert [schedule[key] for key in ("ScheduleExpression", "State", "Input")] == list(values.values())
     assert json.loads(_schedule()["Input"]) == json.loads((ROOT / "events" / "every.json").read_text())
 
 
 def test_function_has_nothing_else() -> None:
     """No URL, no permission beside the role's, no reserved concurrency, no layer: each would change what it can do."""
-    known = ("Description", "CodeUri", "Handler", "Runtime", "Architectures", "MemorySize", "Timeout", "Role")
-    assert _function().keys() == {*known, "LoggingConfig", "EventInvokeConfig", "Events", "Environment"}
+    basic = ("Description", "CodeUri", "Handler", "Runtime", "Architectures", "MemorySize", "Timeout", "Role")
+    assert _function().keys() == {*basic, "LoggingConfig", "EventInvokeConfig", "Events", "Environment"}
     assert _function()["Environment"].keys() == {"Variables"}
 
 
@@ -131,7 +131,7 @@ def test_log_group_is_the_functions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "missing", "more"),
+    ("values", "missing", "more"),
     [
         ({}, set(), set()),
         ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"AlarmTopic"}, set()),
@@ -142,9 +142,9 @@ def test_log_group_is_the_functions() -> None:
         ({"LatencyThresholdMilliseconds": "500", "Targets": "ssm:/targets"}, {"CertificateAlarm"}, set()),
     ],
 )
-def test_resources(given: dict[str, str], missing: set[str], more: set[str]) -> None:
+def test_resources(values: dict[str, str], missing: set[str], more: set[str]) -> None:
     """A stack has these resources and no others: no policy of the topic, no retained data."""
-    stack = canary(**given)
+    stack = canary(**values)
     always = {
         "CanaryFunction": "AWS::Serverless::Function",
         "CanaryLogGroup": "AWS::Logs::LogGroup",
@@ -168,8 +168,8 @@ def test_topic_is_plain() -> None:
     assert topic == {}
 
 
-def _outputs(**given: str) -> dict[str, str]:
-    stack = canary(**given)
+def _outputs(**values: str) -> dict[str, str]:
+    stack = canary(**values)
     outputs = read("template.yaml")["Outputs"]
     made = [name for name, each in outputs.items() if "Condition" not in each or stack.condition(each["Condition"])]
     return {name: stack.resolve(outputs[name]["Value"]) for name in made}
@@ -193,8 +193,8 @@ def test_outputs() -> None:
 def test_outputs_by_parameters() -> None:
     """The names and the topic are those that were given, and what was left out has no output."""
     topic = "arn:aws:sns:eu-west-1:123456789012:mine"
-    found = _outputs(Name="fleet", AlarmTopicArn=topic, DashboardEnabled="false")
-    assert found == {
+    outputs = _outputs(Name="fleet", AlarmTopicArn=topic, DashboardEnabled="false")
+    assert outputs == {
         **{name: value for name, value in _outputs().items() if not name.startswith("Dashboard")},
         "CanaryName": "fleet",
         "AlarmTopicArn": topic,

@@ -13,14 +13,14 @@ PAGE = Page("docs/operations.md")
 def test_alarms_table() -> None:
     """Every alarm has its row, with what it makes of missing data and how many periods must be bad."""
     alarms = canary(LatencyThresholdMilliseconds="500").of_type("AWS::CloudWatch::Alarm")
-    said = {names(name)[0]: (when, missing) for name, when, missing in PAGE.rows("## Alarms")}
-    assert said.keys() == alarms.keys()
+    rows = {names(name)[0]: (when, missing) for name, when, missing in PAGE.rows("## Alarms")}
+    assert rows.keys() == alarms.keys()
     for name, alarm in alarms.items():
-        when, missing = said[name]
+        when, missing = rows[name]
         needed, of = alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]
         assert f"{needed} periods" in when if needed == of else f"{needed} of {of} periods" in when, name
         assert missing == {"ignore": "keeps its state", "breaching": "goes to ALARM"}[alarm["TreatMissingData"]], name
-    assert f"fewer than {PARAMETERS['CertificateDaysThreshold']['Default']} days" in said["CertificateAlarm"][0]
+    assert f"fewer than {PARAMETERS['CertificateDaysThreshold']['Default']} days" in rows["CertificateAlarm"][0]
 
 
 def test_alarm_parameters() -> None:

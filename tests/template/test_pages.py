@@ -61,10 +61,10 @@ def test_make_targets_described() -> None:
 
 def test_parameters_given() -> None:
     """Parameters in commands exist in the template that they are for."""
-    known = PARAMETERS.keys() | read("infra/target-alarms.yaml")["Parameters"].keys() | {"FunctionName"}
-    given = {key for command in COMMANDS for key in re.findall(r"(?<![-\w])([A-Z][a-z]\w+)=(?!')", command)}
-    assert given
-    assert given <= known
+    declared = PARAMETERS.keys() | read("infra/target-alarms.yaml")["Parameters"].keys() | {"FunctionName"}
+    values = {key for command in COMMANDS for key in re.findall(r"(?<![-\w])([A-Z][a-z]\w+)=(?!')", command)}
+    assert values
+    assert values <= declared
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -79,14 +79,14 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
 
 
-def _shown(beginning: str) -> list[str]:
+def _commands(beginning: str) -> list[str]:
     """Return the commands that begin so, without their beginning and what a shell makes of the rest."""
-    found = [re.split(r" > | \| ", command)[0] for command in COMMANDS if command.startswith(beginning)]
-    assert found, beginning
-    return [command.removeprefix(beginning) for command in found]
+    commands = [re.split(r" > | \| ", command)[0] for command in COMMANDS if command.startswith(beginning)]
+    assert commands, beginning
+    return [command.removeprefix(beginning) for command in commands]
 
 
-@pytest.mark.parametrize("arguments", _shown(".venv/bin/connect-canary "))
+@pytest.mark.parametrize("arguments", _commands(".venv/bin/connect-canary "))
 def test_command_line_commands(arguments: str) -> None:
     """Every flag exists and takes what it is given; `check` stands in for `connect`, which would need an endpoint."""
     words = ["check" if word == "connect" else word for word in shlex.split(arguments)]
@@ -94,7 +94,7 @@ def test_command_line_commands(arguments: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("arguments", _shown(".venv/bin/python -m "))
+@pytest.mark.parametrize("arguments", _commands(".venv/bin/python -m "))
 def test_module_commands(arguments: str) -> None:
     """Every module has a command line that knows the flags; what only prints is run as it is shown."""
     module, *words = shlex.split(arguments)
@@ -105,15 +105,17 @@ def test_module_commands(arguments: str) -> None:
     assert "usage:" in help_text
 
 
-@pytest.mark.parametrize("arguments", _shown(".venv-sam/bin/sam "))
+@pytest.mark.parametrize("arguments", _commands(".venv-sam/bin/sam "))
 def test_sam_commands(arguments: str) -> None:
     """AWS SAM knows the flags."""
     words = shlex.split(arguments)
     command = list(itertools.takewhile(str.islower, words))[: 2 if words[0] == "local" else 1]
     environ = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".aws-sam"), "SAM_CLI_TELEMETRY": "0", "COLUMNS": "200"}
     sam = [str(ROOT / ".venv-sam" / "bin" / "sam"), *command, "--help"]
-    shown = subprocess.run(sam, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
-    assert [word for word in words if word.startswith("--") and word not in shown] == []
+    help_text = subprocess.run(
+        sam, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert [word for word in words if word.startswith("--") and word not in help_text] == []
 
 
 def test_generated_pages_say_how() -> None:

@@ -67,7 +67,7 @@ def _refusal(path: str, name: str, value: str) -> str | None:
     """Return what the parameter's own constraint says against a value."""
     template = read(path)
     sentence = template["Parameters"][name]["ConstraintDescription"]
-    return sentence if sentence in ResolvedTemplate(template=template, given={name: value}).refusals() else None
+    return sentence if sentence in ResolvedTemplate(template=template, values={name: value}).refusals() else None
 
 
 @pytest.mark.parametrize("path", TEMPLATES)

@@ -34,8 +34,8 @@ def test_variables_are_the_settings() -> None:
     assert VARIABLES.keys() == {setting.variable for setting in SETTINGS} | {"HTTPS_PROXY", "NO_PROXY"}
 
 
-def _variables(**given: str) -> dict[str, Any]:
-    (function,) = canary(**given).of_type("AWS::Serverless::Function").values()
+def _variables(**values: str) -> dict[str, Any]:
+    (function,) = canary(**values).of_type("AWS::Serverless::Function").values()
     return dict(function["Environment"]["Variables"])
 
 
@@ -108,8 +108,16 @@ def test_parameters_grouped(template: str) -> None:
 
 def test_sections_in_order() -> None:
     """The template's sections come in the order that readers know."""
-    known = ["AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Rules", "Conditions"]
-    assert list(TEMPLATE) == [*known, "Resources", "Outputs"]
+    first = [
+        "AWSTemplateFormatVersion",
+        "Transform",
+        "Description",
+        "Metadata",
+        "Parameters",
+        "Rules",
+        "Conditions",
+    ]
+    assert list(TEMPLATE) == [*first, "Resources", "Outputs"]
 
 
 def test_defaults_deploy() -> None:
@@ -121,7 +129,7 @@ SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "Authori
 
 
 @pytest.mark.parametrize(
-    ("given", "problems"),
+    ("values", "problems"),
     [
         ({"AuthMode": "sigv4-static"}, 2),
         ({"AuthMode": "sigv4-static", "AccessKeyId": "a", "SecretAccessKey": "s"}, 0),
@@ -149,9 +157,9 @@ SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "Authori
         ({"Endpoint": "https://host.example", "AlarmEvaluationPeriods": "1"}, 2),
     ],
 )
-def test_rules(given: dict[str, str], problems: int) -> None:
+def test_rules(values: dict[str, str], problems: int) -> None:
     """Parameters that do not fit are refused before anything is made, each problem with a sentence."""
-    refusals = canary(**given).refusals()
+    refusals = canary(**values).refusals()
     assert len(refusals) == problems, refusals
     assert all(sentence.endswith(".") for sentence in refusals)
 
@@ -171,6 +179,6 @@ def test_rules(given: dict[str, str], problems: int) -> None:
 def test_schedule_and_period(expression: str, seconds: int) -> None:
     """Where the schedule says how often it runs, the alarms' period must be the same, and the sentence names it."""
     for other in PARAMETERS["SchedulePeriodSeconds"]["AllowedValues"]:
-        said = canary(Schedule=expression, SchedulePeriodSeconds=str(other)).refusals()
+        problems = canary(Schedule=expression, SchedulePeriodSeconds=str(other)).refusals()
         needed = f"Schedule {expression} needs SchedulePeriodSeconds {seconds}."
-        assert said == ([] if other == seconds else [needed])
+        assert problems == ([] if other == seconds else [needed])

@@ -40,36 +40,36 @@ def _list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def allowed(**given: str) -> dict[str, list[str]]:
+def allowed(**values: str) -> dict[str, list[str]]:
     """Return the resources that the role may use, by action."""
-    found: dict[str, list[str]] = {}
-    for policy in canary(**given).resources["CanaryRole"]["Properties"]["Policies"]:
+    resources: dict[str, list[str]] = {}
+    for policy in canary(**values).resources["CanaryRole"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Effect"] == "Allow"
             assert statement.keys() <= {"Effect", "Action", "Resource", "Condition"}
             for action in _list(statement["Action"]):
-                found.setdefault(action, []).extend(_list(statement["Resource"]))
-    return found
+                resources.setdefault(action, []).extend(_list(statement["Resource"]))
+    return resources
 
 
-def _policies(**given: str) -> dict[str, Any]:
+def _policies(**values: str) -> dict[str, Any]:
     """Return the role's policies by name."""
-    policies = canary(**given).resources["CanaryRole"]["Properties"]["Policies"]
+    policies = canary(**values).resources["CanaryRole"]["Properties"]["Policies"]
     assert all(policy.keys() == {"PolicyName", "PolicyDocument"} for policy in policies)
     return {policy["PolicyName"]: policy["PolicyDocument"] for policy in policies}
 
 
-def _trust(**given: str) -> dict[str, Any]:
-    (role,) = canary(**given).of_type("AWS::IAM::Role").values()
+def _trust(**values: str) -> dict[str, Any]:
+    (role,) = canary(**values).of_type("AWS::IAM::Role").values()
     # No managed policy, no boundary, no path.
     assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
     return dict(role["AssumeRolePolicyDocument"])
 
 
-@pytest.mark.parametrize("given", [{}, {"AuthMode": "custom-signed"}, {"Targets": "ssm:/targets", "Name": "fleet"}])
-def test_role_is_lambdas(given: dict[str, str]) -> None:
+@pytest.mark.parametrize("values", [{}, {"AuthMode": "custom-signed"}, {"Targets": "ssm:/targets", "Name": "fleet"}])
+def test_role_is_lambdas(values: dict[str, str]) -> None:
     """Lambda, and nobody else, may take the role."""
-    assert _trust(**given)["Statement"] == [
+    assert _trust(**values)["Statement"] == [
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ]
 
@@ -77,9 +77,9 @@ def test_role_is_lambdas(given: dict[str, str]) -> None:
 @pytest.mark.parametrize("path", ["template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml"])
 def test_principals(path: str) -> None:
     """No statement or permission of any template lets anybody in but the two services that must."""
-    found = list(_principals(read(path)["Resources"]))
+    principals = list(_principals(read(path)["Resources"]))
     assert (
-        found
+        principals
         == {
             "template.yaml": [{"Service": "lambda.amazonaws.com"}],
             "infra/target-alarms.yaml": [],
@@ -113,8 +113,8 @@ def test_role_not_used_to_connect(mode: str) -> None:
 
 def test_role_with_targets() -> None:
     """With a document of targets some may use the role, in any region, whatever the default mode is."""
-    found = allowed(AuthMode="custom-signed", Endpoint="host.example", Targets="ssm:/iot-connect-canary/c/targets")
-    assert found["iot:Connect"] == ["arn:aws:iot:*:123456789012:client/test-*"]
+    resources = allowed(AuthMode="custom-signed", Endpoint="host.example", Targets="ssm:/iot-connect-canary/c/targets")
+    assert resources["iot:Connect"] == ["arn:aws:iot:*:123456789012:client/test-*"]
 
 
 def test_role_with_client_id() -> None:
@@ -124,40 +124,40 @@ def test_role_with_client_id() -> None:
 
 def test_role_with_client_id_and_targets() -> None:
     """With a document of targets the fixed client id is a default, so both may connect."""
-    found = allowed(ClientId="one", Targets="ssm:/iot-connect-canary/c/targets")["iot:Connect"]
-    assert found == [f"arn:aws:iot:*:123456789012:client/{name}" for name in ("test-*", "one")]
+    clients = allowed(ClientId="one", Targets="ssm:/iot-connect-canary/c/targets")["iot:Connect"]
+    assert clients == [f"arn:aws:iot:*:123456789012:client/{name}" for name in ("test-*", "one")]
 
 
 def test_role_with_signing_region() -> None:
     """The permission is for the region that is signed for."""
-    found = allowed(SigningRegion="us-east-1")["iot:Connect"]
-    assert found == ["arn:aws:iot:us-east-1:123456789012:client/test-*"]
+    clients = allowed(SigningRegion="us-east-1")["iot:Connect"]
+    assert clients == ["arn:aws:iot:us-east-1:123456789012:client/test-*"]
 
 
 def test_role_with_named_references() -> None:
     """Parameters, secrets and a key that are named may be read, and no others."""
     names = [f"{SSM}/shared/a", f"{SSM}/shared/b"]
-    found = allowed(ReadableParameters=",".join(names), ReadableSecrets=f"{SECRET}:shared-AbCdEf", KmsKeyArn=KEY)
-    assert found["ssm:GetParameter"] == [*OWN_PLACE["ssm:GetParameter"], *names]
-    assert found["secretsmanager:GetSecretValue"] == [
+    resources = allowed(ReadableParameters=",".join(names), ReadableSecrets=f"{SECRET}:shared-AbCdEf", KmsKeyArn=KEY)
+    assert resources["ssm:GetParameter"] == [*OWN_PLACE["ssm:GetParameter"], *names]
+    assert resources["secretsmanager:GetSecretValue"] == [
         *OWN_PLACE["secretsmanager:GetSecretValue"],
         f"{SECRET}:shared-AbCdEf",
     ]
-    assert found["kms:Decrypt"] == [KEY]
+    assert resources["kms:Decrypt"] == [KEY]
 
 
 def test_role_in_subnets() -> None:
     """Only a function in subnets may make network interfaces there."""
-    found = allowed(SubnetIds="subnet-0123456789abcdef0", SecurityGroupIds="sg-0123456789abcdef0")
-    assert found.keys() - allowed().keys() == set(INTERFACES)
-    assert {resource for action in INTERFACES for resource in found[action]} == {"*"}
+    resources = allowed(SubnetIds="subnet-0123456789abcdef0", SecurityGroupIds="sg-0123456789abcdef0")
+    assert resources.keys() - allowed().keys() == set(INTERFACES)
+    assert {resource for action in INTERFACES for resource in resources[action]} == {"*"}
 
 
 def test_own_place_with_name() -> None:
     """The own place is the one of the canary's name."""
-    found = allowed(Name="fleet")
-    assert found["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
-    assert found["secretsmanager:GetSecretValue"] == [f"{SECRET}:iot-connect-canary/fleet/*"]
+    resources = allowed(Name="fleet")
+    assert resources["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
+    assert resources["secretsmanager:GetSecretValue"] == [f"{SECRET}:iot-connect-canary/fleet/*"]
 
 
 def test_decryption_only_for_parameters_and_secrets() -> None:

@@ -22,8 +22,8 @@ def test_picture_shows_a_healthy_and_a_failed_run() -> None:
     """The picture is real output with every phase; it loads nothing from elsewhere."""
     (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", PAGE.text)
     svg = (ROOT / picture).read_text()
-    shown = ET.fromstring(svg)  # noqa: S314 - a file of this repository
-    words = " ".join("".join(shown.itertext()).split())
+    document = ET.fromstring(svg)  # noqa: S314 - a file of this repository
+    words = " ".join("".join(document.itertext()).split())
     assert {str(phase) for phase in Phase} - set(words.split()) == {Phase.CREDENTIALS}
     assert "connected in" in words
     assert f"{Failure.UPGRADE_TIMED_OUT} in phase {Phase.UPGRADE}" in words

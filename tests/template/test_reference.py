@@ -9,7 +9,7 @@ from connect_canary.model.hints import hint
 from connect_canary.model.phases import Phase
 from connect_canary.reporting.metrics import NAMESPACE
 from tests.template.cloudformation import canary, read
-from tests.template.emitted_metrics import metrics_printed
+from tests.template.emitted_metrics import metric_identities
 from tests.template.pages import Page, names
 from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS, PARAMETERS
 from tests.unit.factories import outcome_of
@@ -48,8 +48,8 @@ def test_parameters_table() -> None:
 
 def test_outputs() -> None:
     """Every output of the template is listed, in its order."""
-    listed = PAGE.section("## Template parameters").partition("\nOutputs: ")[2]
-    assert names(listed) == list(read("template.yaml")["Outputs"])
+    outputs = PAGE.section("## Template parameters").partition("\nOutputs: ")[2]
+    assert names(outputs) == list(read("template.yaml")["Outputs"])
 
 
 def test_parameters_that_are_no_references() -> None:
@@ -84,7 +84,7 @@ def test_metrics_table() -> None:
         for sets, name, *_ in PAGE.rows("## Metrics")
         for dimensions in names(sets)
     }
-    assert named == metrics_printed()
+    assert named == metric_identities()
     assert f"`{NAMESPACE}`" in PAGE.section("## Metrics")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.fake_aws import Aws, serving
+from tests.unit.fake_aws import FakeAws, serving
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,11 +18,11 @@ def _nowhere() -> Iterator[None]:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     """An empty AWS account on loopback, and a process that has asked it for nothing yet."""
     # The first import takes a second or more on a busy machine; no test's own time limit pays for it.
     importlib.import_module("aws_lambda_powertools.utilities.parameters")
-    account = Aws()
+    account = FakeAws()
     with serving(account):
         for service in ("SSM", "SECRETS_MANAGER", "IOT"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", account.url)

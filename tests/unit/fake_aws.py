@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _PAGE = 2
-Answer = tuple[int, Mapping[str, Any]]
+Response = tuple[int, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Request:
 
 
 @dataclass(kw_only=True)
-class Aws:
+class FakeAws:
     """What the account holds, and what it was asked; a parameter in `encrypted` is a SecureString."""
 
     url: str = ""
@@ -32,69 +32,69 @@ class Aws:
     secrets: dict[str, str | bytes] = field(default_factory=dict)
     endpoint: str = ""
     denied: set[str] = field(default_factory=set)
-    asked: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
-    def answer(self, operation: str, body: Mapping[str, Any], region: str) -> Answer:
+    def respond(self, operation: str, body: Mapping[str, Any], region: str) -> Response:
         """Return status and body of an answer."""
         self.requests.append(Request(operation=operation, body=body, region=region))
         name = body.get("Name") or body.get("SecretId") or body.get("Path") or ""
-        self.asked.append(f"{operation} {name}".strip())
+        self.calls.append(f"{operation} {name}".strip())
         if name in self.denied:
             return 400, {"__type": "AccessDeniedException", "message": f"not authorized to perform {operation}"}
         match operation:
             case "GetParameter":
                 return self._parameter(name, decrypted=body.get("WithDecryption", False))
             case "GetParametersByPath":
-                return self._below(name, body)
+                return self._by_path(name, body)
             case "GetSecretValue":
                 return self._secret(name)
         return (200, {"endpointAddress": self.endpoint}) if self.endpoint else (403, {"message": "no IoT here"})
 
-    def _parameter(self, name: str, *, decrypted: bool) -> Answer:
+    def _parameter(self, name: str, *, decrypted: bool) -> Response:
         if name not in self.parameters:
             return 400, {"__type": "ParameterNotFound"}
-        return 200, {"Parameter": self._shown(name, decrypted=decrypted)}
+        return 200, {"Parameter": self._as_returned(name, decrypted=decrypted)}
 
-    def _shown(self, name: str, *, decrypted: bool) -> Mapping[str, str]:
+    def _as_returned(self, name: str, *, decrypted: bool) -> Mapping[str, str]:
         """Return a parameter as SSM does: a SecureString is ciphertext to whoever does not ask for its text."""
         value, secure = self.parameters[name], name in self.encrypted
         ciphertext = f"AQICAH{b64encode(value.encode()).decode()}"
         kind = "SecureString" if secure else "String"
         return {"Name": name, "Type": kind, "Value": ciphertext if secure and not decrypted else value}
 
-    def _below(self, path: str, body: Mapping[str, Any]) -> Answer:
+    def _by_path(self, path: str, body: Mapping[str, Any]) -> Response:
         start, recursive = int(body.get("NextToken", 0)), body["Recursive"]
-        found = [
-            self._shown(name, decrypted=body.get("WithDecryption", False))
+        matching = [
+            self._as_returned(name, decrypted=body.get("WithDecryption", False))
             for name in self.parameters
             if name.startswith(path) and (recursive or "/" not in name.removeprefix(path))
         ]
-        page: dict[str, Any] = {"Parameters": found[start : start + _PAGE]}
-        return 200, page | ({"NextToken": str(start + _PAGE)} if start + _PAGE < len(found) else {})
+        page: dict[str, Any] = {"Parameters": matching[start : start + _PAGE]}
+        return 200, page | ({"NextToken": str(start + _PAGE)} if start + _PAGE < len(matching) else {})
 
-    def _secret(self, name: str) -> Answer:
+    def _secret(self, name: str) -> Response:
         if name not in self.secrets:
             return 400, {"__type": "ResourceNotFoundException", "message": "can't find the specified secret."}
-        held = self.secrets[name]
-        if isinstance(held, str):
-            return 200, {"Name": name, "SecretString": held}
-        return 200, {"Name": name, "SecretBinary": b64encode(held).decode()}
+        secret = self.secrets[name]
+        if isinstance(secret, str):
+            return 200, {"Name": name, "SecretString": secret}
+        return 200, {"Name": name, "SecretBinary": b64encode(secret).decode()}
 
 
 @contextmanager
-def serving(aws: Aws) -> Iterator[None]:
+def serving(aws: FakeAws) -> Iterator[None]:
     """Serve `aws` on a loopback port of the system's choice."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             """Answer the JSON protocol of SSM and Secrets Manager."""
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(*aws.answer(self.headers["X-Amz-Target"].rpartition(".")[2], body, self._region()))
+            self._send(*aws.respond(self.headers["X-Amz-Target"].rpartition(".")[2], body, self._region()))
 
         def do_GET(self) -> None:
             """Answer the REST protocol of IoT."""
-            self._send(*aws.answer("DescribeEndpoint", {"Name": self._region()}, self._region()))
+            self._send(*aws.respond("DescribeEndpoint", {"Name": self._region()}, self._region()))
 
         def _region(self) -> str:
             return self.headers["Authorization"].split("/")[2]

@@ -19,15 +19,15 @@ from connect_canary.handler import lambda_handler
 
 class Context:
     def __init__(self, seconds):
-        self.until = time.monotonic() + seconds
+        self.deadline = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self):
-        return int((self.until - time.monotonic()) * 1000)
+        return int((self.deadline - time.monotonic()) * 1000)
 
-asked = json.load(sys.stdin)
-for event in asked["events"]:
+request = json.load(sys.stdin)
+for event in request["events"]:
     try:
-        print("ANSWER", json.dumps(lambda_handler(event, Context(asked["seconds"]))))
+        print("RESPONSE", json.dumps(lambda_handler(event, Context(request["seconds"]))))
     except Exception as error:
         print("RAISED", json.dumps([type(error).__name__, *getattr(error, "problems", [])]))
         traceback.print_exc()
@@ -42,39 +42,39 @@ class HandlerRun:
     output: str
     errors: str
 
-    def _after(self, word: str) -> list[Any]:
+    def _values_after(self, word: str) -> list[Any]:
         lines = [line.partition(" ") for line in self.output.splitlines()]
         return [json.loads(rest) for first, _, rest in lines if first == word]
 
     @property
-    def answers(self) -> list[Any]:
+    def responses(self) -> list[Any]:
         """What the handler returned, a member an event."""
-        return self._after("ANSWER")
+        return self._values_after("RESPONSE")
 
     @property
     def raised(self) -> list[list[str]]:
         """The name and the problems of each exception."""
-        return self._after("RAISED")
+        return self._values_after("RAISED")
 
     @property
     def modules(self) -> set[str]:
         """What was imported in the end."""
-        return set(self._after("MODULES")[0])
+        return set(self._values_after("MODULES")[0])
 
     @property
-    def printed(self) -> list[dict[str, Any]]:
+    def json_lines(self) -> list[dict[str, Any]]:
         """The JSON lines that Lambda would put into the log."""
         return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """The log records."""
-        return [line for line in self.printed if "_aws" not in line]
+        return [line for line in self.json_lines if "_aws" not in line]
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The lines in embedded metric format."""
-        return [line for line in self.printed if "_aws" in line]
+        return [line for line in self.json_lines if "_aws" in line]
 
 
 def invoke(environ: Mapping[str, str], *events: object, seconds: float = 15.0) -> HandlerRun:
@@ -87,7 +87,7 @@ def imported(statement: str) -> set[str]:
     return _run(f"{statement}\nimport json, sys\nprint('MODULES', json.dumps(sorted(sys.modules)))", {}, "").modules
 
 
-def _run(script: str, environ: Mapping[str, str], question: str) -> HandlerRun:
+def _run(script: str, environ: Mapping[str, str], request: str) -> HandlerRun:
     around = {
         "PYTHONPATH": f"{ROOT / 'function'}{os.pathsep}{ROOT}",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -98,7 +98,7 @@ def _run(script: str, environ: Mapping[str, str], question: str) -> HandlerRun:
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", script],
         env={**around, **environ},
-        input=question,
+        input=request,
         capture_output=True,
         text=True,
         timeout=_DEADLINE_S,

@@ -91,18 +91,18 @@ def test_reason_names_what_was_seen() -> None:
 def test_datapoints_of_finished_periods_only() -> None:
     """A period counts when it is over, and an older one fills in for nothing here."""
     samples = [MetricSample(timestamp=second, value=second) for second in (0, 59, 60, 130, 299, 301)]
-    found = datapoints(samples, rule(), now=301)
-    assert found == [0, 60, 130, None, 299]
-    assert len(found) == 3 + EXTRA_PERIODS
+    values = datapoints(samples, rule(), now=301)
+    assert values == [0, 60, 130, None, 299]
+    assert len(values) == 3 + EXTRA_PERIODS
 
 
 @pytest.mark.parametrize(("minute", "expected"), [(4, [None, 0]), (5, [0, 5]), (6, [0, 5]), (9, [0, 5]), (10, [5, 10])])
 def test_datapoints_of_sliding_periods(minute: int, expected: list[float | None]) -> None:
     """A period of five minutes ends at every full minute, not at every fifth."""
     samples = [MetricSample(timestamp=60 * m + 5, value=m) for m in (0, 5, 10, 15)]
-    found = datapoints(samples, rule(period=300), now=60 * (minute + 1))
-    assert found[-2:] == expected
-    assert datapoints(samples, rule(period=300), now=60 * (minute + 1) + 59) == found
+    values = datapoints(samples, rule(period=300), now=60 * (minute + 1))
+    assert values[-2:] == expected
+    assert datapoints(samples, rule(period=300), now=60 * (minute + 1) + 59) == values
 
 
 @pytest.mark.parametrize(

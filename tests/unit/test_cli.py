@@ -25,9 +25,9 @@ SECRET_KEYS = [setting.key for setting in SETTINGS if setting.secret]
 
 
 def _read(*arguments: str) -> Arguments:
-    asked = parse_arguments(arguments)
-    assert asked is not None
-    return asked
+    parsed = parse_arguments(arguments)
+    assert parsed is not None
+    return parsed
 
 
 def _problems(*arguments: str) -> tuple[str, ...]:
@@ -55,15 +55,20 @@ def test_every_setting_is_a_flag(command: Command, setting: Setting) -> None:
 
 def test_flags_beside_the_settings() -> None:
     """Names add up, and times are numbers."""
-    asked = _read("connect", "--only", "a", "b", "--only", "c", "--json", "--repeat", "3", "--interval", "0.5")
-    assert asked.event == {"only": ["a", "b", "c"]}
-    assert (asked.output is OutputFormat.JSON, asked.repeat, asked.interval_s) == (True, 3, 0.5)
+    arguments = _read("connect", "--only", "a", "b", "--only", "c", "--json", "--repeat", "3", "--interval", "0.5")
+    assert arguments.event == {"only": ["a", "b", "c"]}
+    assert (arguments.output is OutputFormat.JSON, arguments.repeat, arguments.interval_s) == (True, 3, 0.5)
 
 
 def test_nothing_beside_the_command() -> None:
     """One run of every target."""
-    asked = _read("connect")
-    assert (asked.values, asked.event, asked.repeat, asked.output is OutputFormat.JSON) == ({}, {}, None, False)
+    arguments = _read("connect")
+    assert (arguments.values, arguments.event, arguments.repeat, arguments.output is OutputFormat.JSON) == (
+        {},
+        {},
+        None,
+        False,
+    )
 
 
 def test_hyphens_in_a_value_stay() -> None:
@@ -119,7 +124,7 @@ def test_bare_secret_is_refused_and_not_shown(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "refused"),
     [
         ({"authorizer_password": HIDDEN}, True),
         ({"authorizer_pasword": HIDDEN}, True),
@@ -130,13 +135,13 @@ def test_bare_secret_is_refused_and_not_shown(key: str) -> None:
         ({"endpoint": "a.example.com:8443"}, False),
     ],
 )
-def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, object], *, told: bool) -> None:
+def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, object], *, refused: bool) -> None:
     """What is no known setting may be a secret's misspelt one."""
-    asked = ("connect", "--targets", document({"name": "a", **entry}))
-    if not told:
-        assert _read(*asked).values["targets"].reveal() == asked[-1]
+    arguments = ("connect", "--targets", document({"name": "a", **entry}))
+    if not refused:
+        assert _read(*arguments).values["targets"].reveal() == arguments[-1]
         return
-    (problem,) = _problems(*asked)
+    (problem,) = _problems(*arguments)
     assert problem.startswith("--targets is '***'; a document that may hold secrets must not be an argument")
 
 
@@ -286,23 +291,23 @@ class _Stream(io.TextIOWrapper):
     """A stream with an encoding that keeps what is written."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
-        self.kept = io.BytesIO()
-        super().__init__(self.kept, encoding=encoding, newline="")
+        self.written = io.BytesIO()
+        super().__init__(self.written, encoding=encoding, newline="")
 
     @property
-    def shown(self) -> str:
+    def text(self) -> str:
         self.flush()
-        return self.kept.getvalue().decode(self.encoding)
+        return self.written.getvalue().decode(self.encoding)
 
 
-def _shown(*outcomes: Outcome, encoding: str = "utf-8") -> str:
+def _report(*outcomes: Outcome, encoding: str = "utf-8") -> str:
     stream = _Stream(encoding)
     screen = ConsoleReporter(stream, runs=None)
     plan = plan_of()
     screen.on_run_start(1, plan)
     screen.on_run_done(plan, outcomes)
     screen.on_finish()
-    return stream.shown
+    return stream.text
 
 
 REFUSED = outcome_of(
@@ -321,77 +326,79 @@ CERTIFICATE = {"subject": "*.iot", "issuer": "An issuer", "tls_version": "TLSv1.
 
 def test_bars_are_to_scale_and_begin_where_the_last_one_ended() -> None:
     """The longest phase has the longest bar, in 80 columns."""
-    lines = _shown(outcome_of(), encoding="ascii").splitlines()
+    lines = _report(outcome_of(), encoding="ascii").splitlines()
     rows = {line.split()[0]: line for line in lines if line.endswith("#")}
     assert list(rows) == ["dns", "tcp", "tls", "upgrade", "connack", "disconnect"]
     ends = [(row.index("#"), row.rindex("#") + 1) for row in rows.values()]
     assert all(abs(later[0] - earlier[1]) <= 1 for earlier, later in itertools.pairwise(ends))
     width, whole = COLUMNS - ends[0][0], sum([*outcome_of().phases_ms.values(), 1.5])
-    for phase, took in outcome_of().phases_ms.items():
-        assert abs(rows[phase].count("#") - took / whole * width) <= 1
+    for phase, phase_ms in outcome_of().phases_ms.items():
+        assert abs(rows[phase].count("#") - phase_ms / whole * width) <= 1
     assert max(len(line) for line in lines) <= COLUMNS
 
 
 def test_failure_shows_phase_reason_and_hint() -> None:
     """And what AWS's support would ask for."""
-    shown = _shown(REFUSED)
-    assert "NotAuthorized in phase connack" in shown
-    assert all(text in shown for text in (REFUSED.reason or "", REFUSED.hint or "", "AWS_ERROR_X", "5b1d7f0a"))
+    report = _report(REFUSED)
+    assert "NotAuthorized in phase connack" in report
+    assert all(text in report for text in (REFUSED.reason or "", REFUSED.hint or "", "AWS_ERROR_X", "5b1d7f0a"))
 
 
 def test_failure_without_a_phase_that_was_timed() -> None:
     """Credentials come before the clock, and a disconnect may have no end."""
     early = outcome_of(healthy=False, failure=Failure.CREDENTIALS_UNAVAILABLE, phase=Phase.CREDENTIALS, phases_ms={})
     late = outcome_of(healthy=False, failure=Failure.DISCONNECT_FAILED, phase=Phase.DISCONNECT, disconnect_ms=None)
-    assert "CredentialsUnavailable in phase credentials" in _shown(early)
-    assert any(line.split() == ["disconnect", "failed"] for line in _shown(late).splitlines())
+    assert "CredentialsUnavailable in phase credentials" in _report(early)
+    assert any(line.split() == ["disconnect", "failed"] for line in _report(late).splitlines())
 
 
 def test_failure_without_any_phase() -> None:
     """A target that was never started has only its failure."""
-    shown = _shown(outcome_of(healthy=False, failure=Failure.DEADLINE_EXCEEDED, phase=None, client_id="", phases_ms={}))
-    assert "unhealthy    DeadlineExceeded\n" in shown
-    assert "client id" not in shown
+    report = _report(
+        outcome_of(healthy=False, failure=Failure.DEADLINE_EXCEEDED, phase=None, client_id="", phases_ms={})
+    )
+    assert "unhealthy    DeadlineExceeded\n" in report
+    assert "client id" not in report
 
 
-@pytest.mark.parametrize(("days", "said"), [(213.4, "213 days left"), (-2.0, "expired 2 days ago")])
-def test_certificate_is_a_line(days: float, said: str) -> None:
+@pytest.mark.parametrize(("days", "message"), [(213.4, "213 days left"), (-2.0, "expired 2 days ago")])
+def test_certificate_is_a_line(days: float, message: str) -> None:
     """Days, whom it is for, and who vouches for it."""
-    shown = _shown(outcome_of(certificate=CERTIFICATE, certificate_days_left=days))
-    assert f"certificate  {said}; for *.iot, issued by An issuer; TLSv1.3" in shown
+    report = _report(outcome_of(certificate=CERTIFICATE, certificate_days_left=days))
+    assert f"certificate  {message}; for *.iot, issued by An issuer; TLSv1.3" in report
 
 
 def test_expected_refusal_is_healthy() -> None:
     """It has no connect time, and says what it was refused with."""
-    shown = _shown(outcome_of(expect="refuse", connect_ms=None, disconnect_ms=None, reason="CONNACK 135"))
-    assert "refused, as expected" in shown
-    assert "CONNACK 135" in shown
+    report = _report(outcome_of(expect="refuse", connect_ms=None, disconnect_ms=None, reason="CONNACK 135"))
+    assert "refused, as expected" in report
+    assert "CONNACK 135" in report
 
 
 def test_many_targets_show_the_ill_ones_in_full() -> None:
     """A line for each healthy one, and a count."""
-    shown = _shown(outcome_of(target="a"), REFUSED, outcome_of(target="b"))
-    assert [line.split()[:2] for line in shown.splitlines()[:2]] == [["healthy", "a"], ["healthy", "b"]]
-    assert shown.count("unhealthy") == 1
-    assert shown.endswith("2 of 3 targets healthy\n")
+    report = _report(outcome_of(target="a"), REFUSED, outcome_of(target="b"))
+    assert [line.split()[:2] for line in report.splitlines()[:2]] == [["healthy", "a"], ["healthy", "b"]]
+    assert report.count("unhealthy") == 1
+    assert report.endswith("2 of 3 targets healthy\n")
 
 
 def test_nothing_but_text_where_there_is_no_terminal() -> None:
     """No colour, no live line, no spaces at the ends of lines."""
-    shown = _shown(REFUSED, outcome_of())
-    assert not {"\x1b", "\r"} & set(shown)
-    assert all(line == line.rstrip() for line in shown.splitlines())
+    report = _report(REFUSED, outcome_of())
+    assert not {"\x1b", "\r"} & set(report)
+    assert all(line == line.rstrip() for line in report.splitlines())
 
 
 def test_stream_that_cannot_show_a_name() -> None:
     """What its encoding lacks is written as an escape."""
-    shown = _shown(outcome_of(client_id="tëst-1"), encoding="ascii")
-    assert "t\\xebst-1" in shown
+    report = _report(outcome_of(client_id="tëst-1"), encoding="ascii")
+    assert "t\\xebst-1" in report
 
 
 def test_words_of_an_endpoint_are_no_markup() -> None:
     """Brackets and colons are shown as they are."""
-    assert "[bold]x[/bold] :warning:" in _shown(
+    assert "[bold]x[/bold] :warning:" in _report(
         outcome_of(healthy=False, failure="X", reason="[bold]x[/bold] :warning:")
     )
 
@@ -401,9 +408,9 @@ def test_checked_targets_are_listed_masked() -> None:
     stream = _Stream()
     plan = plan_of(auth_mode="sigv4-static", access_key_id=HIDDEN, secret_access_key=HIDDEN, client_id="c" * 128)
     ConsoleReporter(stream, runs=None).on_plan(plan)
-    assert HIDDEN not in stream.shown
-    assert "secret_access_key     ***\n" in stream.shown
-    assert stream.shown.endswith("1 target can be used; nothing was connected to\n")
+    assert HIDDEN not in stream.text
+    assert "secret_access_key     ***\n" in stream.text
+    assert stream.text.endswith("1 target can be used; nothing was connected to\n")
 
 
 def test_summary_of_many_runs() -> None:
@@ -419,7 +426,7 @@ def test_summary_of_many_runs() -> None:
         screen.on_target_done(outcome)
         screen.on_run_done(plan, [outcome])
     screen.on_finish()
-    lines = stream.shown.splitlines()
+    lines = stream.text.splitlines()
     assert [line.split()[:4] for line in lines[:3]] == [
         ["run", "21", "prod", "NotAuthorized"],
         ["run", "22", "prod", "TcpTimedOut"],
@@ -438,7 +445,7 @@ def test_summary_of_no_run_is_nothing() -> None:
     screen = ConsoleReporter(stream, runs=5)
     screen.on_run_start(1, plan_of())
     screen.on_finish()
-    assert stream.shown == ""
+    assert stream.text == ""
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (19, 19), (20, 19), (100, 95)])

@@ -45,21 +45,21 @@ def _signed(**settings: str) -> dict[str, str]:
     }
 
 
-async def _shown(**settings: str) -> tuple[HttpRequest, ConnectAuth]:
+async def _authenticated(**settings: str) -> tuple[HttpRequest, ConnectAuth]:
     """Return the upgrade request as it would be sent, and the handshake."""
-    how = await authenticate(target_of(**settings))
+    auth = await authenticate(target_of(**settings))
     request = HttpRequest("GET", "/mqtt", HttpHeaders([("Host", ENDPOINT)]))
-    signed = how.sign(request)
+    signed = auth.sign(request)
     signed.result(timeout=5)
-    return request, how
+    return request, auth
 
 
 async def _fields(placement: AuthorizerPlacement, **settings: str) -> dict[str, str]:
     """Return the authorizer's fields as AWS IoT would read them: decoded once, from where they travel."""
-    request, how = await _shown(**settings, authorizer_placement=placement)
+    request, auth = await _authenticated(**settings, authorizer_placement=placement)
     headers = dict(request.headers)
     path, _, query = request.path.partition("?")
-    _, _, appended = (how.username or "").partition("?")
+    _, _, appended = (auth.username or "").partition("?")
     assert path == "/mqtt"
     read = {
         AuthorizerPlacement.USERNAME: dict(parse_qsl(appended, strict_parsing=True)) if appended else {},
@@ -158,23 +158,23 @@ async def test_any_field_is_decoded_to_what_was_set(name: str, token: str, place
 )
 async def test_username_is_told_from_the_fields_behind_it(username: str, sent: str) -> None:
     """Only the first question mark begins the fields."""
-    _, how = await _shown(**_custom(authorizer_name="gate", authorizer_username=username))
-    assert how.username == f"{sent}?{NAME_FIELD}=gate"
+    _, auth = await _authenticated(**_custom(authorizer_name="gate", authorizer_username=username))
+    assert auth.username == f"{sent}?{NAME_FIELD}=gate"
 
 
 async def test_username_alone_has_no_question_mark() -> None:
     """Nor is an empty one sent when there is nothing to say."""
-    _, how = await _shown(**_custom(authorizer_username="alice"))
-    assert how.username == "alice"
-    _, how = await _shown(**_custom())
-    assert how.username is None
+    _, auth = await _authenticated(**_custom(authorizer_username="alice"))
+    assert auth.username == "alice"
+    _, auth = await _authenticated(**_custom())
+    assert auth.username is None
 
 
 @pytest.mark.parametrize("placement", AuthorizerPlacement)
 async def test_sdk_adds_nothing_to_the_username_of_an_authorizer(placement: AuthorizerPlacement) -> None:
     """It would append its version to what the authorizer sees."""
-    _, how = await _shown(**_custom(authorizer_placement=placement))
-    assert how.sdk_metrics is False
+    _, auth = await _authenticated(**_custom(authorizer_placement=placement))
+    assert auth.sdk_metrics is False
 
 
 @pytest.mark.parametrize("mode", ["custom-unsigned", "custom-signed"])
@@ -182,8 +182,8 @@ async def test_password_is_sent_in_both_custom_modes(mode: str) -> None:
     """As text or, behind base64:, any bytes."""
     binary = base64.b64encode(bytes(range(256))).decode()
     settings = _signed(auth_mode=mode, authorizer_password=f"base64:{binary}")
-    assert (await _shown(**settings))[1].password == bytes(range(256))
-    assert (await _shown(**{**settings, "authorizer_password": "grün"}))[1].password == "grün".encode()
+    assert (await _authenticated(**settings))[1].password == bytes(range(256))
+    assert (await _authenticated(**{**settings, "authorizer_password": "grün"}))[1].password == "grün".encode()
 
 
 @pytest.mark.parametrize("pkcs8", [True, False])
@@ -220,7 +220,7 @@ def _signature(query: dict[str, str], secret: str) -> str:
 
 async def test_static_credentials_sign_the_upgrade_request() -> None:
     """For the region and AWS IoT's signing name; the signature does not cover the session token."""
-    request, how = await _shown(
+    request, auth = await _authenticated(
         auth_mode="sigv4-static",
         access_key_id="AKIDEXAMPLE",
         secret_access_key="hidden-key",
@@ -235,7 +235,7 @@ async def test_static_credentials_sign_the_upgrade_request() -> None:
     assert query["X-Amz-Security-Token"] == "session/token+"
     assert query["X-Amz-Signature"] == _signature(query, "hidden-key")
     assert "hidden-key" not in request.path
-    assert (how.username, how.password) == (None, None)
+    assert (auth.username, auth.password) == (None, None)
 
 
 async def test_default_chain_finds_the_environments_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,11 +243,11 @@ async def test_default_chain_finds_the_environments_credentials(monkeypatch: pyt
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDROLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden-key")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "role-session")
-    request, how = await _shown()
+    request, auth = await _authenticated()
     query = dict(parse_qsl(request.path.partition("?")[2]))
     assert query["X-Amz-Credential"].startswith("AKIDROLE/")
     assert query["X-Amz-Security-Token"] == "role-session"
-    assert set(how.secrets) == {"AKIDROLE", "hidden-key", "role-session"}
+    assert set(auth.secrets) == {"AKIDROLE", "hidden-key", "role-session"}
 
 
 @pytest.mark.parametrize("placement", AuthorizerPlacement)
@@ -259,7 +259,7 @@ async def test_handshake_knows_its_secrets_and_does_not_show_them(placement: Aut
         authorizer_password="hidden-password",
         authorizer_token_signature="aGlkZGVu",
     )
-    _, how = await _shown(**settings)
-    assert {"hidden-token", "hidden-password", "aGlkZGVu"} <= set(how.secrets)
-    assert "hidden" not in repr(how)
-    assert "aGlkZGVu" not in repr(how)
+    _, auth = await _authenticated(**settings)
+    assert {"hidden-token", "hidden-password", "aGlkZGVu"} <= set(auth.secrets)
+    assert "hidden" not in repr(auth)
+    assert "aGlkZGVu" not in repr(auth)

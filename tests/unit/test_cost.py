@@ -138,7 +138,7 @@ def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--targets", "many"], "'many' is not a whole number of at least 1"),
         (["--targets", "0"], "'0' is not a whole number of at least 1"),
@@ -149,9 +149,9 @@ def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None
         (["--secrets", "-1"], "'-1' is not a whole number"),
     ],
 )
-def test_command_line_wrong_question(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_wrong_question(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong question ends with a sentence and 2."""
     with pytest.raises(SystemExit) as ended:
         cost.main(arguments)
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

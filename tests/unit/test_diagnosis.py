@@ -13,14 +13,14 @@ from connect_canary.probe.diagnosis import _DiagnosticSession
 TOKEN = "HiddenMark/+" * 80
 
 
-async def _heard(
+async def _diagnosis_of(
     body: bytes, headers: dict[str, str] | None = None, *, secrets: tuple[str, ...] = (TOKEN,)
 ) -> Diagnosis:
     """Return what is understood of a refused upgrade's answer."""
-    answer = Diagnosis()
-    how = ConnectAuth(sign=lambda _: pytest.fail("nothing is signed here"), secrets=secrets)
-    _DiagnosticSession(answer, how, None)._read_headers(headers or {}, body)
-    return answer
+    diagnosis = Diagnosis()
+    auth = ConnectAuth(sign=lambda _: pytest.fail("nothing is signed here"), secrets=secrets)
+    _DiagnosticSession(diagnosis, auth, None)._read_headers(headers or {}, body)
+    return diagnosis
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ async def _heard(
 )
 async def test_echoed_secret_is_never_quoted_in_part(body: str) -> None:
     """However long it is and wherever it stands, the piece that is quoted has nothing of it."""
-    words = (await _heard(body.encode())).message or ""
+    words = (await _diagnosis_of(body.encode())).message or ""
     assert "***" in words
     assert "hiddenmark" not in words.lower()
 
@@ -47,22 +47,22 @@ async def test_echoed_secret_is_never_quoted_in_part(body: str) -> None:
 @pytest.mark.parametrize("header", ["x-amzn-errortype", "x-amzn-requestid"])
 async def test_echoed_secret_in_header_is_not_quoted(header: str) -> None:
     """The headers that are read are as foreign as the body."""
-    heard = await _heard(b"", {header: "HiddenMark"}, secrets=("HiddenMark",))
-    assert (heard.message, heard.request_id) == (None, None)
+    diagnosis = await _diagnosis_of(b"", {header: "HiddenMark"}, secrets=("HiddenMark",))
+    assert (diagnosis.message, diagnosis.request_id) == (None, None)
 
 
 async def test_headers_of_refusal_are_read() -> None:
     """Error type without its address, message and request id."""
     headers = {"x-amzn-errortype": "ForbiddenException:http://internal/", "x-amzn-requestid": "5b1d-7f0a"}
-    heard = await _heard(b'{"message": "Missing token"}', headers)
-    assert (heard.message, heard.request_id) == ("ForbiddenException: Missing token", "5b1d-7f0a")
+    diagnosis = await _diagnosis_of(b'{"message": "Missing token"}', headers)
+    assert (diagnosis.message, diagnosis.request_id) == ("ForbiddenException: Missing token", "5b1d-7f0a")
 
 
 async def test_body_too_deep_for_json_is_quoted() -> None:
     """The parser gives up, the diagnosis does not."""
-    heard = await _heard(b"[" * 500_000, {"x-amzn-requestid": "5b1d-7f0a"})
-    assert heard.request_id == "5b1d-7f0a"
-    assert (heard.message or "").startswith("[[[")
+    diagnosis = await _diagnosis_of(b"[" * 500_000, {"x-amzn-requestid": "5b1d-7f0a"})
+    assert diagnosis.request_id == "5b1d-7f0a"
+    assert (diagnosis.message or "").startswith("[[[")
 
 
 def test_long_words_take_no_time_to_clean() -> None:

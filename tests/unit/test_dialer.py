@@ -91,8 +91,8 @@ async def test_name_that_does_not_resolve(host: str) -> None:
 
 async def test_address_resolves_to_itself() -> None:
     """For TCP, with the port."""
-    found = await resolve(LOOPBACK, 8443)
-    assert [(info[0], info[1], info[4]) for info in found] == [
+    addresses = await resolve(LOOPBACK, 8443)
+    assert [(info[0], info[1], info[4]) for info in addresses] == [
         (socket.AF_INET, socket.SOCK_STREAM, (LOOPBACK, 8443)),
     ]
 
@@ -324,17 +324,17 @@ async def test_silent_proxy_is_left_when_time_is_over() -> None:
 @pytest.mark.parametrize("authorization", [None, "Basic dXNlcjpwYXNz"])
 async def test_request_to_the_proxy(authorization: str | None) -> None:
     """CONNECT with authority and Host (RFC 9110, section 9.3.6), and credentials where there are some."""
-    heard: list[bytes] = []
+    requests: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await reader.read()
 
     await _ask(serve, Proxy(host="proxy.test", port=3128, authorization=authorization))
     credentials = f"Proxy-Authorization: {authorization}\r\n" if authorization else ""
     expected = f"CONNECT iot.example.com:443 HTTP/1.1\r\nHost: iot.example.com:443\r\n{credentials}\r\n"
-    assert heard == [expected.encode()]
+    assert requests == [expected.encode()]
 
 
 async def test_head_is_returned_as_it_came() -> None:

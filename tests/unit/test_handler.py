@@ -28,90 +28,90 @@ def environ(endpoint: str) -> dict[str, str]:
 
 def test_failed_connect_returns_and_is_reported(environ: dict[str, str]) -> None:
     """A failed target is data: metrics, a record with the keys of the return value, and the return value."""
-    told = invoke(environ)
-    (answer,) = told.answers
-    (target,) = answer["targets"]
-    assert (answer["canary"], answer["healthy"]) == ("fleet", False)
+    run = invoke(environ)
+    (response,) = run.responses
+    (target,) = response["targets"]
+    assert (response["canary"], response["healthy"]) == ("fleet", False)
     assert (target["target"], target["phase"], target["failure"]) == ("default", "tcp", "TcpRefused")
-    (record,) = told.records
+    (record,) = run.records
     assert {key: record[key] for key in target} == target
-    assert {metric["Name"] for line in told.metrics for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == {
+    assert {metric["Name"] for line in run.metrics for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == {
         "ConnectSuccess",
         "ConnectFailures",
     }
-    assert told.errors == ""
+    assert run.errors == ""
 
 
 def test_first_run_of_a_process_is_a_cold_start(environ: dict[str, str]) -> None:
     """And no other one, also when the first one was a wrong question."""
-    told = invoke(environ, {}, None)
-    assert [line["cold_start"] for line in told.metrics] == [True, True, False, False]
-    told = invoke(environ, {"only": ["x"]}, {})
-    assert {line["cold_start"] for line in told.metrics} == {False}
+    run = invoke(environ, {}, None)
+    assert [line["cold_start"] for line in run.metrics] == [True, True, False, False]
+    run = invoke(environ, {"only": ["x"]}, {})
+    assert {line["cold_start"] for line in run.metrics} == {False}
 
 
 def test_client_id_is_new_at_every_run(environ: dict[str, str]) -> None:
     """AWS IoT ends the older of two clients with one id."""
-    ids = [answer["targets"][0]["client_id"] for answer in invoke(environ, {}, {}).answers]
+    ids = [response["targets"][0]["client_id"] for response in invoke(environ, {}, {}).responses]
     assert len(set(ids)) == 2
     assert all(one.startswith("test-default-") for one in ids)
 
 
 def test_wrong_question_is_logged_and_raised(environ: dict[str, str]) -> None:
     """One record with all problems; no metric says anything about a target."""
-    told = invoke({**environ, "CANARY_EXPECT": "x", "CANARY_NMAE": "y"})
+    run = invoke({**environ, "CANARY_EXPECT": "x", "CANARY_NMAE": "y"})
     problems = [
         "CANARY_NMAE is not a setting; did you mean CANARY_NAME?",
         "CANARY_EXPECT is 'x'; allowed: connect, refuse",
     ]
-    assert told.raised == [["SettingsError", *problems]]
-    (record,) = told.records
+    assert run.raised == [["SettingsError", *problems]]
+    (record,) = run.records
     assert (record["level"], record["problems"]) == ("ERROR", problems)
     assert record["message"] == "the canary cannot run as it is set"
-    assert told.metrics == []
+    assert run.metrics == []
 
 
 def test_bad_target_is_raised_after_the_good_ones_have_run(environ: dict[str, str]) -> None:
     """Their metrics have left by then."""
-    told = invoke({**environ, "CANARY_TARGETS": document({"name": "a"}, {"name": "b", "expect": "x"}, {"name": "c"})})
-    assert told.raised == [["SettingsError", "targets[1].expect is 'x'; allowed: connect, refuse"]]
-    assert [(record["message"], record.get("target")) for record in told.records][2:] == [
+    run = invoke({**environ, "CANARY_TARGETS": document({"name": "a"}, {"name": "b", "expect": "x"}, {"name": "c"})})
+    assert run.raised == [["SettingsError", "targets[1].expect is 'x'; allowed: connect, refuse"]]
+    assert [(record["message"], record.get("target")) for record in run.records][2:] == [
         ("the canary cannot run as it is set", None)
     ]
-    assert {record.get("target") for record in told.records} == {"a", "c", None}
-    assert {line["Target"] for line in told.metrics} == {"a", "c"}
+    assert {record.get("target") for record in run.records} == {"a", "c", None}
+    assert {line["Target"] for line in run.metrics} == {"a", "c"}
 
 
 def test_dry_run_connects_to_nothing(environ: dict[str, str]) -> None:
     """It returns what would run, secrets masked."""
     text = document({"name": "a"}, {"name": "b", "auth_mode": "custom-unsigned", "authorizer_password": "hidden"})
-    told = invoke({**environ, "CANARY_TARGETS": text}, {"dry_run": True, "only": ["b"]})
-    (answer,) = told.answers
-    assert (answer["canary"], answer["dry_run"]) == ("fleet", True)
-    (target,) = answer["targets"]
+    run = invoke({**environ, "CANARY_TARGETS": text}, {"dry_run": True, "only": ["b"]})
+    (response,) = run.responses
+    assert (response["canary"], response["dry_run"]) == ("fleet", True)
+    (target,) = response["targets"]
     assert (target["target"], target["authorizer_password"]) == ("b", "***")
-    assert told.printed == []
+    assert run.json_lines == []
 
 
 def test_dry_run_raises_what_is_wrong(environ: dict[str, str]) -> None:
     """It checks everything that a run would."""
     text = document({"name": "a"}, {"name": "b", "expect": "x"})
-    told = invoke({**environ, "CANARY_TARGETS": text}, {"dry_run": True})
-    assert told.raised == [["SettingsError", "targets[1].expect is 'x'; allowed: connect, refuse"]]
+    run = invoke({**environ, "CANARY_TARGETS": text}, {"dry_run": True})
+    assert run.raised == [["SettingsError", "targets[1].expect is 'x'; allowed: connect, refuse"]]
 
 
 def test_target_without_time_is_reported_as_such(environ: dict[str, str]) -> None:
     """Never dropped: what could not be started has its datapoint too."""
-    told = invoke(environ, seconds=0.2)
-    (target,) = told.answers[0]["targets"]
+    run = invoke(environ, seconds=0.2)
+    (target,) = run.responses[0]["targets"]
     assert (target["phase"], target["failure"], target["client_id"]) == (None, "DeadlineExceeded", None)
-    assert told.metrics[0]["ConnectSuccess"] == [0.0]
+    assert run.metrics[0]["ConnectSuccess"] == [0.0]
 
 
-@pytest.mark.parametrize(("event", "shown"), [([], "[]"), ("x", "'x'"), (7, "7")])
-def test_event_that_is_no_object_is_a_wrong_question(environ: dict[str, str], event: object, shown: str) -> None:
+@pytest.mark.parametrize(("event", "text"), [([], "[]"), ("x", "'x'"), (7, "7")])
+def test_event_that_is_no_object_is_a_wrong_question(environ: dict[str, str], event: object, text: str) -> None:
     """Also an empty list."""
-    assert invoke(environ, event).raised == [["SettingsError", f"the event is {shown}; allowed: a JSON object"]]
+    assert invoke(environ, event).raised == [["SettingsError", f"the event is {text}; allowed: a JSON object"]]
 
 
 def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:

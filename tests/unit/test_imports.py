@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.factories import REGION, document
-from tests.unit.fake_aws import Aws
+from tests.unit.fake_aws import FakeAws
 from tests.unit.handler_process import closed_port, imported, invoke
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDUNIT", "AWS_SECRET_ACCESS_KEY": "no-secret-anywhere", "AWS_REGION": REGION}
@@ -24,19 +24,19 @@ def test_connecting_without_references_loads_nothing_dear() -> None:
     static = {"auth_mode": "sigv4-static", "access_key_id": "AKID", "secret_access_key": "SECRET"}
     text = document({"name": "chain"}, {"name": "old", "mqtt_version": "3.1.1"}, {"name": "static", **static}, CUSTOM)
     with closed_port() as endpoint:
-        told = invoke({**KEYS, "CANARY_ENDPOINT": endpoint, "CANARY_TARGETS": text})
-    assert [target["failure"] for target in told.answers[0]["targets"]] == ["TcpRefused"] * 4
-    assert not told.modules & DEAR
+        run = invoke({**KEYS, "CANARY_ENDPOINT": endpoint, "CANARY_TARGETS": text})
+    assert [target["failure"] for target in run.responses[0]["targets"]] == ["TcpRefused"] * 4
+    assert not run.modules & DEAR
 
 
-def test_reference_loads_what_it_needs(aws: Aws) -> None:
+def test_reference_loads_what_it_needs(aws: FakeAws) -> None:
     """The test above would see it."""
     aws.parameters = {"/id": "test-one"}
     environ = {**KEYS, "AWS_ENDPOINT_URL_SSM": aws.url, "CANARY_CLIENT_ID": "ssm:/id"}
     with closed_port() as endpoint:
-        told = invoke({**environ, "CANARY_ENDPOINT": endpoint})
-    assert told.answers[0]["targets"][0]["client_id"] == "test-one"
-    assert told.modules >= {"boto3", "botocore.session"}
+        run = invoke({**environ, "CANARY_ENDPOINT": endpoint})
+    assert run.responses[0]["targets"][0]["client_id"] == "test-one"
+    assert run.modules >= {"boto3", "botocore.session"}
 
 
 @pytest.mark.parametrize("module", ["model.failures", "model.outcome", "config.settings", "config.targets_document"])

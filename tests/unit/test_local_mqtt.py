@@ -165,8 +165,8 @@ def test_types_of_packets_however_divided(packets: list[tuple[int, int]], cuts: 
     stream = b"".join(packet(bytes([0x10]) * size, kind << 4) for kind, size in packets)
     bounds = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     types = PacketTypes()
-    found = [kind for start, end in pairwise(bounds) for kind in types.feed(stream[start:end])]
-    assert found == [kind for kind, _ in packets]
+    kinds = [kind for start, end in pairwise(bounds) for kind in types.feed(stream[start:end])]
+    assert kinds == [kind for kind, _ in packets]
 
 
 def test_type_is_known_before_the_packet_ends() -> None:

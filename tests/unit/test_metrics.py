@@ -46,7 +46,7 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def _datapoints(lines: list[dict[str, Any]]) -> set[Datapoint]:
     """Return metric, dimensions, unit and value of every datapoint that CloudWatch would take from the lines."""
-    found: list[Datapoint] = []
+    datapoints: list[Datapoint] = []
     for line in lines:
         for directive in line["_aws"]["CloudWatchMetrics"]:
             assert directive["Namespace"] == "IoTConnectCanary"
@@ -54,9 +54,9 @@ def _datapoints(lines: list[dict[str, Any]]) -> set[Datapoint]:
                 assert all(line[name] for name in dimensions)
                 for metric in directive["Metrics"]:
                     (value,) = line[metric["Name"]]
-                    found.append((metric["Name"], tuple(dimensions), metric["Unit"], value))
-    assert len(found) == len(set(found))
-    return set(found)
+                    datapoints.append((metric["Name"], tuple(dimensions), metric["Unit"], value))
+    assert len(datapoints) == len(set(datapoints))
+    return set(datapoints)
 
 
 def test_healthy_connect_emits_success_latency_and_days(emitted: Any) -> None:

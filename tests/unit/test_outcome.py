@@ -24,8 +24,8 @@ def test_outcome_has_the_keys_of_the_interface() -> None:
 
 def test_outcome_unknown_values_are_null() -> None:
     """What is not known is null, never invented."""
-    shown = outcome_of(client_id="", connect_ms=None, disconnect_ms=None, certificate_days_left=None).as_dict()
-    assert {key for key, value in shown.items() if value is None} == {
+    document = outcome_of(client_id="", connect_ms=None, disconnect_ms=None, certificate_days_left=None).as_dict()
+    assert {key for key, value in document.items() if value is None} == {
         *("client_id", "phase", "failure", "reason", "hint", "connect_ms", "disconnect_ms"),
         *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name"),
     }
@@ -34,12 +34,12 @@ def test_outcome_unknown_values_are_null() -> None:
 def test_outcome_times_are_rounded_to_two_decimals() -> None:
     """Ten microseconds are finer than any network; they are rounded, not cut, and 0 stays 0."""
     phases = {"dns": 0.0, "tcp": 8.006, "tls": 17.994, "upgrade": 0.004, "connack": 123456.789}
-    shown = outcome_of(
+    document = outcome_of(
         connect_ms=94.127, disconnect_ms=0.999, elapsed_ms=97.2549, certificate_days_left=-2.006, phases_ms=phases
     ).as_dict()
     times = ("connect_ms", "disconnect_ms", "elapsed_ms", "certificate_days_left")
-    assert [shown[key] for key in times] == [94.13, 1.0, 97.25, -2.01]
-    assert shown["phases_ms"] == {"dns": 0.0, "tcp": 8.01, "tls": 17.99, "upgrade": 0.0, "connack": 123456.79}
+    assert [document[key] for key in times] == [94.13, 1.0, 97.25, -2.01]
+    assert document["phases_ms"] == {"dns": 0.0, "tcp": 8.01, "tls": 17.99, "upgrade": 0.0, "connack": 123456.79}
 
 
 def test_outcome_is_plain_json() -> None:
@@ -53,12 +53,12 @@ def test_outcome_is_plain_json() -> None:
         failure=Failure.NOT_AUTHORIZED,
         certificate={"subject": "iot.example.com"},
     )
-    shown = json.loads(json.dumps(outcome.as_dict()))
-    assert shown == outcome.as_dict()
-    assert (shown["auth_mode"], shown["mqtt_version"], shown["expect"]) == ("custom-signed", "3.1.1", "refuse")
-    assert (shown["phase"], shown["failure"]) == ("connack", "NotAuthorized")
-    assert (shown["connect_ms"], shown["certificate_days_left"]) == (94.12, 213.46)
-    assert shown["phases_ms"]["dns"] == 1.23
+    document = json.loads(json.dumps(outcome.as_dict()))
+    assert document == outcome.as_dict()
+    assert (document["auth_mode"], document["mqtt_version"], document["expect"]) == ("custom-signed", "3.1.1", "refuse")
+    assert (document["phase"], document["failure"]) == ("connack", "NotAuthorized")
+    assert (document["connect_ms"], document["certificate_days_left"]) == (94.12, 213.46)
+    assert document["phases_ms"]["dns"] == 1.23
     assert type(outcome.as_dict()["failure"]) is str
 
 

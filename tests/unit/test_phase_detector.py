@@ -319,9 +319,9 @@ def test_client_has_started_with_its_first_byte() -> None:
     st.lists(st.binary(min_size=1, max_size=200), max_size=8),
     st.lists(st.tuples(st.integers(0, 255), st.integers(0, 100)), max_size=8),
 )
-def test_nothing_from_the_endpoint_moves_a_phase(until: int, garbage: list[bytes], records: list[Record]) -> None:
+def test_nothing_from_the_endpoint_moves_a_phase(count: int, garbage: list[bytes], records: list[Record]) -> None:
     """Neither garbage nor any record: phases are the client's, and so is its own end."""
-    watched, _ = _play(_UNTIL_DISCONNECT[:until], Cut())
+    watched, _ = _play(_UNTIL_DISCONNECT[:count], Cut())
     phases, phase = list(watched.trace.started_at), watched.trace.phase
     watched.send([record(*each) for each in records], from_client=False)
     watched.send(garbage, from_client=False)

@@ -105,11 +105,11 @@ def test_event_only_names_unknown_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("only", "shown"), [("prod", "'prod'"), ([], "[]"), ([1], "[1]"), ({"a": 1}, "{'a': 1}"), (False, "False")]
+    ("only", "text"), [("prod", "'prod'"), ([], "[]"), ([1], "[1]"), ({"a": 1}, "{'a': 1}"), (False, "False")]
 )
-def test_event_only_that_is_no_list_of_names_is_refused(only: object, shown: str) -> None:
+def test_event_only_that_is_no_list_of_names_is_refused(only: object, text: str) -> None:
     """What was meant is not guessed."""
-    sentence = f"event.only is {shown}; allowed: a list of names of targets"
+    sentence = f"event.only is {text}; allowed: a list of names of targets"
     assert problems_of({"only": only}, targets=TWO) == (sentence,)
 
 
@@ -134,7 +134,7 @@ def test_event_only_with_an_unreadable_document_has_one_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "reference",
     [
         "ssm:/iot-connect-canary/other/targets",
         "ssm:/iot-connect-canary/fleet/../other/targets",
@@ -145,9 +145,9 @@ def test_event_only_with_an_unreadable_document_has_one_problem() -> None:
         ["ssm:/iot-connect-canary/fleet/targets"],
     ],
 )
-def test_event_targets_is_limited_to_the_canarys_own_place(asked: object) -> None:
+def test_event_targets_is_limited_to_the_canarys_own_place(reference: object) -> None:
     """Whoever may invoke the canary may not point it at any parameter of the account."""
-    (sentence,) = problems_of({"targets": asked}, name="fleet")
+    (sentence,) = problems_of({"targets": reference}, name="fleet")
     assert sentence.startswith("event.targets is ")
     assert sentence.endswith("; allowed: a reference that begins with ssm:/iot-connect-canary/fleet/")
 

@@ -23,7 +23,7 @@ from connect_canary.model.secret import Secret
 from connect_canary.model.target import Expect
 from connect_canary.run import dry_run_response, plan_run
 from tests.unit.factories import ENDPOINT, REGION, document, environment, plan_of, problems_of
-from tests.unit.fake_aws import Aws
+from tests.unit.fake_aws import FakeAws
 
 OWN = "/iot-connect-canary/fleet"
 
@@ -34,25 +34,25 @@ def _refused(lookup: ReferenceResolver, reference: str) -> str:
     return str(caught.value)
 
 
-def test_parameter_is_fetched(aws: Aws) -> None:
+def test_parameter_is_fetched(aws: FakeAws) -> None:
     """By its full name, or a name without a path."""
     aws.parameters = {"/a/b": "value", "plain": "other"}
     assert ReferenceResolver(REGION).fetch("ssm:/a/b").reveal() == "value"
     assert ReferenceResolver(REGION).fetch("ssm:plain").reveal() == "other"
 
 
-def test_secure_string_is_decrypted(aws: Aws) -> None:
+def test_secure_string_is_decrypted(aws: FakeAws) -> None:
     """SSM returns ciphertext unless the request asks for the text, for one parameter as for a path."""
     aws.parameters = {"/one": "text of one", "/t/a": "text of a", "/t/b": "text of b", "/t/c": "text of c"}
     aws.encrypted = set(aws.parameters)
     assert ReferenceResolver(REGION).fetch("ssm:/one").reveal() == "text of one"
     assert ReferenceResolver(REGION).get_by_path("ssm:/t/") == {name: Secret(f"text of {name}") for name in "abc"}
-    asked = [(request.operation, request.body["WithDecryption"]) for request in aws.requests]
-    assert asked == [("GetParameter", True), *[("GetParametersByPath", True)] * 2]
+    calls = [(request.operation, request.body["WithDecryption"]) for request in aws.requests]
+    assert calls == [("GetParameter", True), *[("GetParametersByPath", True)] * 2]
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-west-2"])
-def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+def test_every_service_is_asked_in_the_region_given(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
     """The signature of each request names it, whatever the region of boto3's own is."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-south-1")
     aws.parameters, aws.secrets, aws.endpoint = {"/a": "x", "/t/b": "x"}, {"s": "x"}, ENDPOINT
@@ -69,7 +69,7 @@ def test_every_service_is_asked_in_the_region_given(aws: Aws, monkeypatch: pytes
     ]
 
 
-def test_secret_is_fetched_whole_or_by_key(aws: Aws) -> None:
+def test_secret_is_fetched_whole_or_by_key(aws: FakeAws) -> None:
     """A JSON secret has keys; a number is as good as its text."""
     aws.secrets = {"a": "text", "b": json.dumps({"user": "u", "port": 7, "#": "hash"}), "c": "grün".encode()}
 
@@ -83,7 +83,7 @@ def test_secret_is_fetched_whole_or_by_key(aws: Aws) -> None:
     assert fetch("secretsmanager:c") == "grün"
 
 
-def test_secret_is_found_by_its_arn(aws: Aws) -> None:
+def test_secret_is_found_by_its_arn(aws: FakeAws) -> None:
     """An ARN is full of colons."""
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:iot-connect-canary/fleet/key-AbCdEf"
     aws.secrets = {arn: '{"k": "v"}'}
@@ -110,7 +110,7 @@ def test_secret_is_found_by_its_arn(aws: Aws) -> None:
         ),
     ],
 )
-def test_what_cannot_be_fetched_gets_one_sentence(aws: Aws, reference: str, sentence: str) -> None:
+def test_what_cannot_be_fetched_gets_one_sentence(aws: FakeAws, reference: str, sentence: str) -> None:
     """AWS's code and message, and nothing of the secret."""
     aws.denied = {"/denied"}
     aws.secrets = {
@@ -123,55 +123,55 @@ def test_what_cannot_be_fetched_gets_one_sentence(aws: Aws, reference: str, sent
     assert _refused(ReferenceResolver(REGION), reference) == sentence
 
 
-def test_name_that_aws_does_not_allow_gets_one_line(aws: Aws) -> None:
+def test_name_that_aws_does_not_allow_gets_one_line(aws: FakeAws) -> None:
     """Botocore's own complaints have several."""
     sentence = _refused(ReferenceResolver(REGION), "secretsmanager:#key")
     assert sentence.startswith("ParamValidationError: Parameter validation failed: ")
     assert "\n" not in sentence
-    assert aws.asked == []
+    assert aws.calls == []
 
 
-def test_aws_that_is_not_there_gets_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_that_is_not_there_gets_one_sentence(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a route to SSM the canary says so."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")
     assert _refused(ReferenceResolver(REGION), "ssm:/a").startswith("EndpointConnectionError: Could not connect")
-    assert aws.asked == []
+    assert aws.calls == []
 
 
-def test_no_credentials_get_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_credentials_get_one_sentence(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a laptop without a profile."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     assert _refused(ReferenceResolver(REGION), "ssm:/a") == "NoCredentialsError: Unable to locate credentials"
-    assert aws.asked == []
+    assert aws.calls == []
 
 
-def test_path_is_read_page_by_page(aws: Aws) -> None:
+def test_path_is_read_page_by_page(aws: FakeAws) -> None:
     """SSM gives ten at a time."""
     aws.parameters = {f"/t/{n}": str(n) for n in range(5)}
     assert ReferenceResolver(REGION).get_by_path("ssm:/t/") == {str(n): Secret(str(n)) for n in range(5)}
-    assert aws.asked == ["GetParametersByPath /t/"] * 3
+    assert aws.calls == ["GetParametersByPath /t/"] * 3
 
 
-def test_path_is_read_to_its_depths(aws: Aws) -> None:
+def test_path_is_read_to_its_depths(aws: FakeAws) -> None:
     """Every parameter below the path is a target, however its name goes on."""
     aws.parameters = {"/t/prod": "{}", "/t/eu/staging": "{}", "/other": "{}"}
     assert {planned.target.name for planned in plan_of(targets="ssm:/t/").planned} == {"prod", "staging"}
 
 
-def test_run_asks_for_a_reference_once(aws: Aws) -> None:
+def test_run_asks_for_a_reference_once(aws: FakeAws) -> None:
     """A hundred targets share a default, also one that cannot be fetched."""
     aws.parameters = {"/id": "test-one"}
     text = document(*({"name": f"t{n}", "endpoint": f"t{n}.test", "authorizer_name": "ssm:/no"} for n in range(100)))
-    found = problems_of(targets=text, client_id="ssm:/id")
-    assert len(found) == 100
-    assert found[0] == "targets[0].authorizer_name refers to ssm:/no: ParameterNotFound"
-    assert sorted(aws.asked) == ["GetParameter /id", "GetParameter /no"]
+    problems = problems_of(targets=text, client_id="ssm:/id")
+    assert len(problems) == 100
+    assert problems[0] == "targets[0].authorizer_name refers to ssm:/no: ParameterNotFound"
+    assert sorted(aws.calls) == ["GetParameter /id", "GetParameter /no"]
 
 
-def test_values_are_kept_from_run_to_run(aws: Aws) -> None:
+def test_values_are_kept_from_run_to_run(aws: FakeAws) -> None:
     """The next run a minute later asks again for what was refused only."""
     aws.parameters = {"/a": "old"}
     assert ReferenceResolver(REGION).fetch("ssm:/a").reveal() == "old"
@@ -180,7 +180,7 @@ def test_values_are_kept_from_run_to_run(aws: Aws) -> None:
     assert ReferenceResolver(REGION).refreshing().fetch("ssm:/a").reveal() == "new"
     assert ReferenceResolver(REGION).fetch("ssm:/a").reveal() == "new"
     assert _refused(ReferenceResolver(REGION), "ssm:/b") == _refused(ReferenceResolver(REGION), "ssm:/b")
-    assert aws.asked == ["GetParameter /a"] * 2 + ["GetParameter /b"] * 2
+    assert aws.calls == ["GetParameter /a"] * 2 + ["GetParameter /b"] * 2
 
 
 _KEPT_REFERENCES: Mapping[str, Callable[[ReferenceResolver], str]] = {
@@ -192,7 +192,7 @@ _KEPT_REFERENCES: Mapping[str, Callable[[ReferenceResolver], str]] = {
 
 @pytest.mark.parametrize("operation", _KEPT_REFERENCES)
 def test_value_is_kept_for_five_minutes_and_no_longer(
-    aws: Aws, monkeypatch: pytest.MonkeyPatch, operation: str
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     """Only the clock that Powertools reads is moved on; its own variable for the age does not count here."""
     monkeypatch.setenv("POWERTOOLS_PARAMETERS_MAX_AGE", "5")
@@ -220,7 +220,7 @@ def test_value_is_kept_for_five_minutes_and_no_longer(
 
 
 @pytest.mark.parametrize("operation", _KEPT_REFERENCES)
-def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: Aws, operation: str) -> None:
+def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: FakeAws, operation: str) -> None:
     """After a refusal a kept value proves nothing; what is read then is kept for the runs that follow."""
     read = _KEPT_REFERENCES[operation]
     aws.parameters, aws.secrets = {"/a": "old", "/t/b": "old"}, {"s": "old"}
@@ -232,51 +232,51 @@ def test_forced_fetch_asks_again_and_renews_what_is_kept(aws: Aws, operation: st
     assert [request.operation for request in aws.requests] == [operation] * 2
 
 
-def test_threads_that_ask_for_the_same_share_one_answer(aws: Aws) -> None:
+def test_threads_that_ask_for_the_same_share_one_answer(aws: FakeAws) -> None:
     """Many targets notice the same rotated secret at the same time."""
     aws.secrets = {"a": "value"}
     fresh = ReferenceResolver(REGION).refreshing()
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(fresh.fetch, ["secretsmanager:a"] * 32))
     assert {answer.reveal() for answer in answers} == {"value"}
-    assert aws.asked == ["GetSecretValue a"]
+    assert aws.calls == ["GetSecretValue a"]
 
 
-def test_many_references_are_asked_for_ahead_each_once(aws: Aws) -> None:
+def test_many_references_are_asked_for_ahead_each_once(aws: FakeAws) -> None:
     """A thousand targets with a secret each do not wait for one answer after the other; a refusal is heard later."""
     names = [f"/ahead/{number}" for number in range(40)]
     aws.parameters = {name: f"value of {name}" for name in names[1:]}
     aws.secrets = {"ahead": "secret"}
     lookup = ReferenceResolver(REGION)
     lookup.prefetch(["secretsmanager:ahead", *(f"ssm:{name}" for name in names)])
-    assert sorted(aws.asked) == sorted(["GetSecretValue ahead", *(f"GetParameter {name}" for name in names)])
+    assert sorted(aws.calls) == sorted(["GetSecretValue ahead", *(f"GetParameter {name}" for name in names)])
     assert [lookup.fetch(f"ssm:{name}").reveal() for name in names[1:]] == [f"value of {name}" for name in names[1:]]
     assert _refused(lookup, f"ssm:{names[0]}").startswith("ParameterNotFound")
-    assert len(aws.asked) == len(names) + 1
+    assert len(aws.calls) == len(names) + 1
 
 
-def test_endpoint_is_asked_for_once_a_process(aws: Aws) -> None:
+def test_endpoint_is_asked_for_once_a_process(aws: FakeAws) -> None:
     """Every target and every run without an endpoint of its own."""
     aws.endpoint = ENDPOINT
     text = document({"name": "a"}, {"name": "b"})
     for _ in range(2):
         plan = plan_of(targets=text, endpoint="")
         assert {planned.target.host for planned in plan.planned} == {ENDPOINT}
-    assert aws.asked == [f"DescribeEndpoint {REGION}"]
+    assert aws.calls == [f"DescribeEndpoint {REGION}"]
 
 
-def test_endpoint_is_asked_for_where_it_is_signed_for(aws: Aws) -> None:
+def test_endpoint_is_asked_for_where_it_is_signed_for(aws: FakeAws) -> None:
     """A signature for another region than the endpoint's would always be refused; what is no region asks nowhere."""
     aws.endpoint = ENDPOINT
     away = {"signing_region": "us-west-2"}
     plan_of(targets=document({"name": "a"}, {"name": "b", **away}, {"name": "c", **away}), endpoint="")
-    assert aws.asked == [f"DescribeEndpoint {REGION}", "DescribeEndpoint us-west-2"]
+    assert aws.calls == [f"DescribeEndpoint {REGION}", "DescribeEndpoint us-west-2"]
     assert problems_of(endpoint="", signing_region="nowhere") == (
         "CANARY_SIGNING_REGION is 'nowhere'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
     )
 
 
-def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: Aws) -> None:
+def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: FakeAws) -> None:
     """Asked for once, told for every target that would need it."""
     text = document({"name": "a"}, {"name": "b", "endpoint": ENDPOINT}, {"name": "c", "mqtt_version": "4"})
     assert problems_of(targets=text, endpoint="") == (
@@ -284,10 +284,10 @@ def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: Aws) -
         "targets[2].endpoint is not set, and iot:DescribeEndpoint failed: 403: no IoT here",
         "targets[2].mqtt_version is '4'; allowed: 5, 3.1.1",
     )
-    assert aws.asked == [f"DescribeEndpoint {REGION}"]
+    assert aws.calls == [f"DescribeEndpoint {REGION}"]
 
 
-def test_any_setting_can_be_a_reference(aws: Aws) -> None:
+def test_any_setting_can_be_a_reference(aws: FakeAws) -> None:
     """Also those of the canary itself."""
     aws.parameters = {
         "/name": "fleet",
@@ -314,20 +314,20 @@ def test_any_setting_can_be_a_reference(aws: Aws) -> None:
     assert planned.has_references
 
 
-def test_bad_value_behind_a_reference_is_masked(aws: Aws) -> None:
+def test_bad_value_behind_a_reference_is_masked(aws: FakeAws) -> None:
     """A reference may point at the wrong secret."""
     aws.secrets = {"wrong": "hidden"}
-    found = problems_of(
+    problems = problems_of(
         **dict.fromkeys(("name", "max_concurrent_connects", "endpoint", "auth_mode"), "secretsmanager:wrong"),
     )
-    assert "hidden" not in " ".join(found)
-    assert found[1] == (
+    assert "hidden" not in " ".join(problems)
+    assert problems[1] == (
         "CANARY_AUTH_MODE (from secretsmanager:wrong) is '***'; "
         "allowed: sigv4, sigv4-static, custom-unsigned, custom-signed"
     )
 
 
-def test_missing_parameter_does_not_hide_other_problems(aws: Aws) -> None:
+def test_missing_parameter_does_not_hide_other_problems(aws: FakeAws) -> None:
     """What could not be fetched has one sentence, and the rules look at the rest."""
     assert aws.parameters == {}
     assert problems_of(name="ssm:/n", endpoint="ssm:/e", ca_file="ssm:/c", mqtt_version="4", expect="ssm:/x") == (
@@ -339,7 +339,7 @@ def test_missing_parameter_does_not_hide_other_problems(aws: Aws) -> None:
     )
 
 
-def test_targets_are_read_from_a_parameter_or_a_secret(aws: Aws) -> None:
+def test_targets_are_read_from_a_parameter_or_a_secret(aws: FakeAws) -> None:
     """The whole document."""
     aws.parameters = {"/targets": document({"name": "a"})}
     aws.secrets = {"targets": document({"name": "b"})}
@@ -347,7 +347,7 @@ def test_targets_are_read_from_a_parameter_or_a_secret(aws: Aws) -> None:
     assert names == ["a", "b"]
 
 
-def test_targets_are_read_from_a_path(aws: Aws) -> None:
+def test_targets_are_read_from_a_path(aws: FakeAws) -> None:
     """One parameter a target; a bad one does not silence the others."""
     aws.parameters = {f"/t/{name}": "{}" for name in "abc"} | {"/t/d": "no JSON"}
     plan = plan_of(targets="ssm:/t/")
@@ -363,23 +363,23 @@ def test_targets_are_read_from_a_path(aws: Aws) -> None:
         ("secretsmanager:bad", "CANARY_TARGETS refers to secretsmanager:bad: CANARY_TARGETS is not JSON: "),
     ],
 )
-def test_targets_that_cannot_be_read_are_one_problem(aws: Aws, reference: str, sentence: str) -> None:
+def test_targets_that_cannot_be_read_are_one_problem(aws: FakeAws, reference: str, sentence: str) -> None:
     """Nothing runs then, and nothing of the document is shown."""
     aws.secrets = {"bad": "hidden"}
-    (found,) = problems_of(targets=reference)
-    assert found.startswith(sentence)
-    assert "hidden" not in found
+    (problems,) = problems_of(targets=reference)
+    assert problems.startswith(sentence)
+    assert "hidden" not in problems
 
 
-def test_event_chooses_a_document_in_the_canarys_own_place(aws: Aws) -> None:
+def test_event_chooses_a_document_in_the_canarys_own_place(aws: FakeAws) -> None:
     """How many invocations share thousands of targets."""
     aws.parameters = {f"{OWN}/shards/1": document({"name": "a"}), f"{OWN}/shards/2/b": "{}"}
-    for asked, name in (("shards/1", "a"), ("shards/2/", "b")):
-        (planned,) = plan_of({"targets": f"ssm:{OWN}/{asked}"}, name="fleet", targets="ssm:/other").planned
+    for path, name in (("shards/1", "a"), ("shards/2/", "b")):
+        (planned,) = plan_of({"targets": f"ssm:{OWN}/{path}"}, name="fleet", targets="ssm:/other").planned
         assert planned.target.name == name
 
 
-def test_dry_run_hides_what_comes_from_a_secret(aws: Aws) -> None:
+def test_dry_run_hides_what_comes_from_a_secret(aws: FakeAws) -> None:
     """A user name that somebody keeps in Secrets Manager is not told, whether by itself or with its whole document."""
     aws.secrets = {"s": '{"user": "HIDDEN"}', "d": document({"name": "a", "authorizer_username": "HIDDEN"})}
     alone = plan_of(auth_mode="custom-unsigned", authorizer_username="secretsmanager:s#user", authorizer_name="shown")
@@ -392,7 +392,7 @@ def test_dry_run_hides_what_comes_from_a_secret(aws: Aws) -> None:
     assert alone.planned[0].as_dict().items() >= {"authorizer_username": "***", "authorizer_name": "shown"}.items()
 
 
-def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
+def test_refreshed_target_has_the_rotated_secret(aws: FakeAws) -> None:
     """Values are kept; after an authentication failure they are fetched anew."""
     aws.secrets = {"p": '{"password": "old"}'}
     (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_password="secretsmanager:p#password").planned
@@ -406,7 +406,7 @@ def test_refreshed_target_has_the_rotated_secret(aws: Aws) -> None:
 
 
 @pytest.mark.parametrize("where", ["ssm:/doc", "ssm:/t/", "secretsmanager:doc"])
-def test_refreshed_target_has_what_a_rotated_document_says(aws: Aws, where: str) -> None:
+def test_refreshed_target_has_what_a_rotated_document_says(aws: FakeAws, where: str) -> None:
     """A document may hold the secrets itself."""
     entry = {"auth_mode": "custom-unsigned", "authorizer_password": "old"}
 
@@ -423,7 +423,7 @@ def test_refreshed_target_has_what_a_rotated_document_says(aws: Aws, where: str)
     assert planned.refresh().authorizer_password == Secret("new")
 
 
-def test_rotated_document_is_read_once_for_all_its_targets(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotated_document_is_read_once_for_all_its_targets(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """When hundreds are refused at once, each of them reading all of it would cost seconds of processor time."""
     aws.parameters = {"/doc": document(*({"name": f"t{i}"} for i in range(20)))}
     planned = plan_of(targets="ssm:/doc").planned
@@ -438,7 +438,7 @@ def test_rotated_document_is_read_once_for_all_its_targets(aws: Aws, monkeypatch
     assert len(read) == 1
 
 
-def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: Aws) -> None:
+def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: FakeAws) -> None:
     """Somebody has taken it out since."""
     aws.parameters = {"/doc": document({"name": "a"})}
     (planned,) = plan_of(targets="ssm:/doc").planned
@@ -447,7 +447,7 @@ def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: Aws) -> 
         planned.refresh()
 
 
-def test_refreshed_target_whose_secret_is_gone_raises(aws: Aws) -> None:
+def test_refreshed_target_whose_secret_is_gone_raises(aws: FakeAws) -> None:
     """Then the first answer stands."""
     aws.parameters = {"/u": "user"}
     (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_username="ssm:/u").planned
@@ -456,14 +456,14 @@ def test_refreshed_target_whose_secret_is_gone_raises(aws: Aws) -> None:
         planned.refresh()
 
 
-def test_region_comes_from_aws_region(aws: Aws) -> None:
+def test_region_comes_from_aws_region(aws: FakeAws) -> None:
     """Boto3 itself looks at AWS_DEFAULT_REGION only, which is not set here."""
     aws.parameters = {"/id": "test-one"}
     assert plan_run({}, environment(client_id="ssm:/id")).planned[0].target.client_id == "test-one"
     assert _refused(ReferenceResolver(""), "ssm:/id") == "no region to ask in is set; set AWS_REGION"
 
 
-def test_service_that_cannot_be_reached_is_waited_for_once(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_that_cannot_be_reached_is_waited_for_once(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many targets have a secret there, those without one have their run before Lambda ends it."""
     aws.secrets = {"s": "secret"}
     entry = {"auth_mode": "custom-unsigned"}
@@ -497,7 +497,7 @@ def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPa
     )
 
 
-def test_silent_service_takes_no_time_from_another(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_service_takes_no_time_from_another(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Secrets Manager has is read while SSM is waited for."""
     aws.secrets = {f"s{n}": "secret" for n in range(3)}
     entry = {"auth_mode": "custom-unsigned"}

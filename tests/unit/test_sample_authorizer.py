@@ -13,7 +13,7 @@ import pytest
 
 from infra.local.demo.demo_targets import AUTHORIZER_TEMPLATE
 
-Answer = Callable[[dict[str, Any]], dict[str, Any]]
+Response = Callable[[dict[str, Any]], dict[str, Any]]
 ARN = "arn:aws:iot:eu-west-1:123456789012:client/test-*"
 
 
@@ -35,7 +35,7 @@ def with_token(token: object, *, verified: bool = True) -> dict[str, Any]:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
+def answer(monkeypatch: pytest.MonkeyPatch) -> Response:
     """The function, loaded from its file as Lambda would, with a password and a token."""
     environment = {
         "USERNAME": "canary",
@@ -58,7 +58,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
     "event",
     [with_password(), with_password("canary?x-amz-customauthorizer-name=a"), with_token("token")],
 )
-def test_known_client_may_connect_and_nothing_else(answer: Answer, event: dict[str, Any]) -> None:
+def test_known_client_may_connect_and_nothing_else(answer: Response, event: dict[str, Any]) -> None:
     """A known client gets one policy, and it allows one action under one prefix."""
     answered = answer(event)
     assert answered["isAuthenticated"] is True
@@ -81,7 +81,7 @@ def test_known_client_may_connect_and_nothing_else(answer: Answer, event: dict[s
         with_token("token", verified=False),
     ],
 )
-def test_unknown_client_is_not_authenticated(answer: Answer, event: dict[str, Any]) -> None:
+def test_unknown_client_is_not_authenticated(answer: Response, event: dict[str, Any]) -> None:
     """Anything else is turned away without a reason and without an error."""
     assert answer(event) == {"isAuthenticated": False}
 
@@ -91,7 +91,7 @@ def test_unknown_client_is_not_authenticated(answer: Answer, event: dict[str, An
     [("PASSWORD_SHA256", with_password(password="")), ("TOKEN_SHA256", with_token(""))],
 )
 def test_way_in_without_a_digest_is_closed(
-    answer: Answer, monkeypatch: pytest.MonkeyPatch, variable: str, event: dict[str, Any]
+    answer: Response, monkeypatch: pytest.MonkeyPatch, variable: str, event: dict[str, Any]
 ) -> None:
     """A way in that was not set up lets nobody in, with an empty credential neither."""
     monkeypatch.setenv(variable, "")

@@ -10,7 +10,7 @@ import pytest
 from connect_canary.config.settings import BY_KEY, SETTINGS
 from connect_canary.run import plan_run
 from tests.unit.factories import REGION, document, environment, pem, plan_or_problems, private_key
-from tests.unit.fake_aws import Aws
+from tests.unit.fake_aws import FakeAws
 from tests.unit.handler_process import HandlerRun, closed_port, invoke
 
 MARK = "HiddenMark"
@@ -44,23 +44,23 @@ def _forms(secret: str) -> set[str]:
     return {secret, quote(secret, safe=""), b64encode(secret.encode()).decode().rstrip("="), json.dumps(secret)[1:-1]}
 
 
-def _assert_hidden(said: str) -> None:
+def _assert_hidden(output: str) -> None:
     """Search for every marked secret, and for the key's own lines."""
     for secret in [MARK, *SECRETS.values(), *KEY.splitlines()[1:-1]]:
-        assert not [form for form in _forms(secret) if form in said]
+        assert not [form for form in _forms(secret) if form in output]
 
 
-def _told(environ: Mapping[str, str], *events: object) -> HandlerRun:
+def _search_run(environ: Mapping[str, str], *events: object) -> HandlerRun:
     """Invoke with everything switched on that could talk, and search what was told."""
     talkative = {"POWERTOOLS_LOG_LEVEL": "DEBUG", "PYTHONASYNCIODEBUG": "1", "AWS_REGION": REGION}
-    told = invoke({**talkative, **ROLE, **environ}, *events)
-    _assert_hidden(told.output + told.errors)
-    return told
+    run = invoke({**talkative, **ROLE, **environ}, *events)
+    _assert_hidden(run.output + run.errors)
+    return run
 
 
 def _environment(endpoint: str, **settings: str) -> dict[str, str]:
-    given = {"endpoint": endpoint, **SECRETS, **settings}
-    return {f"CANARY_{key.upper()}": value for key, value in given.items() if value}
+    values = {"endpoint": endpoint, **SECRETS, **settings}
+    return {f"CANARY_{key.upper()}": value for key, value in values.items() if value}
 
 
 def _targets() -> str:
@@ -77,16 +77,16 @@ def _targets() -> str:
 @pytest.mark.parametrize("placement", ["username", "headers", "query"])
 def test_failed_connects_of_every_mode_tell_no_secret(endpoint: str, placement: str) -> None:
     """Secrets from a document, in both versions: metrics, records, return value."""
-    told = _told({**_environment(endpoint, authorizer_placement=placement), "CANARY_TARGETS": _targets()})
-    assert [target["failure"] for target in told.answers[0]["targets"]] == ["TcpRefused"] * 10
+    run = _search_run({**_environment(endpoint, authorizer_placement=placement), "CANARY_TARGETS": _targets()})
+    assert [target["failure"] for target in run.responses[0]["targets"]] == ["TcpRefused"] * 10
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_secrets_in_variables_are_not_told(endpoint: str, mode: str) -> None:
     """A run and a dry run of each mode."""
     settings = {"auth_mode": mode, **MODES[mode]}
-    told = _told(_environment(endpoint, **settings), {}, {"dry_run": True})
-    assert [answer.get("dry_run", False) for answer in told.answers] == [False, True]
+    run = _search_run(_environment(endpoint, **settings), {}, {"dry_run": True})
+    assert [response.get("dry_run", False) for response in run.responses] == [False, True]
 
 
 def _referring(kind: str) -> dict[str, str]:
@@ -100,13 +100,13 @@ def _referring(kind: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["parameters", "keys of a secret", "document"])
-def test_secrets_behind_references_are_not_told(aws: Aws, endpoint: str, kind: str) -> None:
+def test_secrets_behind_references_are_not_told(aws: FakeAws, endpoint: str, kind: str) -> None:
     """From parameters, from keys of a secret, and from a document that is a reference itself."""
     aws.parameters = {f"/{key}": value for key, value in SECRETS.items()} | {"/targets": _targets()}
     aws.secrets = {"all": json.dumps(SECRETS)}
     where = {"AWS_ENDPOINT_URL_SSM": aws.url, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url}
-    told = _told({**where, **_environment(endpoint, **_referring(kind))}, {}, {"dry_run": True})
-    assert len(told.answers) == 2
+    run = _search_run({**where, **_environment(endpoint, **_referring(kind))}, {}, {"dry_run": True})
+    assert len(run.responses) == 2
 
 
 BAD: dict[str, dict[str, str]] = {
@@ -131,14 +131,14 @@ BAD: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("settings", BAD.values(), ids=BAD)
 def test_bad_settings_are_refused_without_their_secrets(endpoint: str, settings: dict[str, str]) -> None:
     """The sentences, the record, the exception and its traceback."""
-    told = _told(_environment(endpoint, **settings))
-    assert told.raised
-    assert len(told.raised[0]) > 1
-    assert "SettingsError" in told.errors
+    run = _search_run(_environment(endpoint, **settings))
+    assert run.raised
+    assert len(run.raised[0]) > 1
+    assert "SettingsError" in run.errors
 
 
 @pytest.mark.parametrize("key", sorted(set(BY_KEY) - {"targets"}))
-def test_reference_to_the_wrong_secret_does_not_tell_it(aws: Aws, key: str) -> None:
+def test_reference_to_the_wrong_secret_does_not_tell_it(aws: FakeAws, key: str) -> None:
     """Whatever setting it was meant for: a secret that is no such value is masked."""
     aws.secrets = {"wrong": f"{MARK} \n"}
     environ = {f"CANARY_{key.upper()}": "secretsmanager:wrong"}
@@ -149,36 +149,38 @@ def test_reference_to_the_wrong_secret_does_not_tell_it(aws: Aws, key: str) -> N
 
 @pytest.mark.parametrize("reference", ["secretsmanager:text#key", "secretsmanager:binary", "secretsmanager:json#key"])
 @pytest.mark.parametrize("key", ["authorizer_password", "targets"])
-def test_secret_that_cannot_be_read_is_not_told(aws: Aws, endpoint: str, key: str, reference: str) -> None:
+def test_secret_that_cannot_be_read_is_not_told(aws: FakeAws, endpoint: str, key: str, reference: str) -> None:
     """What is wrong with it is told, and nothing of it, not even in the traceback."""
     aws.secrets = {"text": MARK, "binary": f"{MARK}ÿ".encode("latin-1"), "json": json.dumps({"other": MARK})}
     environ = _environment(endpoint, **{key: reference})
-    told = _told({**environ, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url})
-    assert told.raised[0][1].startswith(f"CANARY_{key.upper()} refers to {reference}: the secret ")
+    run = _search_run({**environ, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url})
+    assert run.raised[0][1].startswith(f"CANARY_{key.upper()} refers to {reference}: the secret ")
 
 
 @pytest.mark.parametrize("key", ["text", "json"])
-def test_document_that_is_a_wrong_secret_is_not_told(aws: Aws, endpoint: str, key: str) -> None:
+def test_document_that_is_a_wrong_secret_is_not_told(aws: FakeAws, endpoint: str, key: str) -> None:
     """Neither as text nor as JSON of another kind."""
     aws.secrets = {"text": MARK, "json": json.dumps({"password": MARK})}
     environ = _environment(endpoint, targets=f"secretsmanager:{key}")
-    told = _told({**environ, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url})
-    assert told.raised[0][0] == "SettingsError"
+    run = _search_run({**environ, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url})
+    assert run.raised[0][0] == "SettingsError"
 
 
 def test_egress_proxys_password_is_not_told(endpoint: str) -> None:
     """A proxy that refuses is named without it."""
     environ = _environment(endpoint, auth_mode="custom-unsigned")
-    told = _told({**environ, "HTTPS_PROXY": f"http://user:{MARK}@{endpoint}", "CANARY_ENDPOINT": "iot.example.com"})
-    (target,) = told.answers[0]["targets"]
+    run = _search_run(
+        {**environ, "HTTPS_PROXY": f"http://user:{MARK}@{endpoint}", "CANARY_ENDPOINT": "iot.example.com"}
+    )
+    (target,) = run.responses[0]["targets"]
     assert target["failure"] == "TcpRefused"
 
 
 @pytest.mark.parametrize("url", [f"http://user:{MARK}@ho℀st", f"http://user:{MARK}@[::1", f"socks5://user:{MARK}@host"])
 def test_password_of_an_unusable_egress_proxy_is_not_told(endpoint: str, url: str) -> None:
     """Whatever is wrong with the URL."""
-    told = _told({**_environment(endpoint, auth_mode="custom-unsigned"), "HTTPS_PROXY": url})
-    assert told.raised == [["SettingsError", "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"]]
+    run = _search_run({**_environment(endpoint, auth_mode="custom-unsigned"), "HTTPS_PROXY": url})
+    assert run.raised == [["SettingsError", "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"]]
 
 
 def test_plan_and_its_parts_show_no_secret() -> None:

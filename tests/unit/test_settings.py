@@ -324,7 +324,7 @@ def test_defaults_make_a_whole_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "shown"),
+    ("settings", "expected"),
     [
         ({"endpoint": "iot.example.com:8443"}, {"endpoint": "iot.example.com:8443"}),
         ({"endpoint": "localhost:1"}, {"endpoint": "localhost:1"}),
@@ -341,9 +341,9 @@ def test_defaults_make_a_whole_target() -> None:
         ({**SIGNED, "authorizer_placement": "query"}, {"authorizer_placement": "query"}),
     ],
 )
-def test_setting_reaches_the_target(settings: dict[str, str], shown: dict[str, object]) -> None:
+def test_setting_reaches_the_target(settings: dict[str, str], expected: dict[str, object]) -> None:
     """What a variable says is what the target shows, secrets as asterisks."""
-    assert target_of(**settings).as_dict().items() >= shown.items()
+    assert target_of(**settings).as_dict().items() >= expected.items()
 
 
 @pytest.mark.parametrize(("settings", "sentence"), BAD.values(), ids=BAD)
@@ -360,10 +360,10 @@ def test_signature_and_key_together_are_refused() -> None:
 
 def test_all_problems_come_at_once() -> None:
     """Whoever mends the settings learns everything in one go."""
-    found = problems_of(
+    problems = problems_of(
         nmae="x", name="a b", endpoint="a/b", auth_mode="x", mqtt_version="x", expect="x", timeout_seconds="x"
     )
-    starts = [sentence.split(" is ")[0] for sentence in found]
+    starts = [sentence.split(" is ")[0] for sentence in problems]
     assert starts == [
         "CANARY_NMAE",
         "CANARY_NAME",
@@ -395,16 +395,16 @@ def test_region_is_not_needed_without_sigv4() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "said"),
+    ("word", "suggestion"),
     [
         ("CANARY_ENDPOIN", "did you mean CANARY_ENDPOINT?"),
         ("canary_auth_mode", "did you mean CANARY_AUTH_MODE?"),
         ("x" * 10_000, f"allowed: {', '.join(INTERFACE)}"),
     ],
 )
-def test_did_you_mean_names_the_nearest(word: str, said: str) -> None:
+def test_did_you_mean_names_the_nearest(word: str, suggestion: str) -> None:
     """A misspelt name gets the nearest one, a foreign one the list."""
-    assert did_you_mean(word, INTERFACE) == said
+    assert did_you_mean(word, INTERFACE) == suggestion
 
 
 def test_did_you_mean_with_many_names_stays_short() -> None:
@@ -475,10 +475,10 @@ def test_value_does_not_show_its_text() -> None:
 @example("x" * 1000)
 def test_quoted_text_is_printable_and_short(text: str) -> None:
     """Whatever somebody wrote, a sentence about it stays one line that can be printed."""
-    for shown in (abbreviated_repr(text), display_name(text)):
-        assert len(shown) <= 83
-        assert shown.isprintable()
-        assert is_encodable(shown)
+    for result in (abbreviated_repr(text), display_name(text)):
+        assert len(result) <= 83
+        assert result.isprintable()
+        assert is_encodable(result)
 
 
 @given(st.text())

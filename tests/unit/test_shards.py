@@ -14,7 +14,7 @@ from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, spread, template
 from tests.template.cloudformation import read
 from tests.unit.factories import environment
-from tests.unit.fake_aws import Aws
+from tests.unit.fake_aws import FakeAws
 
 TARGETS = [{"name": f"t{number}", "endpoint": "host.example"} for number in range(250)]
 
@@ -127,7 +127,7 @@ def test_template_role_may_invoke_only() -> None:
     assert statement["Resource"]["Fn::Sub"].endswith(":function:${FunctionName}")
 
 
-def test_shards_make_plans(aws: Aws) -> None:
+def test_shards_make_plans(aws: FakeAws) -> None:
     """The function takes each schedule's event, and together the events run every target once."""
     made = template("fleet", spread(TARGETS, most=60))
     aws.parameters |= {parameter["Name"]: parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}

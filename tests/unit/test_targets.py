@@ -295,10 +295,10 @@ def test_rules_pass_over_what_could_not_be_fetched() -> None:
 def test_inherited_nothing_is_missing_in_the_document() -> None:
     """Who reads `targets[0].endpoint is not set` knows where to set it."""
     base = with_defaults({"client_id": Value(text="c", origin="CANARY_CLIENT_ID")})
-    over = TargetEntry(location="targets[0]", values={}).merged_with(base)
-    assert over["endpoint"] == Value(text="", origin="targets[0].endpoint")
-    assert over["client_id"].origin == "CANARY_CLIENT_ID"
-    assert set(over) == set(TARGET_KEYS)
+    merged = TargetEntry(location="targets[0]", values={}).merged_with(base)
+    assert merged["endpoint"] == Value(text="", origin="targets[0].endpoint")
+    assert merged["client_id"].origin == "CANARY_CLIENT_ID"
+    assert set(merged) == set(TARGET_KEYS)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
 from infra import targets_schema
 from tests.unit.factories import document, environment, pem, plan_or_problems, private_key, problems_of
-from tests.unit.fake_aws import Aws
+from tests.unit.fake_aws import FakeAws
 from tests.unit.handler_process import ROOT
 from tests.unit.test_targets import ENTRIES
 
@@ -140,11 +140,11 @@ def test_schema_has_every_setting_of_a_target() -> None:
     properties = targets_schema.schema()["definitions"]["target"]["properties"]
     assert list(properties) == ["name", *TARGET_KEYS]
     for setting in TARGET_SETTINGS:
-        shown = properties[setting.key]
-        assert shown["description"].startswith(setting.help)
-        assert shown.get("default", "") == setting.default
+        schema = properties[setting.key]
+        assert schema["description"].startswith(setting.help)
+        assert schema.get("default", "") == setting.default
         if setting.choices:
-            assert set(shown["anyOf"][0]["enum"]) >= set(setting.choices)
+            assert set(schema["anyOf"][0]["enum"]) >= set(setting.choices)
 
 
 @pytest.mark.parametrize(("entry", "sentence"), ENTRIES)
@@ -207,7 +207,7 @@ def test_schema_refuses_what_is_no_document() -> None:
     assert VALIDATOR.is_valid({"$schema": "x", "targets": [{"name": "a"}]})
 
 
-def test_example_is_accepted_by_schema_and_code(aws: Aws) -> None:
+def test_example_is_accepted_by_schema_and_code(aws: FakeAws) -> None:
     """With every parameter and secret that it refers to in place."""
     written = EXAMPLE.read_text()
     VALIDATOR.validate(json.loads(written))

@@ -147,15 +147,15 @@ def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize(("end", "told"), [(_close, "closed"), (_reset, "reset")])
-async def test_endpoint_that_ends_first(end: End, told: str) -> None:
+@pytest.mark.parametrize(("end", "reason"), [(_close, "closed"), (_reset, "reset")])
+async def test_endpoint_that_ends_first(end: End, reason: str) -> None:
     """It is told how, and the client's connection ends after what was sent."""
     async with _established() as ends:
         if end is _close:
             ends.endpoint_writer.write(HELLO)
         end(ends.endpoint_writer)
         await ends.tunnel.closed.wait()
-        assert ends.tunnel.trace.server_closed == told
+        assert ends.tunnel.trace.server_closed == reason
         assert await ends.reader.read() == (HELLO if end is _close else b"")
 
 
@@ -286,9 +286,9 @@ async def test_proxy_is_asked_for_each_connection() -> None:
             writer.write(REQUEST)
             for dialling in (reader.readuntil(b"\r\n\r\n"), tunnel.open_second_connection()):
                 task = asyncio.ensure_future(dialling)
-                asked, answering = await endpoint.accepted.get()
-                assert (await asked.readuntil(b"\r\n\r\n")).startswith(b"CONNECT iot.example.com:443 HTTP/1.1\r\n")
-                answering.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                incoming, outgoing = await endpoint.accepted.get()
+                assert (await incoming.readuntil(b"\r\n\r\n")).startswith(b"CONNECT iot.example.com:443 HTTP/1.1\r\n")
+                outgoing.write(b"HTTP/1.1 200 OK\r\n\r\n")
                 connected = await task
                 if isinstance(connected, socket.socket):
                     connected.close()
@@ -312,9 +312,9 @@ async def test_no_descriptor_is_left_to_accept_with() -> None:
     tunnel = Tunnel(LOOPBACK, 1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.create_connection((LOOPBACK, tunnel.open())):
-        free = os.dup(0)
-        os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        descriptor = os.dup(0)
+        os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor, hard))
         try:
             assert not await tunnel.established()
         finally:

@@ -50,13 +50,13 @@ def _element(tag: int, content: bytes) -> bytes:
 
 def _split(der: bytes) -> list[bytes]:
     """Return the elements that `der` consists of, each whole."""
-    found = []
+    elements = []
     while der:
         octets = der[1] & 0x7F if der[1] & 0x80 else 0
         length = int.from_bytes(der[2 : 2 + octets]) if octets else der[1]
-        found.append(der[: 2 + octets + length])
+        elements.append(der[: 2 + octets + length])
         der = der[2 + octets + length :]
-    return found
+    return elements
 
 
 def _content(element: bytes) -> bytes:
@@ -82,8 +82,8 @@ def _with_validity(not_before: bytes, not_after: bytes) -> bytes:
 
 def _last_common_name(name: x509.Name) -> str:
     """Return the last common name as people may see it: printable, and as long as the standard lets it be."""
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    text = str(found[-1].value)[:NAME_CHARACTERS] if found else ""
+    names = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    text = str(names[-1].value)[:NAME_CHARACTERS] if names else ""
     return "".join(character for character in text if character.isprintable())
 
 
