@@ -10,14 +10,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Final
 
-ROOT: Final = Path(__file__).parents[1]
-PACKAGE: Final = ROOT / "function" / "connect_canary"
-BEGIN: Final = "<!-- architecture: written by `make pictures` -->"
-END: Final = "<!-- architecture: end -->"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "function" / "connect_canary"
+BEGIN = "<!-- architecture: written by `make pictures` -->"
+END = "<!-- architecture: end -->"
 # What a part is labelled with when it imports it.
-THIRD_PARTY: Final = ("awscrt", "awsiot", "aws_lambda_powertools", "boto3", "botocore", "rich")
+THIRD_PARTY = ("awscrt", "awsiot", "aws_lambda_powertools", "boto3", "botocore", "rich")
 
 Imports = Mapping[str, frozenset[str]]
 

@@ -8,33 +8,32 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-PRICES_OF: Final = "2026-11"
-MINUTES_A_MONTH: Final = 730 * 60
-SHORTEST_PERIOD_S: Final = 60
-ARCHITECTURES: Final = ("arm64", "x86_64")
+PRICES_OF = "2026-11"
+MINUTES_A_MONTH = 730 * 60
+SHORTEST_PERIOD_S = 60
+ARCHITECTURES = ("arm64", "x86_64")
 
 # What the canary prints for a healthy target in a run, with CloudWatch's 26 bytes for each of its three lines, and what
 # Lambda prints for a run. A test compares the first with the lines that the code really prints.
-LOG_BYTES_A_TARGET: Final = 2_050
-LOG_BYTES_A_RUN: Final = 500
+LOG_BYTES_A_TARGET = 2_050
+LOG_BYTES_A_RUN = 500
 # ConnectSuccess, ConnectLatency and CertificateDaysLeft of each target; ConnectSuccess of the canary.
-METRICS_A_TARGET: Final = 3
-METRICS_A_CANARY: Final = 1
+METRICS_A_TARGET = 3
+METRICS_A_CANARY = 1
 # Failed connects, silent canary, canary's errors; the certificate of the only target.
-ALARMS_A_CANARY: Final = 3
-ALARMS_OF_ONE_TARGET: Final = 1
+ALARMS_A_CANARY = 3
+ALARMS_OF_ONE_TARGET = 1
 # Adjustable, and smaller in some regions (general reference, iot-core).
-CONNECTS_A_SECOND: Final = 500
+CONNECTS_A_SECOND = 500
 # A secret is kept for 300 s.
-SECRET_CALLS_A_MONTH: Final = MINUTES_A_MONTH // 5
+SECRET_CALLS_A_MONTH = MINUTES_A_MONTH // 5
 
 # A run's time: the slowest target's round trips, and each target's share of a processor. `make bench` measures both.
-_NETWORK_S: Final = 0.3
-_CPU_S_A_TARGET: Final = 0.005
+_NETWORK_S = 0.3
+_CPU_S_A_TARGET = 0.005
 # Lambda gives one processor for this much memory (developer guide, configuration-memory).
-_MB_A_PROCESSOR: Final = 1769
+_MB_A_PROCESSOR = 1769
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +45,11 @@ class Price:
     source: str
 
 
-_LAMBDA: Final = "https://aws.amazon.com/lambda/pricing/"
-_CLOUDWATCH: Final = "https://aws.amazon.com/cloudwatch/pricing/"
-_IOT: Final = "https://aws.amazon.com/iot-core/pricing/"
+_LAMBDA = "https://aws.amazon.com/lambda/pricing/"
+_CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
+_IOT = "https://aws.amazon.com/iot-core/pricing/"
 
-PRICES: Final = {
+PRICES = {
     "schedule": Price(dollars=1.00e-6, per="invocation", source="https://aws.amazon.com/eventbridge/pricing/"),
     "request": Price(dollars=0.20e-6, per="request", source=_LAMBDA),
     "arm64": Price(dollars=0.0000133334, per="GB-second", source=_LAMBDA),
@@ -65,7 +64,7 @@ PRICES: Final = {
     "secret call": Price(dollars=5.00e-6, per="call", source="https://aws.amazon.com/secrets-manager/pricing/"),
 }
 # Custom metrics get cheaper with their number: up to how many, dollars each (the same page as for alarms).
-METRIC_TIERS: Final = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (math.inf, 0.02))
+METRIC_TIERS = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (math.inf, 0.02))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,18 +10,18 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from connect_canary.config.targets_document import TargetEntry, read_document
 
 # A standard parameter costs nothing and holds this much (general reference, ssm).
-PARAMETER_CHARACTERS: Final = 4096
-TARGETS_A_SHARD: Final = 100
+PARAMETER_CHARACTERS = 4096
+TARGETS_A_SHARD = 100
 # Minutes between two runs of a shard: what divides an hour, and is a period of the alarms too.
-PERIODS: Final = (1, 2, 3, 4, 5, 10, 15, 30)
+PERIODS = (1, 2, 3, 4, 5, 10, 15, 30)
 # A template has at most 500 resources: two for a shard, one role.
-MOST_SHARDS: Final = 249
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+MOST_SHARDS = 249
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 Target = Mapping[str, Any]
 
@@ -104,7 +104,7 @@ def template(canary: str, shards: Sequence[Sequence[Target]], *, every: int = 1)
     }
 
 
-_PARAMETERS: Final = {
+_PARAMETERS = {
     "FunctionName": {
         "Type": "String",
         "AllowedPattern": "^[A-Za-z0-9_-]{1,64}$",
@@ -112,9 +112,7 @@ _PARAMETERS: Final = {
         "Description": "The canary's function, output FunctionName of its stack.",
     },
 }
-_FUNCTION_ARN: Final = {
-    "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}"
-}
+_FUNCTION_ARN = {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}"}
 
 
 def _role() -> dict[str, Any]:

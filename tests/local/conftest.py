@@ -1,7 +1,5 @@
 """One local AWS with one deployed canary for the whole session."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """The deployed canary that the tests of this directory share, and how they speak to it."""
 
-from __future__ import annotations
-
 import json
 import time
 import uuid
@@ -123,7 +121,7 @@ class Mailbox:
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     @staticmethod
-    def subscribed_to(aws: LocalAws, topic: str, name: str) -> Mailbox:
+    def subscribed_to(aws: LocalAws, topic: str, name: str) -> "Mailbox":
         """Make a queue and let a topic deliver to it."""
         sqs = aws.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]

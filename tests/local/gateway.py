@@ -1,7 +1,5 @@
 """Custom authorizers of the local AWS, made as a test wants them, and clients that rely on them."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """An MQTT client over a raw WebSocket: it sends whatever bytes a test wants, and reads the answer."""
 
-from __future__ import annotations
-
 import base64
 import os
 import socket

@@ -1,7 +1,5 @@
 """IAM users of the local AWS who sign their upgrade with the AWS SDK's own signer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 

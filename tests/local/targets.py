@@ -1,7 +1,5 @@
 """Targets of the local AWS, one for each way to authenticate."""
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

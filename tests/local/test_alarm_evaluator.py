@@ -1,7 +1,5 @@
 """Which datapoints an alarm of the local AWS sees, and which are another alarm's."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

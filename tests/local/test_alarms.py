@@ -1,7 +1,5 @@
 """From a permission that is taken away to the message that arrives, and back."""
 
-from __future__ import annotations
-
 import pytest
 
 from infra.local.client.local_aws import LocalAws

@@ -1,7 +1,5 @@
 """Every way to authenticate against the local AWS: right, and with one field wrong."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Mapping

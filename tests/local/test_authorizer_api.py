@@ -1,7 +1,5 @@
 """The part of the IoT API that is about authorizers, asked by boto3."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Each rule of AWS IoT Core's custom authentication: one authorizer that breaks it, one that just keeps it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

@@ -1,7 +1,5 @@
 """The template with no parameter at all, as a newcomer deploys it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

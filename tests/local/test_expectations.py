@@ -1,7 +1,5 @@
 """Many targets, one of which must be turned away: a permission that grows too wide is an alarm."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What a client may send first, on signed connections and on those of a custom authorizer."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The local AWS itself: what it answers, and what is left of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

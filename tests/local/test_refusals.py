@@ -1,7 +1,5 @@
 """Parameters that do not fit are refused by CloudFormation itself, before anything is made."""
 
-from __future__ import annotations
-
 import pytest
 
 from infra.local.client.local_aws import LocalAws, LocalAwsError

@@ -1,7 +1,5 @@
 """`make run` as people see it: what it prints, how it ends and what it leaves."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

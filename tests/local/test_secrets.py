@@ -1,7 +1,5 @@
 """No secret leaves the canary: not in a return value, a log, a metric or an error."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Targets spread over schedules of their own, each of which runs its shard."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """SigV4 at the upgrade: one thing wrong about the signature or the policy, and the client is refused."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Tokens of custom authorizers: whose signature lets in, and whose does not."""
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 

@@ -1,13 +1,12 @@
 """What the alarms do about histories: the runs, one letter each as in alarm_histories.py, and the changes of state."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 # Ten good runs come first, and twenty good ones follow.
-GOOD: Final = "0" * 10
-QUIET: Final[Mapping[str, str]] = {}
+GOOD = "0" * 10
+QUIET: Mapping[str, str] = {}
 # Three runs make an alarm; two bad ones of the latest five do not.
-TWENTY_BAD: Final = "ALARM 12, OK 32"
+TWENTY_BAD = "ALARM 12, OK 32"
 
 
 def framed(letters: str) -> str:
@@ -17,7 +16,7 @@ def framed(letters: str) -> str:
 
 # Runs 10 and later, and what the alarms do. `ALARM 12` is: as soon as run 12 is heard of, or would be, which is a
 # minute after it begins, whatever the schedule. Alarms that are not named stay as they are.
-ONE_TARGET: Final[Sequence[tuple[str, str, Mapping[str, str]]]] = (
+ONE_TARGET: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("healthy", "0" * 20, QUIET),
     ("ill", "X" * 20, {"FailedConnectsAlarm": TWENTY_BAD}),
     ("let in", "U" * 20, {"FailedConnectsAlarm": TWENTY_BAD}),
@@ -82,8 +81,8 @@ ONE_TARGET: Final[Sequence[tuple[str, str, Mapping[str, str]]]] = (
 )
 
 # The same for three targets: the letters of `a`, those of `b`; `c` is healthy.
-HEALTHY: Final = "0" * 20
-CANARY_WIDE: Final[Sequence[tuple[str, str, str, Mapping[str, str]]]] = (
+HEALTHY = "0" * 20
+CANARY_WIDE: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
     ("healthy", HEALTHY, HEALTHY, QUIET),
     ("one ill", "X" * 20, HEALTHY, {"FailedConnectsAlarm": TWENTY_BAD}),
     ("one ill after the other", "X" * 10 + "0" * 10, "0" * 10 + "X" * 10, {"FailedConnectsAlarm": TWENTY_BAD}),
@@ -91,7 +90,7 @@ CANARY_WIDE: Final[Sequence[tuple[str, str, str, Mapping[str, str]]]] = (
     ("one not named", " " * 20, HEALTHY, QUIET),
     ("one with 13 days left, one slow", "3" * 20, "S" * 20, QUIET),
 )
-BY_TARGET: Final[Sequence[tuple[str, str, str, Mapping[str, str]]]] = (
+BY_TARGET: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
     ("healthy", HEALTHY, HEALTHY, QUIET),
     ("one ill", "X" * 20, HEALTHY, {"FailedConnectsaAlarm": TWENTY_BAD}),
     (

@@ -7,7 +7,7 @@
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from connect_canary.model.failures import Failure
 from connect_canary.model.phases import Phase
@@ -15,12 +15,12 @@ from tests.template.alarm_simulation import MINUTE, Datum, Metric
 from tests.template.emitted_metrics import emitted, outcome
 
 # A threshold for connects, and connects about it.
-THRESHOLD_MS: Final = 500
-_FAILED: Final[Mapping[str, Any]] = {"healthy": False, "connect_ms": None}
-_EXPIRED: Final[Mapping[str, Any]] = {**_FAILED, "phase": Phase.TLS, "failure": Failure.CERTIFICATE_EXPIRED}
+THRESHOLD_MS = 500
+_FAILED: Mapping[str, Any] = {"healthy": False, "connect_ms": None}
+_EXPIRED: Mapping[str, Any] = {**_FAILED, "phase": Phase.TLS, "failure": Failure.CERTIFICATE_EXPIRED}
 
 # What a target came to, by letter.
-OUTCOMES: Final[Mapping[str, Mapping[str, Any]]] = {
+OUTCOMES: Mapping[str, Mapping[str, Any]] = {
     "0": {},
     "X": {**_FAILED, "phase": Phase.CONNACK, "failure": Failure.NOT_AUTHORIZED},
     "D": {"healthy": False, "phase": Phase.DISCONNECT, "failure": Failure.DISCONNECT_FAILED},
@@ -35,7 +35,7 @@ OUTCOMES: Final[Mapping[str, Mapping[str, Any]]] = {
 # No run; a run that was throttled; one that raised before any connect; this target has bad settings (the others run,
 # and then the function raises); this target is not among those that the event names.
 NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED = "-", "T", "!", "B", " "
-RUNS_WITHOUT_OUTCOME: Final = frozenset({NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED})
+RUNS_WITHOUT_OUTCOME = frozenset({NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,23 +7,23 @@ import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from infra.local.server.alarm_rules import EXTRA_PERIODS, MetricSample, State, datapoints, evaluate, rule_of
 
 Properties = Mapping[str, Any]
 Dimensions = frozenset[tuple[str, str]]
 
-MINUTE: Final = 60.0
+MINUTE = 60.0
 # What is simulated. Another property changes an alarm in a way that nobody would see here.
-KNOWN_PROPERTIES: Final = frozenset(
+KNOWN_PROPERTIES = frozenset(
     {
         *("AlarmName", "AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions"),
         *("Namespace", "MetricName", "Dimensions", "Unit", "Statistic", "ExtendedStatistic", "Period"),
         *("EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
     }
 )
-_ACTIONS: Final[Mapping[State, str]] = {
+_ACTIONS: Mapping[State, str] = {
     State.ALARM: "AlarmActions",
     State.OK: "OKActions",
     State.INSUFFICIENT_DATA: "InsufficientDataActions",

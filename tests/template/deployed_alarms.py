@@ -1,11 +1,11 @@
 """The alarms of both templates as they deploy, resolved for given parameters."""
 
-from typing import Any, Final
+from typing import Any
 
 from tests.template.cloudformation import ResolvedTemplate, canary, read
 
-TOPIC: Final = "arn:aws:sns:eu-west-1:123456789012:mine"
-ALARM: Final = "AWS::CloudWatch::Alarm"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:mine"
+ALARM = "AWS::CloudWatch::Alarm"
 
 
 def canary_alarms(**values: str) -> dict[str, Any]:

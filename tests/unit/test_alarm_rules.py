@@ -1,7 +1,5 @@
 """The alarm evaluator's rules against the tables of the CloudWatch user guide."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

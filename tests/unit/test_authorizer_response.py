@@ -1,7 +1,5 @@
 """What the local AWS takes for a response of a custom authorizer's function."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The lines that `make run` prints."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

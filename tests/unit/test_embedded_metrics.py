@@ -1,7 +1,5 @@
 """Log lines to metric data, as CloudWatch reads the Embedded Metric Format."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The local device gateway's reading of MQTT packets, byte by byte."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

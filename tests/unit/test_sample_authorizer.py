@@ -1,7 +1,5 @@
 """The sample authorizer's answers, right and wrong, as AWS IoT Core would ask it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import importlib.util

@@ -1,7 +1,5 @@
 """Signatures on the tokens of custom authorizers, made by the cryptography package and by OpenSSL's rules."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

@@ -5,8 +5,6 @@ The environment holds SHA-256 digests only, so reading the function's configurat
 a credential. Choose long random credentials: a digest does not protect a guessable one.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

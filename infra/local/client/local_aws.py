@@ -5,8 +5,6 @@ stack = aws.deploy(template, name="canary", parameters={})
 print(aws.invoke(stack.resources["CanaryFunction"], {}))
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import boto3
 import botocore.session
@@ -25,9 +23,9 @@ from infra.local.client.process import ACCOUNT_ID, REGION, LocalAwsError, Runnin
 
 __all__ = ["ACCOUNT_ID", "REGION", "Credentials", "Invocation", "LocalAws", "LocalAwsError"]
 
-_BUCKET: Final = "local-deployments"
-_OPERATOR: Final = "operator"
-_ADMINISTRATOR: Final = {
+_BUCKET = "local-deployments"
+_OPERATOR = "operator"
+_ADMINISTRATOR = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
 }

@@ -1,7 +1,5 @@
 """Starts the local AWS's process and stops it; nothing of it is left afterwards."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
@@ -15,18 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-REPOSITORY: Final = Path(__file__).resolve().parents[3]
-BUILT_TEMPLATE: Final = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
-ACCOUNT_ID: Final = "123456789012"
-REGION: Final = "eu-west-1"
+REPOSITORY = Path(__file__).resolve().parents[3]
+BUILT_TEMPLATE = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
+ACCOUNT_ID = "123456789012"
+REGION = "eu-west-1"
 
-_INTERPRETER_VARIABLE: Final = "LOCAL_AWS_PYTHON"
-_ROOT_KEY_ID: Final = "local-root"
-_START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 8.0
-_LOG_LINES: Final = 15
+_INTERPRETER_VARIABLE = "LOCAL_AWS_PYTHON"
+_ROOT_KEY_ID = "local-root"
+_START_SECONDS = 60.0
+_STOP_SECONDS = 8.0
+_LOG_LINES = 15
 
 
 class LocalAwsError(RuntimeError):

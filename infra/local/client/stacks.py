@@ -1,7 +1,5 @@
 """Packages and deploys a SAM template with CloudFormation's own API."""
 
-from __future__ import annotations
-
 import io
 import re
 import time
@@ -9,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
@@ -18,11 +16,11 @@ from infra.local.client.process import LocalAwsError
 # boto3 makes the classes of its clients at run time.
 Client: TypeAlias = Any
 
-_CODE_URI: Final = re.compile(r"^(?P<key>\s+CodeUri:\s+)(?P<path>[^\s{][^\n]*)$", re.MULTILINE)
-_CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_NOT_CODE: Final = frozenset({"__pycache__", "template.yaml", "README.md"})
-_DEPLOY_SECONDS: Final = 120.0
-_POLL_SECONDS: Final = 0.1
+_CODE_URI = re.compile(r"^(?P<key>\s+CodeUri:\s+)(?P<path>[^\s{][^\n]*)$", re.MULTILINE)
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+_NOT_CODE = frozenset({"__pycache__", "template.yaml", "README.md"})
+_DEPLOY_SECONDS = 120.0
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

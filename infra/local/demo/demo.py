@@ -1,14 +1,12 @@
 """The story that `make run` tells: four ways to authenticate, then the schedule, then the alarms."""
 
-from __future__ import annotations
-
 import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,21 +15,21 @@ from infra.local.client.stacks import Stack
 from infra.local.demo import demo_targets, operator_env, report
 from infra.local.demo.run_log import RunLog
 
-CANARY: Final = "local"
-STACK: Final = "iot-connect-canary"
+CANARY = "local"
+STACK = "iot-connect-canary"
 
-_NAMESPACE: Final = "IoTConnectCanary"
-_METRIC_HEADS: Final = (
+_NAMESPACE = "IoTConnectCanary"
+_METRIC_HEADS = (
     "target",
     "runs",
     "ConnectSuccess",
     "last ConnectLatency",
     "CertificateDaysLeft",
 )
-_ALARM_TYPES: Final = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
-_POLL_SECONDS: Final = 0.5
-_SETTLE_SECONDS: Final = 2.0
-_PATIENCE_MINUTES: Final = 3
+_ALARM_TYPES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
+_POLL_SECONDS = 0.5
+_SETTLE_SECONDS = 2.0
+_PATIENCE_MINUTES = 3
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,14 +1,12 @@
 """Four targets, one for each way to authenticate, set up as a team would: nothing is made up."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,13 +15,13 @@ from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws, create_us
 from infra.local.client.process import REPOSITORY
 from infra.local.client.stacks import Stack
 
-AUTHORIZER_TEMPLATE: Final = REPOSITORY / "infra" / "authorizer" / "template.yaml"
-AUTHORIZER_STACK: Final = "sample-authorizer"
-MODES: Final = ("role", "static", "unsigned", "signed")
+AUTHORIZER_TEMPLATE = REPOSITORY / "infra" / "authorizer" / "template.yaml"
+AUTHORIZER_STACK = "sample-authorizer"
+MODES = ("role", "static", "unsigned", "signed")
 
-USERNAME: Final = "canary"
-TOKEN_KEY_NAME: Final = "CanaryToken"  # noqa: S105 - the name of a field
-_RSA_BITS: Final = 2048
+USERNAME = "canary"
+TOKEN_KEY_NAME = "CanaryToken"  # noqa: S105 - the name of a field
+_RSA_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class SigningKey:
     public: str
 
     @staticmethod
-    def new() -> SigningKey:
+    def new() -> "SigningKey":
         """Make a new key pair."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
         private = key.private_bytes(

@@ -1,18 +1,15 @@
 """What somebody at another terminal needs to look into the local AWS that `make run` shows, or to break it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
-from typing import Final
 
 from infra.local.client.local_aws import REGION, LocalAws
 
-FILE: Final = "operator.sh"
+FILE = "operator.sh"
 # The caller's own must not get in between.
-_UNSET: Final = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
+_UNSET = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
 
 
 def write(aws: LocalAws, names: Mapping[str, str]) -> Path:

@@ -1,16 +1,14 @@
 """What `make run` prints: lines of at most 80 columns, for people; pure."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from infra.local.demo.run_log import Run
 
-WIDTH: Final = 80
+WIDTH = 80
 
-_TELLING_SHARE: Final = 0.1
+_TELLING_SHARE = 0.1
 
 
 def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,5 @@
 """`make run`: the whole canary on a local AWS, until Ctrl-C or a number of scheduled runs."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal
@@ -10,12 +8,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
 
 from infra.local.client.process import BUILT_TEMPLATE
 
-_FASTEST: Final = 12
-_EXIT_CODES: Final = {signal.SIGINT: 130, signal.SIGTERM: 143}
+_FASTEST = 12
+_EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class _SignalHandler:

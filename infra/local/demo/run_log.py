@@ -1,19 +1,17 @@
 """Follows a canary's log and tells one run from the next."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from infra.local.client.local_aws import LocalAws
 
-FINISHED: Final = "connect attempt finished"
+FINISHED = "connect attempt finished"
 
-_START: Final = "START RequestId: "
-_END: Final = "END RequestId: "
+_START = "START RequestId: "
+_END = "END RequestId: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

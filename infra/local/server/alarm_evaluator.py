@@ -1,19 +1,17 @@
 """The alarm evaluator: every second, every metric alarm, over the metric store."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from infra.local.server import ministack_patches
 from infra.local.server.alarm_rules import MetricSample, State, datapoints, evaluate, rule_of
 from infra.local.server.service_calls import cloudwatch
 
-_EVERY_SECONDS: Final = 1.0
+_EVERY_SECONDS = 1.0
 
 _log = logging.getLogger("alarms")
 

@@ -1,17 +1,15 @@
 """When a CloudWatch alarm changes its state: statistics, M out of N, missing data; pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 # CloudWatch looks a little further back than asked, so that a late datapoint is not "missing".
-EXTRA_PERIODS: Final = 2
+EXTRA_PERIODS = 2
 # An alarm whose period is a minute or longer is evaluated once a minute.
-_STEP_SECONDS: Final = 60.0
+_STEP_SECONDS = 60.0
 
 
 class State(StrEnum):
@@ -77,7 +75,7 @@ class AlarmEvaluation:
     reason: str
 
 
-_COMPARISONS: Final[Mapping[str, tuple[Callable[[float, float], bool], str]]] = {
+_COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
     "GreaterThanThreshold": (lambda a, b: a > b, "greater than"),
     "GreaterThanOrEqualToThreshold": (lambda a, b: a >= b, "greater than or equal to"),
     "LessThanThreshold": (lambda a, b: a < b, "less than"),
@@ -92,7 +90,7 @@ def _percentile(samples: Sequence[MetricSample], percent: float) -> float:
     return low + (high - low) * (rank - math.floor(rank))
 
 
-_STATISTICS: Final[Mapping[str, Callable[[Sequence[MetricSample]], float]]] = {
+_STATISTICS: Mapping[str, Callable[[Sequence[MetricSample]], float]] = {
     "SampleCount": lambda samples: sum(s.count for s in samples),
     "Sum": lambda samples: sum(s.value * s.count for s in samples),
     "Average": lambda samples: sum(s.value * s.count for s in samples) / sum(s.count for s in samples),

@@ -3,21 +3,19 @@
 https://docs.aws.amazon.com/iot/latest/developerguide/custom-auth-lambda.html
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 Document = str | dict[str, Any]
 
-_MAX_POLICIES: Final = 10
-_MAX_POLICY_CHARACTERS: Final = 2048
-_PRINCIPAL: Final = re.compile(r"[a-zA-Z0-9]{1,128}")
-_INTERVALS: Final = ("disconnectAfterInSeconds", "refreshAfterInSeconds")
-_MIN_INTERVAL_SECONDS: Final = 300
-_MAX_INTERVAL_SECONDS: Final = 86400
+_MAX_POLICIES = 10
+_MAX_POLICY_CHARACTERS = 2048
+_PRINCIPAL = re.compile(r"[a-zA-Z0-9]{1,128}")
+_INTERVALS = ("disconnectAfterInSeconds", "refreshAfterInSeconds")
+_MIN_INTERVAL_SECONDS = 300
+_MAX_INTERVAL_SECONDS = 86400
 
 
 class RefusedError(Exception):

@@ -1,13 +1,11 @@
 """Custom authorizers of AWS IoT Core: the control plane's part that MiniStack lacks."""
 
-from __future__ import annotations
-
 import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote
 
 from infra.local.server import ministack_patches
@@ -16,9 +14,9 @@ from infra.local.server.token_signatures import is_public_key
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
-_NAME: Final = re.compile(r"[\w=,@-]{1,128}", re.ASCII)
-_PATH: Final = re.compile(r"/authorizer/(?P<name>[^/]+)")
-_STATUSES: Final = ("ACTIVE", "INACTIVE")
+_NAME = re.compile(r"[\w=,@-]{1,128}", re.ASCII)
+_PATH = re.compile(r"/authorizer/(?P<name>[^/]+)")
+_STATUSES = ("ACTIVE", "INACTIVE")
 
 
 class ControlPlaneError(Exception):

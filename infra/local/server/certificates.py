@@ -1,7 +1,5 @@
 """The TLS identity of the local endpoint, made anew at each start."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

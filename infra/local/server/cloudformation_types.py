@@ -1,9 +1,7 @@
 """CloudFormation resource types that MiniStack lacks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from infra.local.server import ministack_patches
 from infra.local.server.authorizers import Authorizer, Authorizers
@@ -11,8 +9,8 @@ from infra.local.server.service_calls import cloudwatch
 
 Created = tuple[str, dict[str, str]]
 
-_MAX_AUTHORIZER_NAME: Final = 128
-_COMPOSITE_PROPERTIES: Final = (
+_MAX_AUTHORIZER_NAME = 128
+_COMPOSITE_PROPERTIES = (
     "AlarmRule",
     "AlarmDescription",
     "ActionsEnabled",

@@ -1,7 +1,5 @@
 """What AWS IoT Core does with a client that relies on a custom authorizer."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json
@@ -9,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qsl
 
 from infra.local.server import ministack_patches
@@ -18,11 +16,11 @@ from infra.local.server.authorizers import Authorizer, Authorizers
 from infra.local.server.mqtt import Connect
 from infra.local.server.token_signatures import is_signed_by_any
 
-AUTHORIZER_NAME: Final = "x-amz-customauthorizer-name"
-AUTHORIZER_SIGNATURE: Final = "x-amz-customauthorizer-signature"
+AUTHORIZER_NAME = "x-amz-customauthorizer-name"
+AUTHORIZER_SIGNATURE = "x-amz-customauthorizer-signature"
 
-_ANSWER_SECONDS: Final = 5.0
-_SERVICE: Final = "iot.amazonaws.com"
+_ANSWER_SECONDS = 5.0
+_SERVICE = "iot.amazonaws.com"
 
 
 class DeniedError(RefusedError):

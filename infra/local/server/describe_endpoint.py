@@ -1,16 +1,13 @@
 """DescribeEndpoint's answer: an address that resolves on every machine."""
 
-from __future__ import annotations
-
 import json
-from typing import Final
 
 from infra.local.server import ministack_patches
 from infra.local.server.authorizers import Handler
 from infra.local.server.service_calls import Response
 
-_PATH: Final = "/endpoint"
-_DATA_ENDPOINT: Final = "iot:Data-ATS"
+_PATH = "/endpoint"
+_DATA_ENDPOINT = "iot:Data-ATS"
 
 
 def answer_with(address: str) -> None:

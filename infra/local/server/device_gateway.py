@@ -1,7 +1,5 @@
 """The device gateway's front door: who is let in to the MQTT broker, and how others leave."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re
@@ -9,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qs
 
 from infra.local.server import ministack_patches
@@ -35,14 +33,14 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_SIGNING_SERVICE: Final = "iotdevicegateway"
-_MQTT_PATH: Final = "/mqtt"
-_SUBPROTOCOL: Final = "mqtt"
-_SIGNED_SCOPE: Final = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
-_SIGNATURE_FIELDS: Final = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-signature"})
-_NORMAL_CLOSURE: Final = 1000
-_DISCONNECTED: Final[Message] = {"type": "websocket.disconnect", "code": 1002}
-_MAX_CONNECT_BYTES: Final = 128 * 1024
+_SIGNING_SERVICE = "iotdevicegateway"
+_MQTT_PATH = "/mqtt"
+_SUBPROTOCOL = "mqtt"
+_SIGNED_SCOPE = re.compile(r"[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+_SIGNATURE_FIELDS = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-signature"})
+_NORMAL_CLOSURE = 1000
+_DISCONNECTED: Message = {"type": "websocket.disconnect", "code": 1002}
+_MAX_CONNECT_BYTES = 128 * 1024
 
 _log = logging.getLogger("front_door")
 

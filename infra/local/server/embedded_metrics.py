@@ -1,13 +1,11 @@
 """CloudWatch Embedded Metric Format: log lines to metric data; pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-MAX_METRICS: Final = 100
+MAX_METRICS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,9 @@
 """What follows every execution of a function: its AWS/Lambda metrics and its embedded metrics."""
 
-from __future__ import annotations
-
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 from infra.local.server import ministack_patches
@@ -14,7 +12,7 @@ from infra.local.server.service_calls import answer_at_once, cloudwatch
 
 Record = dict[str, Any]
 
-_LAMBDA_NAMESPACE: Final = "AWS/Lambda"
+_LAMBDA_NAMESPACE = "AWS/Lambda"
 
 _log = logging.getLogger("invocations")
 

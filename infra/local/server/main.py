@@ -5,8 +5,6 @@ Runs in MiniStack's own environment. It reads its settings from the environment 
 when its standard input closes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging
@@ -18,7 +16,7 @@ import ssl
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from infra.local.server import (
     certificates,
@@ -32,8 +30,8 @@ from infra.local.server.alarm_evaluator import AlarmEvaluator
 from infra.local.server.authorizers import Authorizers, serve_authorizers
 from infra.local.server.device_gateway import DeviceGateway
 
-_LOOPBACK: Final = "127.0.0.1"
-_GRACE_SECONDS: Final = 1.0
+_LOOPBACK = "127.0.0.1"
+_GRACE_SECONDS = 1.0
 
 
 def _listen() -> socket.socket:

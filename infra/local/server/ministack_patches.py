@@ -1,17 +1,15 @@
 """Every name of MiniStack that the local AWS touches, in one table that is checked at start."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 # What MiniStack gives is of types that this side does not know.
 Foreign: TypeAlias = Any
 
-MINISTACK_VERSION: Final = "1.5.33"
+MINISTACK_VERSION = "1.5.33"
 
 
 class PatchMissingError(RuntimeError):

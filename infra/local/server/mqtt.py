@@ -1,25 +1,22 @@
 """The few MQTT packets the front door must understand: CONNECT in, CONNACK out; pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
-MQTT_311: Final = 4
-MQTT_5: Final = 5
-CONNECT: Final = 1
-MAX_CLIENT_ID_BYTES: Final = 128
+MQTT_311 = 4
+MQTT_5 = 5
+CONNECT = 1
+MAX_CLIENT_ID_BYTES = 128
 
-_CONNACK: Final = 2
-_RESERVED: Final = 0x01
-_WILL: Final = 0x04
-_WILL_OPTIONS: Final = 0x38
-_WILL_QOS_3: Final = 0x18
-_PASSWORD: Final = 0x40
-_USERNAME: Final = 0x80
-_MORE_FOLLOWS: Final = 0x80
-_MAX_LENGTH_BYTES: Final = 4
+_CONNACK = 2
+_RESERVED = 0x01
+_WILL = 0x04
+_WILL_OPTIONS = 0x38
+_WILL_QOS_3 = 0x18
+_PASSWORD = 0x40
+_USERNAME = 0x80
+_MORE_FOLLOWS = 0x80
+_MAX_LENGTH_BYTES = 4
 
 
 class MalformedPacketError(ValueError):

@@ -1,13 +1,10 @@
 """The pace of the local AWS: schedules to the second, and a clock that may run faster."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Final
 
 from infra.local.server import ministack_patches
 
-_TICK_SECONDS: Final = 1.0
+_TICK_SECONDS = 1.0
 
 
 def set_pace(speed: float) -> None:

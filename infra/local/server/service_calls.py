@@ -1,17 +1,15 @@
 """Calls of MiniStack's service handlers from its own threads, where nothing may wait."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from infra.local.server import ministack_patches
 
 Response = tuple[int, dict[str, str], bytes]
 
-_CLOUDWATCH_TARGET: Final = "GraniteServiceVersion20100801"
+_CLOUDWATCH_TARGET = "GraniteServiceVersion20100801"
 
 
 def answer_at_once(

@@ -1,17 +1,14 @@
 """The signature on a custom authorizer's token: RSA PKCS#1 v1.5 over SHA-256."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable
-from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-_MIN_KEY_BITS: Final = 2048
+_MIN_KEY_BITS = 2048
 
 
 def is_public_key(pem: str) -> bool:

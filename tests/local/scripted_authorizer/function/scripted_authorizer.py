@@ -1,7 +1,5 @@
 """A custom authorizer whose response is what the client's password says, right or wrong."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time
