@@ -100,13 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the diagram, or write it into a file; a problem ends with a sentence and 2."""
     parser = argparse.ArgumentParser(prog="python -m infra.architecture_diagram", description=__doc__)
     parser.add_argument("--write", type=Path, metavar="FILE", help="Markdown file to write it into")
-    given = parser.parse_args(arguments)
+    parsed = parser.parse_args(arguments)
     try:
         diagram = mermaid(PACKAGE)
-        if given.write is None:
+        if parsed.write is None:
             print(diagram)
         else:
-            given.write.write_text(rewritten(given.write.read_text(), diagram))
+            parsed.write.write_text(rewritten(parsed.write.read_text(), diagram))
     except (ArchitectureError, OSError) as error:
         print(f"infra.architecture_diagram: {error}", file=sys.stderr)
         return 2

@@ -10,30 +10,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 PRICES_OF = "2026-11"
-MINUTES_A_MONTH = 730 * 60
+MINUTES_PER_MONTH = 730 * 60
 SHORTEST_PERIOD_S = 60
 ARCHITECTURES = ("arm64", "x86_64")
 
 # What the canary prints for a healthy target in a run, with CloudWatch's 26 bytes for each of its three lines, and what
 # Lambda prints for a run. A test compares the first with the lines that the code really prints.
-LOG_BYTES_A_TARGET = 2_050
-LOG_BYTES_A_RUN = 500
+LOG_BYTES_PER_TARGET = 2_050
+LOG_BYTES_PER_RUN = 500
 # ConnectSuccess, ConnectLatency and CertificateDaysLeft of each target; ConnectSuccess of the canary.
-METRICS_A_TARGET = 3
-METRICS_A_CANARY = 1
+METRICS_PER_TARGET = 3
+METRICS_PER_CANARY = 1
 # Failed connects, silent canary, canary's errors; the certificate of the only target.
-ALARMS_A_CANARY = 3
+ALARMS_PER_CANARY = 3
 ALARMS_OF_ONE_TARGET = 1
 # Adjustable, and smaller in some regions (general reference, iot-core).
-CONNECTS_A_SECOND = 500
+MAX_CONNECTS_PER_SECOND = 500
 # A secret is kept for 300 s.
-SECRET_CALLS_A_MONTH = MINUTES_A_MONTH // 5
+SECRET_CALLS_PER_MONTH = MINUTES_PER_MONTH // 5
 
 # A run's time: the slowest target's round trips, and each target's share of a processor. `make bench` measures both.
 _NETWORK_S = 0.3
-_CPU_S_A_TARGET = 0.005
+_CPU_S_PER_TARGET = 0.005
 # Lambda gives one processor for this much memory (developer guide, configuration-memory).
-_MB_A_PROCESSOR = 1769
+_MB_PER_PROCESSOR = 1769
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ METRIC_TIERS = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (math.inf, 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canary:
+class Workload:
     """What there is to pay for; `every` in seconds, `run_seconds` the time of one invocation."""
 
     targets: int = 1
@@ -84,26 +84,26 @@ class Canary:
     @property
     def runs(self) -> float:
         """Invocations a month."""
-        return MINUTES_A_MONTH * 60 / self.every * self.shards
+        return MINUTES_PER_MONTH * 60 / self.every * self.shards
 
     @property
     def connects(self) -> float:
         """Connects a month."""
-        return MINUTES_A_MONTH * 60 / self.every * self.targets
+        return MINUTES_PER_MONTH * 60 / self.every * self.targets
 
     @property
-    def seconds_a_run(self) -> float:
+    def seconds_per_run(self) -> float:
         """The time of one invocation, as given or estimated."""
         if self.run_seconds is not None:
             return self.run_seconds
-        processors = min(1.0, self.memory_mb / _MB_A_PROCESSOR)
-        return _NETWORK_S + math.ceil(self.targets / self.shards) * _CPU_S_A_TARGET / processors
+        processors = min(1.0, self.memory_mb / _MB_PER_PROCESSOR)
+        return _NETWORK_S + math.ceil(self.targets / self.shards) * _CPU_S_PER_TARGET / processors
 
     @property
-    def connects_a_second(self) -> float:
+    def connects_per_second(self) -> float:
         """Connects a second in the busiest minute: shards take turns by the minute, and then start together."""
         turns = min(self.shards, max(1, self.every // SHORTEST_PERIOD_S))
-        return self.targets / turns / max(1.0, self.seconds_a_run)
+        return self.targets / turns / max(1.0, self.seconds_per_run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,24 +116,24 @@ class Line:
     dollars: float
 
 
-def bill(canary: Canary) -> list[Line]:
+def bill(workload: Workload) -> list[Line]:
     """Return what the canary costs a month, a line for each thing that has a price."""
-    metrics = METRICS_A_CANARY + METRICS_A_TARGET * canary.targets
-    alarms = ALARMS_A_CANARY + canary.target_alarms + (ALARMS_OF_ONE_TARGET if canary.targets == 1 else 0)
-    log_gb = (LOG_BYTES_A_RUN * canary.runs + LOG_BYTES_A_TARGET * canary.connects) / 1e9
-    gb_seconds = canary.runs * canary.seconds_a_run * canary.memory_mb / 1024
+    metrics = METRICS_PER_CANARY + METRICS_PER_TARGET * workload.targets
+    alarms = ALARMS_PER_CANARY + workload.target_alarms + (ALARMS_OF_ONE_TARGET if workload.targets == 1 else 0)
+    log_gb = (LOG_BYTES_PER_RUN * workload.runs + LOG_BYTES_PER_TARGET * workload.connects) / 1e9
+    gb_seconds = workload.runs * workload.seconds_per_run * workload.memory_mb / 1024
     return [
-        _line("Scheduler", "schedule", canary.runs),
-        _line("Lambda requests", "request", canary.runs),
-        _line("Lambda duration", canary.architecture, gb_seconds),
+        _line("Scheduler", "schedule", workload.runs),
+        _line("Lambda requests", "request", workload.runs),
+        _line("Lambda duration", workload.architecture, gb_seconds),
         _line("Logs", "log", log_gb),
         Line(subject="Metrics", quantity=metrics, unit="metric", dollars=metrics_price(metrics)),
         _line("Alarms", "alarm", alarms),
-        _line("IoT connections", "connection", canary.connects),
-        _line("IoT messages", "message", canary.connects),
-        _line("Dashboards", "dashboard", canary.dashboards),
-        _line("Secrets", "secret", canary.secrets),
-        _line("Secret calls", "secret call", canary.secrets * canary.shards * SECRET_CALLS_A_MONTH),
+        _line("IoT connections", "connection", workload.connects),
+        _line("IoT messages", "message", workload.connects),
+        _line("Dashboards", "dashboard", workload.dashboards),
+        _line("Secrets", "secret", workload.secrets),
+        _line("Secret calls", "secret call", workload.secrets * workload.shards * SECRET_CALLS_PER_MONTH),
     ]
 
 
@@ -155,32 +155,34 @@ def _line(subject: str, price: str, quantity: float) -> Line:
     return Line(subject=subject, quantity=quantity, unit=PRICES[price].per, dollars=quantity * PRICES[price].dollars)
 
 
-def shown(canary: Canary) -> Iterator[str]:
+def format_bill(workload: Workload) -> Iterator[str]:
     """Yield the bill as lines for people, what costs nothing left out."""
-    lines = [line for line in bill(canary) if line.quantity]
+    lines = [line for line in bill(workload) if line.quantity]
     yield (
-        f"{canary.targets} target(s) every {canary.every} s in {canary.shards} invocation(s) "
-        f"of {canary.seconds_a_run:.2f} s with {canary.memory_mb} MB, {canary.architecture}"
+        f"{workload.targets} target(s) every {workload.every} s in {workload.shards} invocation(s) "
+        f"of {workload.seconds_per_run:.2f} s with {workload.memory_mb} MB, {workload.architecture}"
     )
     for line in lines:
         yield f"  {line.subject:<16}{line.quantity:>16,.2f} {line.unit:<12}{line.dollars:>10.2f} USD"
     yield f"  {'a month':<45}{total(lines):>10.2f} USD"
     yield (
-        f"In its busiest seconds {canary.connects_a_second:,.0f} connect(s) a second; "
-        f"AWS IoT allows an account {CONNECTS_A_SECOND}, its devices included, unless raised."
+        f"In its busiest seconds {workload.connects_per_second:,.0f} connect(s) a second; "
+        f"AWS IoT allows an account {MAX_CONNECTS_PER_SECOND}, its devices included, unless raised."
     )
     yield f"List prices of US East (N. Virginia), {PRICES_OF}, no free tier taken off."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the bill; a wrong question ends with a sentence and 2."""
-    given = _parser().parse_args(arguments)
-    canary = Canary(**vars(given))
-    if canary.seconds_a_run > canary.every:
-        _parser().error(f"one run takes {canary.seconds_a_run:.0f} s, longer than {canary.every} s; use more --shards")
-    if canary.shards > canary.targets:
-        _parser().error(f"{canary.targets} target(s) cannot be spread over {canary.shards} shards")
-    print("\n".join(shown(canary)))
+    parsed = _parser().parse_args(arguments)
+    workload = Workload(**vars(parsed))
+    if workload.seconds_per_run > workload.every:
+        _parser().error(
+            f"one run takes {workload.seconds_per_run:.0f} s, longer than {workload.every} s; use more --shards"
+        )
+    if workload.shards > workload.targets:
+        _parser().error(f"{workload.targets} target(s) cannot be spread over {workload.shards} shards")
+    print("\n".join(format_bill(workload)))
     return 0
 
 

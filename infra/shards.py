@@ -16,14 +16,14 @@ from connect_canary.config.targets_document import TargetEntry, read_document
 
 # A standard parameter costs nothing and holds this much (general reference, ssm).
 PARAMETER_CHARACTERS = 4096
-TARGETS_A_SHARD = 100
+TARGETS_PER_SHARD = 100
 # Minutes between two runs of a shard: what divides an hour, and is a period of the alarms too.
 PERIODS = (1, 2, 3, 4, 5, 10, 15, 30)
 # A template has at most 500 resources: two for a shard, one role.
-MOST_SHARDS = 249
+MAX_SHARDS = 249
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
-Target = Mapping[str, Any]
+TargetObject = Mapping[str, Any]
 
 
 class ShardsError(ValueError):
@@ -35,7 +35,7 @@ class ShardsError(ValueError):
         super().__init__("\n".join(problems))
 
 
-def read_targets(text: str, origin: str) -> list[Target]:
+def read_targets(text: str, origin: str) -> list[TargetObject]:
     """Return a document's targets as they are written; raise ShardsError with every problem."""
     try:
         items, problems = read_document(text, origin)
@@ -44,7 +44,7 @@ def read_targets(text: str, origin: str) -> list[Target]:
     problems = [*problems, *(problem for item in items for problem in _problems(item))]
     if problems:
         raise ShardsError(problems)
-    targets: list[Target] = json.loads(text)["targets"]
+    targets: list[TargetObject] = json.loads(text)["targets"]
     return targets
 
 
@@ -58,24 +58,24 @@ def _problems(item: TargetEntry) -> Iterator[str]:
             )
 
 
-def spread(targets: Sequence[Target], *, most: int = TARGETS_A_SHARD) -> list[list[Target]]:
-    """Return the targets in shards of at most `most` that fit into a parameter; raise ShardsError."""
-    shards: list[list[Target]] = []
+def split(targets: Sequence[TargetObject], *, max_targets: int = TARGETS_PER_SHARD) -> list[list[TargetObject]]:
+    """Return the targets in shards of at most `max_targets` that fit into a parameter; raise ShardsError."""
+    shards: list[list[TargetObject]] = []
     for index, target in enumerate(targets):
         if len(document([target])) > PARAMETER_CHARACTERS:
             said = f"targets[{index}] has {len(document([target]))} characters"
             raise ShardsError([f"{said}; allowed: {PARAMETER_CHARACTERS}, what a parameter holds"])
         last = shards[-1] if shards else []
-        if last and len(last) < most and len(document([*last, target])) <= PARAMETER_CHARACTERS:
+        if last and len(last) < max_targets and len(document([*last, target])) <= PARAMETER_CHARACTERS:
             last.append(target)
         else:
             shards.append([target])
-    if len(shards) > MOST_SHARDS:
-        raise ShardsError([f"this makes {len(shards)} shards; allowed: {MOST_SHARDS}, what a template holds"])
+    if len(shards) > MAX_SHARDS:
+        raise ShardsError([f"this makes {len(shards)} shards; allowed: {MAX_SHARDS}, what a template holds"])
     return shards
 
 
-def document(targets: Sequence[Target]) -> str:
+def document(targets: Sequence[TargetObject]) -> str:
     """Return the targets document of a shard, as short as it can be written."""
     return json.dumps({"targets": targets}, separators=(",", ":"))
 
@@ -85,12 +85,12 @@ def reference(canary: str, number: int) -> str:
     return f"ssm:/iot-connect-canary/{canary}/shard-{number:03}"
 
 
-def expression(number: int, every: int) -> str:
+def schedule_expression(number: int, every: int) -> str:
     """Return when a shard runs: every `every` minutes, each shard a minute after the one before it."""
     return "rate(1 minute)" if every == 1 else f"cron({(number - 1) % every}/{every} * * * ? *)"
 
 
-def template(canary: str, shards: Sequence[Sequence[Target]], *, every: int = 1) -> dict[str, Any]:
+def template(canary: str, shards: Sequence[Sequence[TargetObject]], *, every: int = 1) -> dict[str, Any]:
     """Return the CloudFormation template of the shards, each of which runs every `every` minutes."""
     resources: dict[str, Any] = {"ScheduleRole": _role()}
     for number, targets in enumerate(shards, start=1):
@@ -150,7 +150,7 @@ def _schedule(name: str, number: int, every: int) -> dict[str, Any]:
     }
     properties = {
         "Description": f"Runs shard {number} of the canary.",
-        "ScheduleExpression": expression(number, every),
+        "ScheduleExpression": schedule_expression(number, every),
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": target,
     }
@@ -159,22 +159,22 @@ def _schedule(name: str, number: int, every: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the template, and on standard error what to deploy with it; problems end with sentences and 2."""
-    given = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     try:
-        text = sys.stdin.read() if given.document == "-" else Path(given.document).read_text()
-        targets = read_targets(text, given.document)
-        shards = spread(targets, most=given.targets_a_shard)
+        text = sys.stdin.read() if parsed.document == "-" else Path(parsed.document).read_text()
+        targets = read_targets(text, parsed.document)
+        shards = split(targets, max_targets=parsed.targets_per_shard)
     except OSError as error:
-        print(f"infra.shards: {given.document} cannot be read: {error.strerror}", file=sys.stderr)
+        print(f"infra.shards: {parsed.document} cannot be read: {error.strerror}", file=sys.stderr)
         return 2
     except (ShardsError, UnicodeDecodeError) as error:
         print(f"infra.shards: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(template(given.canary, shards, every=given.every), indent=2))
+    print(json.dumps(template(parsed.canary, shards, every=parsed.every), indent=2))
     print(
         f"{len(targets)} target(s) in {len(shards)} shard(s). Deploy the canary with "
-        f"Name={given.canary} ScheduleState=DISABLED SchedulePeriodSeconds={given.every * 60} "
-        f"Targets={reference(given.canary, 1)}, then this template with the FunctionName that is its output.",
+        f"Name={parsed.canary} ScheduleState=DISABLED SchedulePeriodSeconds={parsed.every * 60} "
+        f"Targets={reference(parsed.canary, 1)}, then this template with the FunctionName that is its output.",
         file=sys.stderr,
     )
     return 0
@@ -192,11 +192,11 @@ def _parser() -> argparse.ArgumentParser:
         help="minutes between two runs of a target (default 1); the shards then take turns, minute by minute",
     )
     parser.add_argument(
-        "--targets_a_shard",
+        "--targets-per-shard",
         type=_count,
-        default=TARGETS_A_SHARD,
+        default=TARGETS_PER_SHARD,
         metavar="N",
-        help=f"at most so many targets in an invocation (default {TARGETS_A_SHARD})",
+        help=f"at most so many targets in an invocation (default {TARGETS_PER_SHARD})",
     )
     return parser
 

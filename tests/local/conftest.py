@@ -6,8 +6,8 @@ import pytest
 
 from infra.local.client.local_aws import LocalAws
 from infra.local.client.process import BUILT_TEMPLATE
-from infra.local.demo.demo_targets import Credentials, set_up
-from tests.local.deployed import QUICK_ALARMS, SPEED, Canary, Mailbox
+from infra.local.demo.demo_targets import DemoSecrets, set_up
+from tests.local.deployed import QUICK_ALARMS, SPEED, DeployedCanary, SqsSubscriber
 from tests.local.gateway import AUTHORIZER_TEMPLATE, Gateway
 from tests.local.mqtt_client import MQTT_5, MQTT_311
 
@@ -22,24 +22,24 @@ def aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="session")
-def marked() -> Credentials:
-    """Credentials that can be told from any other text."""
-    return Credentials(password=b"\x00\xffMARKED-password", token="MARKED-token+/=&%")
+def marked_secrets() -> DemoSecrets:
+    """Secrets that occur in no other text."""
+    return DemoSecrets(password=b"\x00\xffMARKED-password", token="MARKED-token+/=&%")
 
 
 @pytest.fixture(scope="session")
-def canary(aws: LocalAws, marked: Credentials) -> Canary:
+def canary(aws: LocalAws, marked_secrets: DemoSecrets) -> DeployedCanary:
     """The deployed canary, with four targets and its schedule running."""
-    showcase = set_up(aws, NAME, marked)
-    parameters = {"Name": NAME, "Targets": showcase.reference, **QUICK_ALARMS}
+    demo = set_up(aws, NAME, marked_secrets)
+    parameters = {"Name": NAME, "Targets": demo.reference, **QUICK_ALARMS}
     stack = aws.deploy(BUILT_TEMPLATE, name="canary-under-test", parameters=parameters)
-    return Canary(aws=aws, name=NAME, stack=stack, showcase=showcase, credentials=marked)
+    return DeployedCanary(aws=aws, name=NAME, stack=stack, demo=demo, secrets=marked_secrets)
 
 
 @pytest.fixture(scope="session")
-def mailbox(aws: LocalAws, canary: Canary) -> Mailbox:
+def subscriber(aws: LocalAws, canary: DeployedCanary) -> SqsSubscriber:
     """A subscriber of the canary's alarm topic."""
-    return Mailbox.subscribed_to(aws, canary.stack.only("AWS::SNS::Topic"), "alarm-mailbox")
+    return SqsSubscriber.subscribe(aws, canary.stack.only("AWS::SNS::Topic"), "alarm-subscriber")
 
 
 @pytest.fixture(scope="session")

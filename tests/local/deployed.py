@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from infra.local.client.local_aws import LocalAws
-from infra.local.client.stacks import Stack
-from infra.local.demo.demo_targets import Credentials, DemoTargets, store_targets
+from infra.local.client.stacks import DeployedStack
+from infra.local.demo.demo_targets import DemoSecrets, DemoTargets, store_targets
 
 # A minute of schedules and alarms takes three seconds; connects and deadlines are real.
 SPEED = 20.0
-PATIENCE_SECONDS = 75.0
+MAX_WAIT_SECONDS = 75.0
 # Three bad minutes in a row ring, instead of three of five; two would be too few for a busy machine's late schedule.
 QUICK_ALARMS = {"AlarmEvaluationPeriods": "3", "AlarmDatapointsToAlarm": "3"}
 
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], *, seconds: float = PATIENCE_SECONDS) -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float = MAX_WAIT_SECONDS) -> T:
     """Return what `look` finds as soon as it finds something; fail when it never does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -33,14 +33,14 @@ def eventually(look: Callable[[], T | None], *, seconds: float = PATIENCE_SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canary:
-    """One deployed canary with its showcase of four targets."""
+class DeployedCanary:
+    """One deployed canary with its four targets."""
 
     aws: LocalAws
     name: str
-    stack: Stack
-    showcase: DemoTargets
-    credentials: Credentials
+    stack: DeployedStack
+    demo: DemoTargets
+    secrets: DemoSecrets
 
     @property
     def function(self) -> str:
@@ -113,7 +113,7 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mailbox:
+class SqsSubscriber:
     """A queue that a topic delivers to, and every message that ever came."""
 
     aws: LocalAws
@@ -121,7 +121,7 @@ class Mailbox:
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     @staticmethod
-    def subscribed_to(aws: LocalAws, topic: str, name: str) -> "Mailbox":
+    def subscribe(aws: LocalAws, topic: str, name: str) -> "SqsSubscriber":
         """Make a queue and let a topic deliver to it."""
         sqs = aws.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -137,7 +137,7 @@ class Mailbox:
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         attributes = {"RawMessageDelivery": "true"}
         aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
-        return Mailbox(aws=aws, url=url)
+        return SqsSubscriber(aws=aws, url=url)
 
     def read(self) -> list[dict[str, Any]]:
         """Return every message so far, oldest first."""
@@ -148,7 +148,7 @@ class Mailbox:
                 sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return self.messages
 
-    def settled(self, alarms: Iterable[str]) -> int:
+    def wait_until_ok(self, alarms: Iterable[str]) -> int:
         """Wait until alarms are OK, and so is the last message of each, if any; return how many messages came."""
 
         def are_ok() -> bool:
@@ -159,7 +159,7 @@ class Mailbox:
         eventually(are_ok)
         return len(self.messages)
 
-    def receives(self, alarm: str, state: str, since: int) -> dict[str, Any]:
+    def wait_for_message(self, alarm: str, state: str, since: int) -> dict[str, Any]:
         """Wait for the message, after the first `since`, that an alarm has come to a state."""
 
         def look() -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from awscrt.auth import (
 )
 from awscrt.http import HttpHeaders, HttpRequest
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, Credentials, LocalAws, create_user
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, AccessKey, LocalAws, create_user
 
 SERVICE = "iotdevicegateway"
 PREFIX = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"
@@ -22,7 +22,7 @@ PREFIX = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"
 class Signer:
     """What a client signs its upgrade with."""
 
-    credentials: Credentials
+    key: AccessKey
     region: str = REGION
     service: str = SERVICE
     age: timedelta = timedelta()
@@ -42,7 +42,7 @@ class Signer:
         return HttpRequest("GET", "/mqtt", HttpHeaders([("host", host)]))
 
     def _config(self, signature_type: AwsSignatureType) -> AwsSigningConfig:
-        keys = self.credentials
+        keys = self.key
         return AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
             signature_type=signature_type,
@@ -57,4 +57,4 @@ def user(aws: LocalAws, name: str, *statements: tuple[str, str, str]) -> Signer:
     """Create an IAM user whose policy has these statements: effect, action, resource."""
     given = [{"Effect": effect, "Action": action, "Resource": resource} for effect, action, resource in statements]
     policy = {"Version": "2012-10-17", "Statement": given}
-    return Signer(credentials=create_user(aws.client("iam"), name, policy))
+    return Signer(key=create_user(aws.client("iam"), name, policy))

@@ -3,22 +3,22 @@
 import pytest
 
 from infra.local.client.local_aws import LocalAws
-from tests.local.deployed import Canary, Mailbox, eventually
+from tests.local.deployed import DeployedCanary, SqsSubscriber, eventually
 
 
 @pytest.fixture(scope="module")
-def failed_connects(canary: Canary) -> str:
+def failed_connects(canary: DeployedCanary) -> str:
     """The alarm on failed connects."""
     return canary.alarm("FailedConnectsAlarm")
 
 
 @pytest.fixture(scope="module")
-def silent(canary: Canary) -> str:
+def silent(canary: DeployedCanary) -> str:
     """The alarm on a canary that sends nothing any more."""
     return canary.alarm("SilentCanaryAlarm")
 
 
-def test_schedule_runs_the_canary(aws: LocalAws, canary: Canary) -> None:
+def test_schedule_runs_the_canary(aws: LocalAws, canary: DeployedCanary) -> None:
     """The schedule alone makes runs, and each leaves metrics of the canary and of Lambda."""
     own = {"FunctionName": canary.function}
 
@@ -31,24 +31,24 @@ def test_schedule_runs_the_canary(aws: LocalAws, canary: Canary) -> None:
     assert aws.metric_points("AWS/Lambda", "Duration", own)
 
 
-def test_permission_taken_and_restored(canary: Canary, failed_connects: str, mailbox: Mailbox) -> None:
+def test_permission_taken_and_restored(canary: DeployedCanary, failed_connects: str, subscriber: SqsSubscriber) -> None:
     """Without iot:Connect one alarm's message arrives, with it that of its recovery, and no other alarm's."""
-    since = mailbox.settled(canary.alarms)
+    since = subscriber.wait_until_ok(canary.alarms)
     with canary.without_permission("iot:Connect"):
-        message = mailbox.receives(failed_connects, "ALARM", since)
+        message = subscriber.wait_for_message(failed_connects, "ALARM", since)
         assert message["OldStateValue"] == "OK"
         assert message["Trigger"]["Namespace"] == "IoTConnectCanary"
         assert canary.samples("ConnectSuccess", Target="role")[-1] == 0
         assert canary.samples("ConnectFailures", Target="role", Failure="NotAuthorized")
-    assert mailbox.receives(failed_connects, "OK", since)["OldStateValue"] == "ALARM"
+    assert subscriber.wait_for_message(failed_connects, "OK", since)["OldStateValue"] == "ALARM"
     assert canary.samples("ConnectSuccess", Target="unsigned")[-1] == 1
-    assert mailbox.states(since) == {failed_connects: ["ALARM", "OK"]}
+    assert subscriber.states(since) == {failed_connects: ["ALARM", "OK"]}
 
 
-def test_own_errors_ring_another_alarm(canary: Canary, mailbox: Mailbox) -> None:
+def test_own_errors_ring_another_alarm(canary: DeployedCanary, subscriber: SqsSubscriber) -> None:
     """Runs that raise are the canary's own errors, not failed connects."""
     own = canary.alarm("CanaryErrorsAlarm")
-    since = mailbox.settled(canary.alarms)
+    since = subscriber.wait_until_ok(canary.alarms)
 
     def rings() -> bool:
         invocation = canary.aws.invoke(canary.function, {"only": ["nobody"]})
@@ -57,14 +57,14 @@ def test_own_errors_ring_another_alarm(canary: Canary, mailbox: Mailbox) -> None
         return canary.aws.alarm_states(own)[own] == "ALARM"
 
     eventually(rings)
-    assert mailbox.receives(own, "ALARM", since)["Trigger"]["MetricName"] == "Errors"
-    assert mailbox.receives(own, "OK", since)["OldStateValue"] == "ALARM"
-    assert mailbox.states(since) == {own: ["ALARM", "OK"]}
+    assert subscriber.wait_for_message(own, "ALARM", since)["Trigger"]["MetricName"] == "Errors"
+    assert subscriber.wait_for_message(own, "OK", since)["OldStateValue"] == "ALARM"
+    assert subscriber.states(since) == {own: ["ALARM", "OK"]}
 
 
-def test_schedule_disabled(aws: LocalAws, canary: Canary, silent: str, mailbox: Mailbox) -> None:
+def test_schedule_disabled(aws: LocalAws, canary: DeployedCanary, silent: str, subscriber: SqsSubscriber) -> None:
     """A canary that is not run any more is one alarm too, and its return a recovery."""
-    since = mailbox.settled(canary.alarms)
+    since = subscriber.wait_until_ok(canary.alarms)
     scheduler = aws.client("scheduler")
     name = next(s["Name"] for s in scheduler.list_schedules()["Schedules"] if canary.function in s["Target"]["Arn"])
     schedule = scheduler.get_schedule(Name=name)
@@ -72,8 +72,8 @@ def test_schedule_disabled(aws: LocalAws, canary: Canary, silent: str, mailbox: 
     update = {key: schedule[key] for key in known}
     scheduler.update_schedule(**update, State="DISABLED")
     try:
-        assert mailbox.receives(silent, "ALARM", since)["OldStateValue"] == "OK"
+        assert subscriber.wait_for_message(silent, "ALARM", since)["OldStateValue"] == "OK"
     finally:
         scheduler.update_schedule(**update, State="ENABLED")
-    assert mailbox.receives(silent, "OK", since)["OldStateValue"] == "ALARM"
-    assert mailbox.states(since) == {silent: ["ALARM", "OK"]}
+    assert subscriber.wait_for_message(silent, "OK", since)["OldStateValue"] == "ALARM"
+    assert subscriber.states(since) == {silent: ["ALARM", "OK"]}

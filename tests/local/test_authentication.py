@@ -9,8 +9,8 @@ import pytest
 
 from infra.local.client.local_aws import ACCOUNT_ID, LocalAws
 from infra.local.demo.demo_targets import AUTHORIZER_STACK, SigningKey, deploy_authorizer
-from tests.local.deployed import Canary
-from tests.local.targets import Target, named, presigned, role, sign, signed, static, unsigned
+from tests.local.deployed import DeployedCanary
+from tests.local.targets import TargetObject, named, presigned, role, sign, signed, static, unsigned
 
 ANY_PRINCIPAL = {
     "Version": "2012-10-17",
@@ -28,7 +28,7 @@ CONNECT_ANYWHERE = {
 }
 
 
-GOOD: Mapping[str, Callable[[Canary], Target]] = {
+GOOD: Mapping[str, Callable[[DeployedCanary], TargetObject]] = {
     "role": lambda _canary: role(),
     "static": static,
     "unsigned-username": lambda canary: unsigned(canary) | {"authorizer_placement": "username"},
@@ -43,7 +43,7 @@ GOOD: Mapping[str, Callable[[Canary], Target]] = {
 }
 
 # One field wrong, and what MQTT 5 and 3.1.1 say: a policy's denial reaches 3.1.1 only as a hang-up.
-WRONG: Mapping[str, tuple[Callable[[Canary], Target], str, str]] = {
+WRONG: Mapping[str, tuple[Callable[[DeployedCanary], TargetObject], str, str]] = {
     "wrong-secret": (
         lambda canary: static(canary) | {"secret_access_key": "w" * 40},
         "UpgradeForbidden",
@@ -107,7 +107,7 @@ WRONG: Mapping[str, tuple[Callable[[Canary], Target], str, str]] = {
     "wrong-signature": (
         lambda canary: (
             presigned(canary)
-            | {"authorizer_token_signature": sign("another token", canary.credentials.signing_key.private)}
+            | {"authorizer_token_signature": sign("another token", canary.secrets.signing_key.private)}
         ),
         "NotAuthorized",
         "NotAuthorized",
@@ -132,7 +132,7 @@ def mqtt_version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def outcomes(canary: Canary, mqtt_version: str) -> dict[str, dict[str, Any]]:
+def outcomes(canary: DeployedCanary, mqtt_version: str) -> dict[str, dict[str, Any]]:
     """Every case of this module, run at once by one invocation."""
     makers = {**GOOD, **{name: make for name, (make, _, _) in WRONG.items()}}
     targets = [named(name, mqtt_version, make(canary)) for name, make in makers.items()]
@@ -164,7 +164,7 @@ def test_refused_upgrade_keeps_its_evidence(mqtt_version: str, outcomes: dict[st
     assert outcome["request_id"]
 
 
-def test_session_token_until_it_expires(aws: LocalAws, canary: Canary) -> None:
+def test_session_token_until_it_expires(aws: LocalAws, canary: DeployedCanary) -> None:
     """A session's credentials connect while they are valid and are forbidden afterwards."""
     iam = aws.client("iam")
     made = iam.create_role(RoleName="short-session", AssumeRolePolicyDocument=json.dumps(ANY_PRINCIPAL))
@@ -184,7 +184,7 @@ def test_session_token_until_it_expires(aws: LocalAws, canary: Canary) -> None:
     assert canary.connect(target)["session"]["failure"] == "UpgradeForbidden"
 
 
-def test_no_authorizer_name_uses_the_default_one(aws: LocalAws, canary: Canary) -> None:
+def test_no_authorizer_name_uses_the_default_one(aws: LocalAws, canary: DeployedCanary) -> None:
     """Without a name the endpoint's default authorizer decides."""
     iot = aws.client("iot")
     iot.set_default_authorizer(authorizerName=f"{AUTHORIZER_STACK}-unsigned")
@@ -195,7 +195,7 @@ def test_no_authorizer_name_uses_the_default_one(aws: LocalAws, canary: Canary) 
         iot.clear_default_authorizer()
 
 
-def test_inactive_authorizer_lets_nobody_in(aws: LocalAws, canary: Canary) -> None:
+def test_inactive_authorizer_lets_nobody_in(aws: LocalAws, canary: DeployedCanary) -> None:
     """An authorizer that is switched off refuses what it would have accepted."""
     iot, name = aws.client("iot"), f"{AUTHORIZER_STACK}-unsigned"
     iot.update_authorizer(authorizerName=name, status="INACTIVE")
@@ -206,9 +206,9 @@ def test_inactive_authorizer_lets_nobody_in(aws: LocalAws, canary: Canary) -> No
     assert outcome["failure"] == "NotAuthorized"
 
 
-def test_wrong_signature_never_reaches_the_authorizer(aws: LocalAws, canary: Canary) -> None:
+def test_wrong_signature_never_reaches_the_authorizer(aws: LocalAws, canary: DeployedCanary) -> None:
     """A token with a wrong signature is refused before the authorizer's function runs."""
-    stack = deploy_authorizer(aws, canary.credentials, "watched-authorizer")
+    stack = deploy_authorizer(aws, canary.secrets, "watched-authorizer")
     group = aws.log_group(stack.only("AWS::Lambda::Function"))
     right = signed(canary) | {"authorizer_name": stack.outputs["SignedAuthorizerName"]}
     wrong = right | {"authorizer_signing_key": SigningKey.new().private}

@@ -6,18 +6,18 @@ import pytest
 
 from infra.local.client.local_aws import LocalAws
 from infra.local.client.process import BUILT_TEMPLATE
-from infra.local.client.stacks import Stack
+from infra.local.client.stacks import DeployedStack
 
 NAME = "plain-canary"
 
 
 @pytest.fixture(scope="module")
-def plain(aws: LocalAws) -> Stack:
+def plain(aws: LocalAws) -> DeployedStack:
     """The stack as `sam deploy` makes it without overrides, its schedule off for quiet."""
     return aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"ScheduleState": "DISABLED"})
 
 
-def test_connect_with_no_parameter(aws: LocalAws, plain: Stack) -> None:
+def test_connect_with_no_parameter(aws: LocalAws, plain: DeployedStack) -> None:
     """The role alone connects to the account's endpoint under a fresh test-* client id."""
     first, second = (aws.invoke(plain.only("AWS::Lambda::Function"), {}).payload for _ in range(2))
     assert first["healthy"]
@@ -28,7 +28,7 @@ def test_connect_with_no_parameter(aws: LocalAws, plain: Stack) -> None:
     assert first["targets"][0]["endpoint"] == aws.iot_endpoint
 
 
-def test_dry_run_connects_to_nothing(aws: LocalAws, plain: Stack) -> None:
+def test_dry_run_connects_to_nothing(aws: LocalAws, plain: DeployedStack) -> None:
     """A dry run says what would run and leaves no metric."""
     function = plain.only("AWS::Lambda::Function")
     dimensions = {"Canary": NAME}
@@ -65,7 +65,7 @@ def test_bad_settings_are_reported_together(aws: LocalAws) -> None:
     assert any(json.loads(m).get("level") == "ERROR" for m in messages if m.startswith("{"))
 
 
-def test_custom_mode_gives_the_role_no_connect(aws: LocalAws, plain: Stack) -> None:
+def test_custom_mode_gives_the_role_no_connect(aws: LocalAws, plain: DeployedStack) -> None:
     """Only the mode that uses the role lets the role connect."""
     iam = aws.client("iam")
     stack = aws.deploy(
@@ -74,7 +74,7 @@ def test_custom_mode_gives_the_role_no_connect(aws: LocalAws, plain: Stack) -> N
         parameters={"ScheduleState": "DISABLED", "AuthMode": "custom-unsigned", "AuthorizerName": "nobody"},
     )
 
-    def actions(of: Stack) -> str:
+    def actions(of: DeployedStack) -> str:
         role = of.outputs["RoleName"]
         names = iam.list_role_policies(RoleName=role)["PolicyNames"]
         documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]

@@ -8,7 +8,7 @@ import pytest
 from infra.local.client.local_aws import LocalAws
 from infra.local.client.process import BUILT_TEMPLATE, REPOSITORY
 from infra.local.demo.demo_targets import store_targets
-from tests.local.deployed import QUICK_ALARMS, Canary, Mailbox
+from tests.local.deployed import QUICK_ALARMS, DeployedCanary, SqsSubscriber
 from tests.local.targets import role, signed, unsigned
 
 NAME = "fleet"
@@ -17,7 +17,7 @@ ANY_CLIENT = [{"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}]
 
 
 @pytest.fixture(scope="module")
-def fleet(aws: LocalAws, canary: Canary) -> Iterator[Canary]:
+def fleet(aws: LocalAws, canary: DeployedCanary) -> Iterator[DeployedCanary]:
     """A canary with three targets that connect and one, outside the prefix, that must not."""
     makers = (role(), unsigned(canary), signed(canary), role() | {"client_id_prefix": "other-", "expect": "refuse"})
     reference = f"ssm:/iot-connect-canary/{NAME}/targets"
@@ -28,7 +28,7 @@ def fleet(aws: LocalAws, canary: Canary) -> Iterator[Canary]:
 
 
 @pytest.fixture(scope="module")
-def alarms(aws: LocalAws, fleet: Canary) -> dict[str, str]:
+def alarms(aws: LocalAws, fleet: DeployedCanary) -> dict[str, str]:
     """The alarm of each target, from the template of its own."""
     stack = aws.deploy(
         REPOSITORY / "infra" / "target-alarms.yaml",
@@ -44,7 +44,7 @@ def alarms(aws: LocalAws, fleet: Canary) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_refusal_is_healthy_where_it_is_expected(canary: Canary, version: str) -> None:
+def test_refusal_is_healthy_where_it_is_expected(canary: DeployedCanary, version: str) -> None:
     """A client id outside test-*, a stale token and no token at all are turned away, and that is healthy."""
     refused = {
         "outside": role() | {"client_id_prefix": "other-"},
@@ -64,29 +64,31 @@ def test_refusal_is_healthy_where_it_is_expected(canary: Canary, version: str) -
     assert outcomes["let-in"]["failure"] == "UnexpectedAccept"
 
 
-def test_widened_permission_rings_one_targets_alarm(aws: LocalAws, fleet: Canary, alarms: dict[str, str]) -> None:
+def test_widened_permission_rings_one_targets_alarm(
+    aws: LocalAws, fleet: DeployedCanary, alarms: dict[str, str]
+) -> None:
     """When the role may connect as anybody, the alarms of the target outside and of the whole canary ring, no other."""
-    mailbox = Mailbox.subscribed_to(aws, fleet.stack.outputs["AlarmTopicArn"], "fleet-mailbox")
+    subscriber = SqsSubscriber.subscribe(aws, fleet.stack.outputs["AlarmTopicArn"], "fleet-subscriber")
     outside, whole = alarms["outside"], fleet.alarm("FailedConnectsAlarm")
-    since = mailbox.settled([*alarms.values(), *fleet.alarms])
+    since = subscriber.wait_until_ok([*alarms.values(), *fleet.alarms])
     fleet.put_policy("widened", ANY_CLIENT)
     try:
-        message = mailbox.receives(outside, "ALARM", since)
+        message = subscriber.wait_for_message(outside, "ALARM", since)
         assert {"name": "Target", "value": "outside"} in _lowered(message["Trigger"]["Dimensions"])
         assert fleet.samples("ConnectFailures", Target="outside", Failure="UnexpectedAccept")
-        mailbox.receives(whole, "ALARM", since)
+        subscriber.wait_for_message(whole, "ALARM", since)
     finally:
         aws.client("iam").delete_role_policy(RoleName=fleet.role, PolicyName="widened")
     for alarm in (outside, whole):
-        assert mailbox.receives(alarm, "OK", since)["OldStateValue"] == "ALARM"
-    assert mailbox.states(since) == {outside: ["ALARM", "OK"], whole: ["ALARM", "OK"]}
+        assert subscriber.wait_for_message(alarm, "OK", since)["OldStateValue"] == "ALARM"
+    assert subscriber.states(since) == {outside: ["ALARM", "OK"], whole: ["ALARM", "OK"]}
 
 
 def _lowered(dimensions: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{key.lower(): value for key, value in each.items()} for each in dimensions]
 
 
-def test_sharded_schedule_runs_what_its_input_names(fleet: Canary) -> None:
+def test_sharded_schedule_runs_what_its_input_names(fleet: DeployedCanary) -> None:
     """A schedule's input chooses its targets by name."""
     returned = fleet.invoke({"only": ["role", "outside"]})
     assert [outcome["target"] for outcome in returned["targets"]] == ["role", "outside"]

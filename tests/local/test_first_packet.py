@@ -34,7 +34,7 @@ DISCONNECT = b"\xe0\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class AuthPath:
     """One way into the broker: the upgrade's query string and the user name and password of the CONNECT."""
 
     query: Callable[[], str]
@@ -52,14 +52,14 @@ def signer(aws: LocalAws) -> Signer:
 
 
 @pytest.fixture(scope="module", params=["signed", "authorizer"])
-def way(request: pytest.FixtureRequest, gateway: Gateway, signer: Signer) -> Way:
+def auth(request: pytest.FixtureRequest, gateway: Gateway, signer: Signer) -> AuthPath:
     """A signature, and a custom authorizer."""
     if request.param == "signed":
-        return Way(query=lambda: signer.query(gateway.aws.iot_endpoint), credentials={})
+        return AuthPath(query=lambda: signer.query(gateway.aws.iot_endpoint), credentials={})
     name = gateway.create()
     script = json.dumps({"returns": RIGHT}).encode()
     credentials = {"username": f"user?{urlencode({NAME: name})}", "password": script}
-    return Way(query=lambda: "", credentials=credentials)
+    return AuthPath(query=lambda: "", credentials=credentials)
 
 
 FIRST_PACKETS = {
@@ -76,10 +76,10 @@ FIRST_PACKETS = {
 
 
 @pytest.mark.parametrize("case", FIRST_PACKETS)
-def test_first_packet_that_is_no_connect(aws: LocalAws, way: Way, case: str) -> None:
+def test_first_packet_that_is_no_connect(aws: LocalAws, auth: AuthPath, case: str) -> None:
     """Without a CONNECT first the connection is closed without a CONNACK, even when the right one follows."""
-    assert exchange(aws, frame(FIRST_PACKETS[case]), frame(way.connect()), query=way.query()) == CLOSED
-    assert exchange(aws, frame(way.connect()), query=way.query()) == ACCEPTED
+    assert exchange(aws, frame(FIRST_PACKETS[case]), frame(auth.connect()), query=auth.query()) == CLOSED
+    assert exchange(aws, frame(auth.connect()), query=auth.query()) == ACCEPTED
 
 
 def malformed(connect: bytes) -> Mapping[str, bytes]:
@@ -100,54 +100,54 @@ def malformed(connect: bytes) -> Mapping[str, bytes]:
 
 
 @pytest.mark.parametrize("case", malformed(connect_packet()))
-def test_malformed_connect(aws: LocalAws, way: Way, case: str, version: int) -> None:
+def test_malformed_connect(aws: LocalAws, auth: AuthPath, case: str, version: int) -> None:
     """A CONNECT with one thing wrong ends the connection without a CONNACK."""
-    assert exchange(aws, frame(malformed(way.connect(version))[case]), query=way.query()) == CLOSED
+    assert exchange(aws, frame(malformed(auth.connect(version))[case]), query=auth.query()) == CLOSED
 
 
-def test_connect_in_a_text_frame(aws: LocalAws, way: Way) -> None:
+def test_connect_in_a_text_frame(aws: LocalAws, auth: AuthPath) -> None:
     """MQTT travels in binary frames only."""
     ascii_connect = connect_packet(MQTT_311)
-    assert exchange(aws, frame(ascii_connect, TEXT), frame(way.connect()), query=way.query()) == CLOSED
+    assert exchange(aws, frame(ascii_connect, TEXT), frame(auth.connect()), query=auth.query()) == CLOSED
 
 
-def test_client_leaves_before_its_connect(aws: LocalAws, way: Way) -> None:
+def test_client_leaves_before_its_connect(aws: LocalAws, auth: AuthPath) -> None:
     """A connection that the client closes first is closed, and the next one is served."""
-    assert exchange(aws, frame(b"\x03\xe8", CLOSE), query=way.query()) == CLOSED
-    assert exchange(aws, frame(way.connect()), query=way.query()) == ACCEPTED
+    assert exchange(aws, frame(b"\x03\xe8", CLOSE), query=auth.query()) == CLOSED
+    assert exchange(aws, frame(auth.connect()), query=auth.query()) == ACCEPTED
 
 
-def test_connect_in_pieces(aws: LocalAws, way: Way, version: int) -> None:
+def test_connect_in_pieces(aws: LocalAws, auth: AuthPath, version: int) -> None:
     """A CONNECT may arrive a byte a frame."""
-    pieces = [frame(bytes([byte])) for byte in way.connect(version)]
-    assert exchange(aws, *pieces, query=way.query()) == ACCEPTED
+    pieces = [frame(bytes([byte])) for byte in auth.connect(version)]
+    assert exchange(aws, *pieces, query=auth.query()) == ACCEPTED
 
 
-def test_connect_longer_than_128_kib(aws: LocalAws, way: Way) -> None:
+def test_connect_longer_than_128_kib(aws: LocalAws, auth: AuthPath) -> None:
     """A first packet that does not end within 128 KiB ends the connection."""
     large = packet(0x10, b"\x00" * 140_000)[:132_000]  # its end never comes
     pieces = [frame(large[start : start + 60_000]) for start in range(0, len(large), 60_000)]
-    assert exchange(aws, *pieces, query=way.query()) == CLOSED
+    assert exchange(aws, *pieces, query=auth.query()) == CLOSED
 
 
 @pytest.mark.parametrize("version_and_code", [(MQTT_5, 133), (MQTT_311, 2)], ids=["5", "3.1.1"])
-def test_client_id_of_129_bytes(aws: LocalAws, way: Way, version_and_code: tuple[int, int]) -> None:
+def test_client_id_of_129_bytes(aws: LocalAws, auth: AuthPath, version_and_code: tuple[int, int]) -> None:
     """A client id has at most 128 bytes, not characters."""
     version, code = version_and_code
     refused = Reply(status=101, code=code)
     for client_id in ("test-".ljust(129, "a"), "test-" + "\u00e9" * 62):
-        assert exchange(aws, frame(way.connect(version, client_id)), query=way.query()) == refused
+        assert exchange(aws, frame(auth.connect(version, client_id)), query=auth.query()) == refused
     for client_id in ("test-".ljust(128, "a"), "test-a" + "\u00e9" * 61):
-        assert exchange(aws, frame(way.connect(version, client_id)), query=way.query()) == ACCEPTED
+        assert exchange(aws, frame(auth.connect(version, client_id)), query=auth.query()) == ACCEPTED
 
 
-def test_second_connect(aws: LocalAws, way: Way, version: int) -> None:
+def test_second_connect(aws: LocalAws, auth: AuthPath, version: int) -> None:
     """A connection has one CONNECT: a second, for a client id that nobody allowed, ends it."""
     second = connect_packet(version, "other-1")
-    connection = open_websocket(aws, f"/mqtt?{way.query()}")
+    connection = open_websocket(aws, f"/mqtt?{auth.query()}")
     with connection, connection.makefile("rb") as stream:
         assert read_status(stream) == 101
-        connection.sendall(frame(way.connect(version)))
+        connection.sendall(frame(auth.connect(version)))
         assert connack_code(read_packet(stream)) == 0
         connection.sendall(frame(PINGREQ))
         assert read_packet(stream) == b"\xd0\x00"
@@ -156,10 +156,10 @@ def test_second_connect(aws: LocalAws, way: Way, version: int) -> None:
         assert read_packet(stream) == b""
 
 
-def test_second_connect_in_the_same_frame(aws: LocalAws, way: Way) -> None:
+def test_second_connect_in_the_same_frame(aws: LocalAws, auth: AuthPath) -> None:
     """Two CONNECT packets at once let in neither."""
-    both = way.connect() + connect_packet(MQTT_5, "other-1")
-    assert exchange(aws, frame(both), query=way.query()) == CLOSED
+    both = auth.connect() + connect_packet(MQTT_5, "other-1")
+    assert exchange(aws, frame(both), query=auth.query()) == CLOSED
 
 
 def test_signature_does_not_replace_a_named_authorizer(gateway: Gateway, signer: Signer, version: int) -> None:

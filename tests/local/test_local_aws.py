@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.client import process
-from infra.local.client.local_aws import Credentials, LocalAws
+from infra.local.client.local_aws import AccessKey, LocalAws
 from infra.local.client.process import LocalAwsError, interpreter
 from infra.local.server import ministack_patches
 
@@ -25,7 +25,7 @@ def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
 
 def test_api_refuses_unknown_credentials(aws: LocalAws) -> None:
     """The API verifies signatures: a made-up key gets no answer."""
-    stranger = Credentials(access_key_id="AKIASTRANGER00000000", secret_access_key="s" * 40)
+    stranger = AccessKey(access_key_id="AKIASTRANGER00000000", secret_access_key="s" * 40)
     with pytest.raises(ClientError):
         aws.client("iot", stranger).list_authorizers()
 
@@ -100,7 +100,7 @@ def test_environment_without_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-def test_every_seam_is_there(tmp_path: Path) -> None:
+def test_every_patched_name_exists(tmp_path: Path) -> None:
     """Every name of MiniStack in the table exists in the pinned release, and a missing one is named."""
     script = (
         "from infra.local.server import ministack_patches; ministack_patches.require_all(); "

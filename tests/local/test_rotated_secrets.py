@@ -8,13 +8,13 @@ import pytest
 
 from infra.local.client.local_aws import ACCOUNT_ID, LocalAws, create_user
 from infra.local.client.process import BUILT_TEMPLATE, REGION
-from tests.local.deployed import Canary
+from tests.local.deployed import DeployedCanary
 
 NAME = "keeper"
 
 
 @pytest.fixture(scope="module")
-def keeper(aws: LocalAws, canary: Canary) -> Iterator[Canary]:
+def keeper(aws: LocalAws, canary: DeployedCanary) -> Iterator[DeployedCanary]:
     """A canary without a schedule: each invocation meets the same warm process, and what that has cached."""
     stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"ScheduleState": "DISABLED"})
     yield replace(canary, name=NAME, stack=stack)
@@ -25,7 +25,7 @@ def _as_secret(key: dict[str, str]) -> dict[str, str]:
     return {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
 
 
-def test_rotated_key_is_fetched_anew_and_tried_once_more(keeper: Canary) -> None:
+def test_rotated_key_is_fetched_anew_and_tried_once_more(keeper: DeployedCanary) -> None:
     """The run that meets the old key says that it fetched another; a key that is wrong everywhere stays a failure."""
     iam, secrets = keeper.aws.client("iam"), keeper.aws.client("secretsmanager")
     user, name = "rotating", f"iot-connect-canary/{keeper.name}/rotating"

@@ -10,8 +10,8 @@ import pytest
 
 from infra.local.client.local_aws import LocalAws
 from infra.local.client.process import BUILT_TEMPLATE
-from infra.local.client.stacks import Stack
-from tests.local.deployed import Canary
+from infra.local.client.stacks import DeployedStack
+from tests.local.deployed import DeployedCanary
 
 MARK = "MARKEDSECRET"
 PARAMETERS = {
@@ -37,7 +37,7 @@ def traces(text: str) -> list[str]:
     return [name for name, secret in PARAMETERS.items() if any(s in text for s in spellings(secret))]
 
 
-def everything(aws: LocalAws, stack: Stack, returned: list[Any]) -> str:
+def everything(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
     """Return all that a canary printed, returned and measured, as one text."""
     logged = aws.log_messages(aws.log_group(stack.only("AWS::Lambda::Function")))
     metrics = aws.client("cloudwatch").list_metrics(Namespace="IoTConnectCanary")["Metrics"]
@@ -97,16 +97,16 @@ def test_mistaken_settings_show_no_secret(aws: LocalAws) -> None:
     assert MARK not in everything(aws, stack, [invocation.payload])
 
 
-def test_healthy_connect_shows_no_secret(aws: LocalAws, canary: Canary) -> None:
+def test_healthy_connect_shows_no_secret(aws: LocalAws, canary: DeployedCanary) -> None:
     """The healthy canary's own secrets show nowhere, signature and key included."""
     returned = canary.invoke({})
     text = everything(aws, canary.stack, [returned])
-    body = "".join(canary.credentials.signing_key.private.splitlines()[1:-1])
+    body = "".join(canary.secrets.signing_key.private.splitlines()[1:-1])
     secrets = [
-        canary.credentials.token,
-        quote(canary.credentials.token, safe=""),
-        base64.b64encode(canary.credentials.password).decode(),
-        canary.showcase.static_key["secret_access_key"],
+        canary.secrets.token,
+        quote(canary.secrets.token, safe=""),
+        base64.b64encode(canary.secrets.password).decode(),
+        canary.demo.static_key["secret_access_key"],
         body[:40],
     ]
     assert [secret for secret in secrets if secret in text] == []

@@ -8,28 +8,30 @@ import pytest
 
 from infra import shards
 from infra.local.client.local_aws import LocalAws
-from tests.local.deployed import Canary, eventually
+from tests.local.deployed import DeployedCanary, eventually
 
 TARGETS = [{"name": f"shard-target-{number}"} for number in range(5)]
 
 
 @pytest.fixture(scope="module")
-def sharded(aws: LocalAws, canary: Canary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
+def sharded(
+    aws: LocalAws, canary: DeployedCanary, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DeployedCanary]:
     """The canary with a stack of shards beside it."""
     template: Path = tmp_path_factory.mktemp("shards") / "shards.json"
-    template.write_text(json.dumps(shards.template(canary.name, shards.spread(TARGETS, most=2))))
+    template.write_text(json.dumps(shards.template(canary.name, shards.split(TARGETS, max_targets=2))))
     aws.deploy(template, name="shards", parameters={"FunctionName": canary.function})
     yield canary
     aws.delete("shards")
 
 
-def test_shard_runs_by_reference(sharded: Canary) -> None:
+def test_shard_runs_by_reference(sharded: DeployedCanary) -> None:
     """An event with a shard's reference runs the shard's targets."""
     returned = sharded.invoke({"targets": shards.reference(sharded.name, 3)})
     assert [outcome["target"] for outcome in returned["targets"]] == ["shard-target-4"]
 
 
-def test_every_shard_is_scheduled(sharded: Canary) -> None:
+def test_every_shard_is_scheduled(sharded: DeployedCanary) -> None:
     """The schedules run every target of every shard."""
 
     def verdicts() -> list[float] | None:

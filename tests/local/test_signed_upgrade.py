@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, Credentials, LocalAws
+from infra.local.client.local_aws import ACCOUNT_ID, REGION, AccessKey, LocalAws
 from tests.local.gateway import ACCEPTED, DENIED, REFUSED
 from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame, open_websocket
 from tests.local.signer import PREFIX, Signer, user
@@ -58,15 +58,15 @@ def test_signed_for_another_place_or_time(aws: LocalAws, right: Signer, case: st
 
 def test_signed_with_another_key(aws: LocalAws, right: Signer) -> None:
     """A wrong secret, an unknown key id, and the root key with a wrong or its own secret are forbidden."""
-    keys, root = right.credentials, aws.server
+    keys, root = right.key, aws.server
     wrong = (
         replace(keys, secret_access_key="w" * 40),
         replace(keys, access_key_id="AKIAUNKNOWNUNKNOWN00"),
-        Credentials(access_key_id=root.root_key_id, secret_access_key="w" * 40),
-        Credentials(access_key_id=root.root_key_id, secret_access_key=root.root_secret),
-        Credentials(access_key_id="test", secret_access_key="test"),
+        AccessKey(access_key_id=root.root_key_id, secret_access_key="w" * 40),
+        AccessKey(access_key_id=root.root_key_id, secret_access_key=root.root_secret),
+        AccessKey(access_key_id="test", secret_access_key="test"),
     )
-    replies = [connect(aws, Signer(credentials=each).query(aws.iot_endpoint)) for each in wrong]
+    replies = [connect(aws, Signer(key=each).query(aws.iot_endpoint)) for each in wrong]
     assert replies == [FORBIDDEN] * len(wrong)
 
 

@@ -14,7 +14,7 @@ from tests.local.targets import sign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
+class SignedAuthorizer:
     """An authorizer with two public keys, and their owners' private keys."""
 
     name: str
@@ -32,12 +32,12 @@ class Signed:
 
 
 @pytest.fixture(scope="module")
-def signed(gateway: Gateway) -> Signed:
+def signed(gateway: Gateway) -> SignedAuthorizer:
     """An authorizer that checks signatures with two keys."""
     first, second = SigningKey.new(), SigningKey.new()
     keys = {"first": first.public, "second": second.public}
     name = gateway.create(signingDisabled=False, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
-    return Signed(name=name, first=first, second=second)
+    return SignedAuthorizer(name=name, first=first, second=second)
 
 
 def sign_sha512(token: str, pem: str) -> str:
@@ -48,7 +48,9 @@ def sign_sha512(token: str, pem: str) -> str:
 
 
 @pytest.mark.parametrize("placement", ["username", "headers", "query"])
-def test_signature_of_either_registered_key(gateway: Gateway, signed: Signed, placement: str, version: int) -> None:
+def test_signature_of_either_registered_key(
+    gateway: Gateway, signed: SignedAuthorizer, placement: str, version: int
+) -> None:
     """A token that either key's owner signed lets its client in, one that anybody else signed does not."""
     for key, expected in ((signed.first, ACCEPTED), (signed.second, ACCEPTED), (SigningKey.new(), REFUSED)):
         fields = signed.fields(**{SIGNATURE: sign("token", key.private)})
@@ -66,7 +68,7 @@ def test_key_that_was_removed(gateway: Gateway) -> None:
     assert gateway.connect(fields) == REFUSED[MQTT_5]
 
 
-def wrong_signatures(signed: Signed) -> dict[str, dict[str, str]]:
+def wrong_signatures(signed: SignedAuthorizer) -> dict[str, dict[str, str]]:
     """Return the fields of clients with one thing wrong about the signature."""
     right = sign("token", signed.first.private)
     changes: dict[str, dict[str, str | None]] = {
@@ -85,14 +87,14 @@ def wrong_signatures(signed: Signed) -> dict[str, dict[str, str]]:
     return {name: signed.fields(**change) for name, change in changes.items()}
 
 
-def test_signature_with_one_thing_wrong(gateway: Gateway, signed: Signed, version: int) -> None:
+def test_signature_with_one_thing_wrong(gateway: Gateway, signed: SignedAuthorizer, version: int) -> None:
     """Whatever is wrong about token or signature, the client is refused; only the right pair lets it in."""
     replies = {name: gateway.connect(fields, version=version) for name, fields in wrong_signatures(signed).items()}
     assert replies == dict.fromkeys(replies, REFUSED[version])
     assert gateway.connect(signed.fields(), version=version) == ACCEPTED[version]
 
 
-def test_event_of_a_verified_token(gateway: Gateway, signed: Signed) -> None:
+def test_event_of_a_verified_token(gateway: Gateway, signed: SignedAuthorizer) -> None:
     """The function is told the token and that its signature was verified, and only when it was."""
     assert gateway.connect(signed.fields(), client_id="test-verified") == ACCEPTED[MQTT_5]
     wrong = signed.fields(**{SIGNATURE: sign("token", SigningKey.new().private)})
@@ -102,7 +104,7 @@ def test_event_of_a_verified_token(gateway: Gateway, signed: Signed) -> None:
     assert gateway.events("test-forged") == []
 
 
-def test_signature_is_no_pass(gateway: Gateway, signed: Signed) -> None:
+def test_signature_is_no_pass(gateway: Gateway, signed: SignedAuthorizer) -> None:
     """A right signature does not help where the function says no."""
     assert gateway.connect(signed.fields(), returns(isAuthenticated=False)) == REFUSED[MQTT_5]
 
@@ -115,7 +117,7 @@ def test_signing_disabled(gateway: Gateway, version: int) -> None:
     assert gateway.connect(fields, version=version) == ACCEPTED[version]
 
 
-def test_fields_under_names_of_any_case(gateway: Gateway, signed: Signed) -> None:
+def test_fields_under_names_of_any_case(gateway: Gateway, signed: SignedAuthorizer) -> None:
     """Header and parameter names are the same in capitals; values are not."""
     upper = {name.upper(): value for name, value in signed.fields().items()}
     for placement in ("username", "headers", "query"):

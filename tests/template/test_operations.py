@@ -2,7 +2,7 @@
 
 import re
 
-from infra.cost import Canary, bill, total
+from infra.cost import Workload, bill, total
 from tests.template.cloudformation import canary
 from tests.template.pages import Page, names
 from tests.template.test_parameters import PARAMETERS
@@ -47,7 +47,7 @@ def test_cost() -> None:
     """The words on the price are those of the arithmetic."""
     section = " ".join(PAGE.section("## Cost").split())
     assert "one target costs about two US dollars per month and a hundred targets about a hundred" in section
-    one, hundred = (total(bill(Canary(targets=targets, every=60))) for targets in (1, 100))
+    one, hundred = (total(bill(Workload(targets=targets, every=60))) for targets in (1, 100))
     assert (round(one), round(hundred, -1)) == (2, 100)
-    metrics = next(line.dollars for line in bill(Canary(targets=100, every=60)) if line.subject == "Metrics")
+    metrics = next(line.dollars for line in bill(Workload(targets=100, every=60)) if line.subject == "Metrics")
     assert round(metrics / hundred, 1) == 0.9

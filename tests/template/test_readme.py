@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from connect_canary.model.failures import Failure
 from connect_canary.model.phases import Phase
-from infra.cost import Canary, bill, total
+from infra.cost import Workload, bill, total
 from tests.template.cloudformation import ROOT
 from tests.template.pages import GENERATED, WRITTEN, Page
 
@@ -44,4 +44,4 @@ def test_leads_to_every_page() -> None:
 def test_price() -> None:
     """The price is that of the defaults."""
     assert "about two US dollars per month" in " ".join(PAGE.text.split())
-    assert round(total(bill(Canary()))) == 2
+    assert round(total(bill(Workload()))) == 2

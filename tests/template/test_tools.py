@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.shards import spread, template
+from infra.shards import split, template
 from tests.template.cloudformation import ROOT
 from tests.template.sam_tools import run_tool
 
@@ -45,7 +45,7 @@ def test_sam_validate_template(path: str) -> None:
 
 def test_cfn_lint_shards(tmp_path: Path) -> None:
     """A template of shards is as clean as one written by hand."""
-    shards = spread([{"name": f"target-{number}"} for number in range(7)], most=3)
+    shards = split([{"name": f"target-{number}"} for number in range(7)], max_targets=3)
     path = tmp_path / "shards.json"
     path.write_text(json.dumps(template("fleet", shards)))
     done = run_tool("cfn-lint", str(path))

@@ -11,25 +11,25 @@ from aws_lambda_powertools import Logger
 from connect_canary.reporting.log import log_outcome, new_logger
 from connect_canary.reporting.metrics import emit_metrics
 from infra import cost
-from infra.cost import Canary, bill, metrics_price, total
+from infra.cost import Workload, bill, metrics_price, total
 from tests.unit.factories import outcome_of
 
 _EVENT_BYTES = 26
 
 
-def _line(canary: Canary, subject: str) -> cost.Line:
-    (line,) = [line for line in bill(canary) if line.subject == subject]
+def _line(workload: Workload, subject: str) -> cost.Line:
+    (line,) = [line for line in bill(workload) if line.subject == subject]
     return line
 
 
 def test_bill_of_one_target() -> None:
     """One target a minute costs about two dollars a month."""
-    assert 1.5 < total(bill(Canary())) < 2.0
+    assert 1.5 < total(bill(Workload())) < 2.0
 
 
 def test_bill_grows_with_targets() -> None:
     """A hundred targets cost a hundred times the metrics, messages and logs, and one schedule."""
-    one, hundred = Canary(), Canary(targets=100)
+    one, hundred = Workload(), Workload(targets=100)
     assert _line(hundred, "Scheduler") == _line(one, "Scheduler")
     assert _line(hundred, "IoT messages").dollars == pytest.approx(100 * _line(one, "IoT messages").dollars)
     assert _line(one, "Metrics").quantity == 4
@@ -38,7 +38,7 @@ def test_bill_grows_with_targets() -> None:
 
 def test_bill_shrinks_with_period() -> None:
     """Every five minutes costs a fifth of the runs; metrics and alarms stay."""
-    often, seldom = Canary(), Canary(every=300)
+    often, seldom = Workload(), Workload(every=300)
     for subject in ("Scheduler", "Lambda requests", "Lambda duration", "Logs", "IoT connections"):
         assert _line(seldom, subject).dollars == pytest.approx(_line(often, subject).dollars / 5)
     assert _line(seldom, "Metrics") == _line(often, "Metrics")
@@ -46,18 +46,18 @@ def test_bill_shrinks_with_period() -> None:
 
 def test_bill_with_shards() -> None:
     """Shards are more invocations of less time each, and the same connects."""
-    whole, spread = Canary(targets=1000), Canary(targets=1000, shards=10)
-    assert _line(spread, "Scheduler").quantity == 10 * _line(whole, "Scheduler").quantity
-    assert spread.seconds_a_run < whole.seconds_a_run / 5
-    assert spread.connects == whole.connects
+    whole, sharded = Workload(targets=1000), Workload(targets=1000, shards=10)
+    assert _line(sharded, "Scheduler").quantity == 10 * _line(whole, "Scheduler").quantity
+    assert sharded.seconds_per_run < whole.seconds_per_run / 5
+    assert sharded.connects == whole.connects
 
 
 def test_connects_a_second() -> None:
     """Shards start together, unless a longer period lets them take turns by the minute."""
-    together, in_turns = (Canary(targets=1000, shards=10, every=every, run_seconds=2.0) for every in (60, 300))
-    assert together.connects_a_second == 500
-    assert in_turns.connects_a_second == 100
-    assert Canary(run_seconds=0.3).connects_a_second == 1
+    together, in_turns = (Workload(targets=1000, shards=10, every=every, run_seconds=2.0) for every in (60, 300))
+    assert together.connects_per_second == 500
+    assert in_turns.connects_per_second == 100
+    assert Workload(run_seconds=0.3).connects_per_second == 1
 
 
 def test_cost_table_is_current() -> None:
@@ -66,19 +66,19 @@ def test_cost_table_is_current() -> None:
     rows = [re.findall(r"[0-9][0-9,.]*", line) for line in text.splitlines() if re.match(r"\| [0-9]", line)]
     assert len(rows) > 3
     for targets, every, shards, seconds, connects, dollars in [[cell.replace(",", "") for cell in row] for row in rows]:
-        canary = Canary(targets=int(targets), every=int(every), shards=int(shards))
-        assert float(seconds) == pytest.approx(canary.seconds_a_run, abs=0.06)
-        assert float(connects) == pytest.approx(canary.connects_a_second, abs=0.6)
-        assert float(dollars) == pytest.approx(total(bill(canary)), abs=0.01)
+        workload = Workload(targets=int(targets), every=int(every), shards=int(shards))
+        assert float(seconds) == pytest.approx(workload.seconds_per_run, abs=0.06)
+        assert float(connects) == pytest.approx(workload.connects_per_second, abs=0.6)
+        assert float(dollars) == pytest.approx(total(bill(workload)), abs=0.01)
 
 
 def test_bill_with_alarms_dashboards_and_secrets() -> None:
     """What is counted by the piece is added by the piece."""
-    more = Canary(targets=2, target_alarms=2, dashboards=1, secrets=3)
+    more = Workload(targets=2, target_alarms=2, dashboards=1, secrets=3)
     assert _line(more, "Alarms").dollars == pytest.approx(0.5)
     assert _line(more, "Dashboards").dollars == pytest.approx(3.0)
     assert _line(more, "Secrets").dollars == pytest.approx(1.2)
-    assert _line(Canary(), "Secrets").dollars == 0
+    assert _line(Workload(), "Secrets").dollars == 0
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_metrics_price_in_tiers(metrics: int, dollars: float) -> None:
 
 def test_memory_buys_time() -> None:
     """More memory is a larger share of a processor, up to a whole one."""
-    seconds = [Canary(targets=100, memory_mb=mb).seconds_a_run for mb in (256, 512, 1769, 3538)]
+    seconds = [Workload(targets=100, memory_mb=mb).seconds_per_run for mb in (256, 512, 1769, 3538)]
     assert seconds[0] > seconds[1] > seconds[2] == seconds[3]
-    assert Canary(run_seconds=2.5).seconds_a_run == 2.5
+    assert Workload(run_seconds=2.5).seconds_per_run == 2.5
 
 
 def test_log_bytes_are_what_is_printed() -> None:
@@ -120,7 +120,7 @@ def test_log_bytes_are_what_is_printed() -> None:
         formatter = new_logger().registered_formatter
         log_outcome(Logger(service="iot-cost-canary", stream=out, logger_formatter=formatter), outcome)
     printed = len(out.getvalue().encode()) + _EVENT_BYTES * len(out.getvalue().splitlines())
-    assert printed == pytest.approx(cost.LOG_BYTES_A_TARGET, rel=0.1)
+    assert printed == pytest.approx(cost.LOG_BYTES_PER_TARGET, rel=0.1)
 
 
 def test_prices_have_sources() -> None:
@@ -132,7 +132,7 @@ def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None
     """The command prints a line for each thing that costs something, and their sum."""
     assert cost.main(["--targets", "100", "--every", "60"]) == 0
     out = capsys.readouterr().out
-    assert f"{total(bill(Canary(targets=100))):.2f} USD" in out
+    assert f"{total(bill(Workload(targets=100))):.2f} USD" in out
     assert "Metrics" in out
     assert "Dashboards" not in out
 

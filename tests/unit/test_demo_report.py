@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.demo.report import WIDTH, outcome_lines, run_lines, sentence, shortened, table
+from infra.local.demo.report import WIDTH, outcome_lines, run_lines, shorten, table, wrap
 from infra.local.demo.run_log import Run
 
 HEALTHY: dict[str, Any] = {
@@ -78,5 +78,5 @@ def test_table_is_aligned() -> None:
 
 def test_everything_fits() -> None:
     """Whatever is printed is at most 80 columns wide."""
-    assert len(shortened("x" * 200)) == WIDTH
-    assert all(len(line) <= WIDTH for line in sentence("word " * 100))
+    assert len(shorten("x" * 200)) == WIDTH
+    assert all(len(line) <= WIDTH for line in wrap("word " * 100))

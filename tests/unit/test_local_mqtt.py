@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from infra.local.server.mqtt import (
     MQTT_5,
     MQTT_311,
-    Connect,
+    ConnectPacket,
     MalformedPacketError,
     PacketTypes,
     Refusal,
@@ -49,16 +49,16 @@ def connect(
 def test_connect_with_binary_password(level: int) -> None:
     """Client id, user name and a password of any bytes are read in both versions."""
     read = parse_connect(connect(text(b"test-1") + text(b"user?a=b") + text(b"\x00\xff"), level=level, flags=0xC2))
-    assert read == Connect(protocol_level=level, client_id="test-1", username="user?a=b", password=b"\x00\xff")
+    assert read == ConnectPacket(protocol_level=level, client_id="test-1", username="user?a=b", password=b"\x00\xff")
 
 
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_client_id_only(level: int) -> None:
     """A user name or a password that is not there is None, which an empty one is not."""
     read = parse_connect(connect(text(b"test-1"), level=level))
-    assert read == Connect(protocol_level=level, client_id="test-1", username=None, password=None)
+    assert read == ConnectPacket(protocol_level=level, client_id="test-1", username=None, password=None)
     read = parse_connect(connect(text(b"") + text(b"") + text(b""), level=level, flags=0xC2))
-    assert read == Connect(protocol_level=level, client_id="", username="", password=b"")
+    assert read == ConnectPacket(protocol_level=level, client_id="", username="", password=b"")
 
 
 def test_password_without_user_name() -> None:

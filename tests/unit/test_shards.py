@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connect_canary.run import plan_run
 from infra import shards
-from infra.shards import ShardsError, document, read_targets, reference, spread, template
+from infra.shards import ShardsError, document, read_targets, reference, split, template
 from tests.template.cloudformation import read
 from tests.unit.factories import environment
 from tests.unit.fake_aws import FakeAws
@@ -25,31 +25,31 @@ def _problems(*targets: object) -> tuple[str, ...]:
     return refused.value.problems
 
 
-def test_spread_keeps_every_target_in_order() -> None:
+def test_split_keeps_every_target_in_order() -> None:
     """The shards, one after the other, are the targets."""
-    assert [target for shard in spread(TARGETS, most=40) for target in shard] == TARGETS
+    assert [target for shard in split(TARGETS, max_targets=40) for target in shard] == TARGETS
 
 
-@given(sizes=st.lists(st.integers(0, 4000), min_size=1, max_size=60), most=st.integers(1, 20))
-def test_spread_fits(sizes: list[int], most: int) -> None:
+@given(sizes=st.lists(st.integers(0, 4000), min_size=1, max_size=60), max_targets=st.integers(1, 20))
+def test_split_fits(sizes: list[int], max_targets: int) -> None:
     """No shard has more targets, or more characters, than it may have."""
     targets = [{"name": str(number), "client_id_prefix": "x" * size} for number, size in enumerate(sizes)]
-    made = spread(targets, most=most)
+    made = split(targets, max_targets=max_targets)
     assert [target for shard in made for target in shard] == targets
-    assert all(shard and len(shard) <= most for shard in made)
+    assert all(shard and len(shard) <= max_targets for shard in made)
     assert all(len(document(shard)) <= shards.PARAMETER_CHARACTERS for shard in made)
 
 
-def test_spread_target_too_long() -> None:
+def test_split_target_too_long() -> None:
     """A target that no parameter can hold is named."""
     with pytest.raises(ShardsError, match=r"targets\[1\] has \d+ characters; allowed: 4096"):
-        spread([TARGETS[0], {"name": "long", "ca_file": "x" * 5000}])
+        split([TARGETS[0], {"name": "long", "ca_file": "x" * 5000}])
 
 
-def test_spread_too_many() -> None:
+def test_split_too_many() -> None:
     """More shards than a template has room for are refused."""
     with pytest.raises(ShardsError, match=r"this makes 250 shards; allowed: 249"):
-        spread(TARGETS, most=1)
+        split(TARGETS, max_targets=1)
 
 
 def test_document_is_ascii() -> None:
@@ -89,7 +89,7 @@ def _of_type(kind: str, made: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_template_schedule_for_each_shard() -> None:
     """Each schedule sends a reference to its own shard's parameter, once."""
-    made = template("fleet", spread(TARGETS, most=100))
+    made = template("fleet", split(TARGETS, max_targets=100))
     parameters, schedules = _of_type("AWS::SSM::Parameter", made), _of_type("AWS::Scheduler::Schedule", made)
     inputs = [json.loads(schedule["Target"]["Input"]) for schedule in schedules]
     assert inputs == [{"targets": f"ssm:{parameter['Name']}"} for parameter in parameters]
@@ -99,14 +99,14 @@ def test_template_schedule_for_each_shard() -> None:
 
 def test_shards_every_minute() -> None:
     """Shards that run every minute run at the same time."""
-    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", spread(TARGETS, most=100)))
+    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", split(TARGETS, max_targets=100)))
     assert {schedule["ScheduleExpression"] for schedule in schedules} == {"rate(1 minute)"}
 
 
 @pytest.mark.parametrize("every", [period for period in shards.PERIODS if period > 1])
 def test_shards_take_turns(every: int) -> None:
     """Shards that run seldom take turns by the minute, so that their connects do not come at once."""
-    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", spread(TARGETS, most=5), every=every))
+    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", split(TARGETS, max_targets=5), every=every))
     expressions = [schedule["ScheduleExpression"] for schedule in schedules]
     assert set(expressions) == {f"cron({minute}/{every} * * * ? *)" for minute in range(every)}
     assert expressions[0] == expressions[every] != expressions[1]
@@ -120,7 +120,7 @@ def test_periods_are_the_alarms() -> None:
 
 def test_template_role_may_invoke_only() -> None:
     """The schedules' role may invoke the one function and nothing else."""
-    (role,) = _of_type("AWS::IAM::Role", template("fleet", spread(TARGETS)))
+    (role,) = _of_type("AWS::IAM::Role", template("fleet", split(TARGETS)))
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Action"] == "lambda:InvokeFunction"
@@ -129,7 +129,7 @@ def test_template_role_may_invoke_only() -> None:
 
 def test_shards_make_plans(aws: FakeAws) -> None:
     """The function takes each schedule's event, and together the events run every target once."""
-    made = template("fleet", spread(TARGETS, most=60))
+    made = template("fleet", split(TARGETS, max_targets=60))
     aws.parameters |= {parameter["Name"]: parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
     ran: list[str] = []
     for schedule in _of_type("AWS::Scheduler::Schedule", made):
@@ -142,9 +142,9 @@ def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixt
     """The template goes to standard output, what to do with it to standard error."""
     path = tmp_path / "targets.json"
     path.write_text(document(TARGETS))
-    assert shards.main([str(path), "--canary", "fleet", "--targets_a_shard", "50"]) == 0
+    assert shards.main([str(path), "--canary", "fleet", "--targets-per-shard", "50"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out) == template("fleet", spread(TARGETS, most=50))
+    assert json.loads(out) == template("fleet", split(TARGETS, max_targets=50))
     assert f"SchedulePeriodSeconds=60 Targets={reference('fleet', 1)}, then" in err
 
 
@@ -166,7 +166,7 @@ def test_command_line_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         ["x"],
         ["x", "--canary", "a b"],
-        ["x", "--canary", "c", "--targets_a_shard", "0"],
+        ["x", "--canary", "c", "--targets-per-shard", "0"],
         ["x", "--canary", "c", "--every", "7"],
     ],
 )

@@ -21,7 +21,7 @@ from botocore.config import Config
 from infra.local.client import stacks
 from infra.local.client.process import ACCOUNT_ID, REGION, LocalAwsError, RunningServer, running_server
 
-__all__ = ["ACCOUNT_ID", "REGION", "Credentials", "Invocation", "LocalAws", "LocalAwsError"]
+__all__ = ["ACCOUNT_ID", "REGION", "AccessKey", "Invocation", "LocalAws", "LocalAwsError"]
 
 _BUCKET = "local-deployments"
 _OPERATOR = "operator"
@@ -32,7 +32,7 @@ _ADMINISTRATOR = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class AccessKey:
     """An access key; the secret parts stay out of its repr."""
 
     access_key_id: str
@@ -54,7 +54,7 @@ class LocalAws:
     def __init__(self, server: RunningServer) -> None:
         self.server = server
         self._clients: dict[str, Any] = {}
-        root = Credentials(access_key_id=server.root_key_id, secret_access_key=server.root_secret)
+        root = AccessKey(access_key_id=server.root_key_id, secret_access_key=server.root_secret)
         # Root bypasses policies in MiniStack, so it only makes the user that we work as.
         iam = self._session(root).client("iam", **self._client_options())
         self.operator = create_user(iam, _OPERATOR, _ADMINISTRATOR)
@@ -81,10 +81,10 @@ class LocalAws:
         """The PEM file that clients must trust to reach the IoT endpoint."""
         return self.server.authority
 
-    def client(self, service: str, credentials: Credentials | None = None) -> stacks.Client:
-        """Return a boto3 client, the administrator's unless credentials are given."""
-        if credentials is not None:
-            return self._session(credentials).client(service, **self._client_options())
+    def client(self, service: str, key: AccessKey | None = None) -> stacks.Client:
+        """Return a boto3 client, the administrator's unless a key is given."""
+        if key is not None:
+            return self._session(key).client(service, **self._client_options())
         if service not in self._clients:
             session = self._session(self.operator)
             self._clients[service] = session.client(service, **self._client_options())
@@ -96,7 +96,7 @@ class LocalAws:
         return {"endpoint_url": self.server.api_url, "config": config}
 
     @staticmethod
-    def _session(credentials: Credentials) -> boto3.Session:
+    def _session(key: AccessKey) -> boto3.Session:
         # The caller's profile and files must neither help nor hinder.
         variables = {
             "profile": (None, None, None, None),
@@ -104,14 +104,14 @@ class LocalAws:
             "credentials_file": (None, None, os.devnull, None),
         }
         return boto3.Session(
-            aws_access_key_id=credentials.access_key_id,
-            aws_secret_access_key=credentials.secret_access_key,
-            aws_session_token=credentials.session_token,
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key,
+            aws_session_token=key.session_token,
             region_name=REGION,
             botocore_session=botocore.session.Session(session_vars=variables),
         )
 
-    def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str] | None = None) -> stacks.Stack:
+    def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str] | None = None) -> stacks.DeployedStack:
         """Deploy a (built) SAM template as a new stack, or update the stack of this name."""
         s3 = self.client("s3")
         body = stacks.package(template, s3, _BUCKET)
@@ -172,9 +172,9 @@ class LocalAws:
         return {name: str(alarm["StateValue"]) for name, alarm in self.alarms(prefix).items()}
 
 
-def create_user(iam: stacks.Client, name: str, policy: Mapping[str, Any]) -> Credentials:
+def create_user(iam: stacks.Client, name: str, policy: Mapping[str, Any]) -> AccessKey:
     """Create an IAM user with one inline policy and return its access key."""
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+    return AccessKey(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])

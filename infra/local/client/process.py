@@ -105,7 +105,7 @@ def running_server(*, speed: float = 1.0) -> Iterator[RunningServer]:
 def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, root_secret: str) -> RunningServer:
     line = _first_line(process)
     if not line:
-        raise LocalAwsError(f"The local AWS did not start. {last_words(state)}")
+        raise LocalAwsError(f"The local AWS did not start. {log_tail(state)}")
     ports = json.loads(line)
     return RunningServer(
         api_url=f"http://127.0.0.1:{ports['api_port']}",
@@ -125,11 +125,11 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
     return process.stdout.readline() if readable else b""
 
 
-def last_words(state: Path) -> str:
+def log_tail(state: Path) -> str:
     """Return the end of the server's log as one paragraph, empty when it wrote nothing."""
     with suppress(OSError):
         lines = (state / "server.log").read_text(errors="replace").splitlines()
-        return "It said: " + " / ".join(lines[-_LOG_LINES:]) if lines else ""
+        return "Its log ends: " + " / ".join(lines[-_LOG_LINES:]) if lines else ""
     return ""
 
 

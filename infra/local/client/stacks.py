@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stack:
+class DeployedStack:
     """A deployed stack: its outputs, and its resources' physical ids and types by logical id."""
 
     name: str
@@ -68,7 +68,7 @@ def package(template: Path, s3: Client, bucket: str) -> str:
     return _CODE_URI.sub(uploaded, template.read_text())
 
 
-def deploy(cloudformation: Client, *, name: str, template_url: str, parameters: Mapping[str, str]) -> Stack:
+def deploy(cloudformation: Client, *, name: str, template_url: str, parameters: Mapping[str, str]) -> DeployedStack:
     """Create or update a stack and wait for it, or raise `LocalAwsError` with its own reasons."""
     request = {
         "StackName": name,
@@ -83,12 +83,12 @@ def deploy(cloudformation: Client, *, name: str, template_url: str, parameters: 
             cloudformation.create_stack(**request)
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
-            raise LocalAwsError(f"Stack {name} was refused: {_sentence(error)}") from error
+            raise LocalAwsError(f"Stack {name} was refused: {_error_message(error)}") from error
     _wait(cloudformation, name)
     return describe(cloudformation, name)
 
 
-def _sentence(error: ClientError) -> str:
+def _error_message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", error))
 
 
@@ -127,13 +127,13 @@ def delete(cloudformation: Client, name: str) -> None:
         raise LocalAwsError(f"Stack {name} was not deleted; it is {status}.")
 
 
-def describe(cloudformation: Client, name: str) -> Stack:
+def describe(cloudformation: Client, name: str) -> DeployedStack:
     """Return a deployed stack's outputs and resources."""
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
-    return Stack(
+    return DeployedStack(
         name=name,
         outputs=outputs,
         resources={s["LogicalResourceId"]: s["PhysicalResourceId"] for s in summaries},

@@ -1,4 +1,4 @@
-"""The story that `make run` tells: four ways to authenticate, then the schedule, then the alarms."""
+"""The demo that `make run` shows: four ways to authenticate, then the schedule, then the alarms."""
 
 import platform
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.client.local_aws import LocalAws, LocalAwsError
-from infra.local.client.stacks import Stack
+from infra.local.client.stacks import DeployedStack
 from infra.local.demo import demo_targets, operator_env, report
 from infra.local.demo.run_log import RunLog
 
@@ -19,7 +19,7 @@ CANARY = "local"
 STACK = "iot-connect-canary"
 
 _NAMESPACE = "IoTConnectCanary"
-_METRIC_HEADS = (
+_METRIC_HEADERS = (
     "target",
     "runs",
     "ConnectSuccess",
@@ -28,13 +28,13 @@ _METRIC_HEADS = (
 )
 _ALARM_TYPES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
 _POLL_SECONDS = 0.5
-_SETTLE_SECONDS = 2.0
-_PATIENCE_MINUTES = 3
+_ALARM_DELAY_SECONDS = 2.0
+_MAX_WAIT_MINUTES = 3
 
 
 @dataclass(slots=True, kw_only=True)
 class Demo:
-    """One telling, and what was seen so far, from which the exit code follows."""
+    """One run of the demo, and what was seen so far, from which the exit code follows."""
 
     template: Path
     runs: int | None
@@ -48,52 +48,52 @@ class Demo:
         """0 when everything that was seen was healthy, 1 when something was not."""
         return 0 if self.verdicts and all(self.verdicts) else 1
 
-    def tell(self) -> int:
+    def run(self) -> int:
         """Run everything and return the exit code; a problem becomes a sentence and 1."""
         try:
-            self._tell()
+            self._run()
         except (LocalAwsError, ClientError, BotoCoreError, OSError) as error:
-            for line in report.sentence(f"make run cannot go on: {error}"):
+            for line in report.wrap(f"make run cannot go on: {error}"):
                 sys.stderr.write(line + "\n")
             return 1
-        _say("Everything is stopped and removed.")
+        _print("Everything is stopped and removed.")
         return self.exit_code
 
-    def _tell(self) -> None:
-        _say("Starting a local AWS on loopback ...")
+    def _run(self) -> None:
+        _print("Starting a local AWS on loopback ...")
         started = time.monotonic()
         with LocalAws.start(speed=self.speed) as aws:
-            _say("Deploying a sample custom authorizer and the canary ...")
+            _print("Deploying a sample custom authorizer and the canary ...")
             stack = _deploy(aws, self.template)
-            _say(f"Ready after {time.monotonic() - started:.1f} s. IoT endpoint: {aws.iot_endpoint}")
+            _print(f"Ready after {time.monotonic() - started:.1f} s. IoT endpoint: {aws.iot_endpoint}")
             function = stack.only("AWS::Lambda::Function")
             log = RunLog(aws=aws, group=aws.log_group(function))
             self._show_modes(aws, function)
             for _ in log.new_runs():
                 # Those were our own invocations.
                 pass
-            _say_how_to_look_in(aws, stack)
+            _print_operator_hint(aws, stack)
             self._follow_schedule(aws, stack, log)
 
     def _show_modes(self, aws: LocalAws, function: str) -> None:
-        _say()
-        _say("Each way to authenticate, invoked once:")
+        _print()
+        _print("Each way to authenticate, invoked once:")
         for name in demo_targets.MODES:
             invocation = aws.invoke(function, {"only": [name]})
             if invocation.failed:
                 self.verdicts.append(False)
-                _say(report.shortened(f"  {name:<9} failed: {invocation.payload['errorMessage']}"))
+                _print(report.shorten(f"  {name:<9} failed: {invocation.payload['errorMessage']}"))
                 continue
             outcome = _first_outcome(invocation.payload)
             self.verdicts.append(bool(outcome["healthy"]))
             for line in report.outcome_lines(outcome):
-                _say(line)
+                _print(line)
 
-    def _follow_schedule(self, aws: LocalAws, stack: Stack, log: RunLog) -> None:
+    def _follow_schedule(self, aws: LocalAws, stack: DeployedStack, log: RunLog) -> None:
         until = f"{self.runs} scheduled run(s)" if self.runs else "Ctrl-C"
-        _say()
-        _say(f"The schedule takes over: all targets every {60 / self.speed:.0f} s, until {until}.")
-        patience = _PATIENCE_MINUTES * 60 / self.speed + _SETTLE_SECONDS
+        _print()
+        _print(f"The schedule takes over: all targets every {60 / self.speed:.0f} s, until {until}.")
+        max_wait_s = _MAX_WAIT_MINUTES * 60 / self.speed + _ALARM_DELAY_SECONDS
         last_run = time.monotonic()
         while not self.stopped() and (self.runs is None or self.scheduled < self.runs):
             time.sleep(_POLL_SECONDS)
@@ -102,11 +102,11 @@ class Demo:
                 self.scheduled += 1
                 self.verdicts.append(run.healthy)
                 # The alarms look at the metrics a moment after the run.
-                time.sleep(_SETTLE_SECONDS / self.speed)
+                time.sleep(_ALARM_DELAY_SECONDS / self.speed)
                 for line in report.run_lines(self.scheduled, run) + _tables(aws, stack):
-                    _say(line)
-            if time.monotonic() - last_run > patience:
-                raise LocalAwsError(f"The schedule has not fired for {patience:.0f} s.")
+                    _print(line)
+            if time.monotonic() - last_run > max_wait_s:
+                raise LocalAwsError(f"The schedule has not fired for {max_wait_s:.0f} s.")
 
 
 def _first_outcome(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,27 +116,27 @@ def _first_outcome(payload: Mapping[str, Any]) -> dict[str, Any]:
         raise LocalAwsError("The deployed function does not answer as a canary does.") from error
 
 
-def _say(line: str = "") -> None:
+def _print(line: str = "") -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def _say_how_to_look_in(aws: LocalAws, stack: Stack) -> None:
+def _print_operator_hint(aws: LocalAws, stack: DeployedStack) -> None:
     names = {"FUNCTION": stack.only("AWS::Lambda::Function"), "ROLE": stack.resources["CanaryRole"]}
     path = operator_env.write(aws, names)
-    _say()
-    _say("To look in or to break something, in another terminal (see README, Break it):")
-    _say(f"  . {path}")
+    _print()
+    _print("To look in or to break something, in another terminal (see README, Break it):")
+    _print(f"  . {path}")
 
 
-def _deploy(aws: LocalAws, template: Path) -> Stack:
+def _deploy(aws: LocalAws, template: Path) -> DeployedStack:
     shown = demo_targets.set_up(aws, CANARY)
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     parameters = {"Name": CANARY, "Targets": shown.reference, "Architecture": machine}
     return aws.deploy(template, name=STACK, parameters=parameters)
 
 
-def _tables(aws: LocalAws, stack: Stack) -> list[str]:
+def _tables(aws: LocalAws, stack: DeployedStack) -> list[str]:
     metrics = [_metric_row(aws, target) for target in demo_targets.MODES]
     known = aws.alarms()
     alarms = {
@@ -146,15 +146,13 @@ def _tables(aws: LocalAws, stack: Stack) -> list[str]:
     }
     states = [(logical_id, str(alarm["StateValue"])) for logical_id, alarm in alarms.items()]
     reasons = [
-        report.sentence(
-            f"{logical_id} is {alarm['StateValue']} since {_local_time(alarm)}, when {alarm['StateReason']}"
-        )
+        report.wrap(f"{logical_id} is {alarm['StateValue']} since {_local_time(alarm)}, when {alarm['StateReason']}")
         for logical_id, alarm in alarms.items()
         if alarm["StateValue"] != "OK"
     ]
     return [
         "",
-        *report.table(metrics, _METRIC_HEADS),
+        *report.table(metrics, _METRIC_HEADERS),
         "",
         *report.table(states, ("alarm", "state")),
         "",

@@ -1,4 +1,4 @@
-"""Four targets, one for each way to authenticate, set up as a team would: nothing is made up."""
+"""Four targets, one for each way to authenticate, set up as a team would: nothing is mocked."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws, create_user
 from infra.local.client.process import REPOSITORY
-from infra.local.client.stacks import Stack
+from infra.local.client.stacks import DeployedStack
 
 AUTHORIZER_TEMPLATE = REPOSITORY / "infra" / "authorizer" / "template.yaml"
 AUTHORIZER_STACK = "sample-authorizer"
@@ -47,8 +47,8 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Everything secret that the four targets need, freshly made; kept out of the repr."""
+class DemoSecrets:
+    """Everything secret that the four targets need, generated; kept out of the repr."""
 
     password: bytes = field(default_factory=lambda: secrets.token_bytes(24), repr=False)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
@@ -69,34 +69,34 @@ class DemoTargets:
         return f"ssm:/iot-connect-canary/{self.canary}/targets"
 
 
-def set_up(aws: LocalAws, canary: str, credentials: Credentials | None = None) -> DemoTargets:
+def set_up(aws: LocalAws, canary: str, demo_secrets: DemoSecrets | None = None) -> DemoTargets:
     """Deploy the sample authorizer, store the secrets and the targets document, return both."""
-    made = credentials or Credentials()
-    authorizers = deploy_authorizer(aws, made).outputs
+    demo_secrets = demo_secrets or DemoSecrets()
+    authorizers = deploy_authorizer(aws, demo_secrets).outputs
     static_key = _static_key(aws, canary)
     static = _store_secret(aws, f"{canary}/static", static_key)
     custom = _store_secret(
         aws,
         f"{canary}/authorizer",
         {
-            "password": "base64:" + base64.b64encode(made.password).decode(),
-            "token": made.token,
-            "signing_key": made.signing_key.private,
+            "password": "base64:" + base64.b64encode(demo_secrets.password).decode(),
+            "token": demo_secrets.token,
+            "signing_key": demo_secrets.signing_key.private,
         },
     )
-    showcase = DemoTargets(canary=canary, targets=_targets(authorizers, static, custom), static_key=static_key)
-    store_targets(aws, showcase.reference, showcase.targets)
-    return showcase
+    demo = DemoTargets(canary=canary, targets=_targets(authorizers, static, custom), static_key=static_key)
+    store_targets(aws, demo.reference, demo.targets)
+    return demo
 
 
-def deploy_authorizer(aws: LocalAws, credentials: Credentials, name: str = AUTHORIZER_STACK) -> Stack:
+def deploy_authorizer(aws: LocalAws, demo_secrets: DemoSecrets, name: str = AUTHORIZER_STACK) -> DeployedStack:
     """Deploy the sample authorizer with both ways in."""
     parameters = {
         "Username": USERNAME,
-        "PasswordSha256": hashlib.sha256(credentials.password).hexdigest(),
-        "TokenSha256": hashlib.sha256(credentials.token.encode()).hexdigest(),
+        "PasswordSha256": hashlib.sha256(demo_secrets.password).hexdigest(),
+        "TokenSha256": hashlib.sha256(demo_secrets.token.encode()).hexdigest(),
         "TokenKeyName": TOKEN_KEY_NAME,
-        "TokenSigningPublicKey": credentials.signing_key.public,
+        "TokenSigningPublicKey": demo_secrets.signing_key.public,
     }
     return aws.deploy(AUTHORIZER_TEMPLATE, name=name, parameters=parameters)
 

@@ -8,17 +8,17 @@ from infra.local.demo.run_log import Run
 
 WIDTH = 80
 
-_TELLING_SHARE = 0.1
+_MIN_PHASE_SHARE = 0.1
 
 
 def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:
     """Return one target's outcome with its phase times, or with all that is known of its failure."""
     head = f"  {outcome['target']:<8} {outcome['auth_mode']:<15} "
     if outcome["healthy"]:
-        return [shortened(f"{head}healthy: {_times(outcome)}")]
+        return [shorten(f"{head}healthy: {_times(outcome)}")]
     known = ". ".join(str(outcome[key]) for key in ("reason", "hint") if outcome.get(key))
     return [
-        shortened(f"{head}UNHEALTHY: {outcome['failure']} in {outcome['phase']}"),
+        shorten(f"{head}UNHEALTHY: {outcome['failure']} in {outcome['phase']}"),
         *textwrap.wrap(known, WIDTH, initial_indent="    ", subsequent_indent="    "),
     ]
 
@@ -26,46 +26,46 @@ def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:
 def _times(outcome: Mapping[str, Any]) -> str:
     if outcome["connect_ms"] is None:
         return f"refused, as expected ({outcome['failure'] or outcome['reason']})"
-    took = outcome["connect_ms"]
-    telling = {name: ms for name, ms in outcome["phases_ms"].items() if ms >= _TELLING_SHARE * took}
-    phases = ", ".join(f"{name} {ms:.0f}" for name, ms in telling.items())
-    return f"{took:.0f} ms ({phases})"
+    connect_ms = outcome["connect_ms"]
+    shown_phases = {name: ms for name, ms in outcome["phases_ms"].items() if ms >= _MIN_PHASE_SHARE * connect_ms}
+    phases = ", ".join(f"{name} {ms:.0f}" for name, ms in shown_phases.items())
+    return f"{connect_ms:.0f} ms ({phases})"
 
 
 def run_lines(number: int, run: Run) -> list[str]:
     """Return one scheduled run as a line, and lines more for everything that went wrong."""
     verdict = "healthy" if run.healthy else "UNHEALTHY"
     targets = ", ".join(sorted(_short(outcome) for outcome in run.outcomes))
-    lines = [shortened(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}")]
+    lines = [shorten(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}")]
     lines += [line for outcome in run.outcomes if not outcome["healthy"] for line in outcome_lines(outcome)]
-    return lines + [line for error in run.errors for line in sentence(f"the canary: {error}")]
+    return lines + [line for error in run.errors for line in wrap(f"the canary: {error}")]
 
 
 def _short(outcome: Mapping[str, Any]) -> str:
     if not outcome["healthy"]:
         return f"{outcome['target']} {outcome['failure']}"
-    took = outcome["connect_ms"]
-    return f"{outcome['target']} {'refused' if took is None else f'{took:.0f} ms'}"
+    connect_ms = outcome["connect_ms"]
+    return f"{outcome['target']} {'refused' if connect_ms is None else f'{connect_ms:.0f} ms'}"
 
 
-def table(rows: Iterable[Sequence[str]], heads: Sequence[str]) -> list[str]:
-    """Return rows under their heads, in columns as wide as they must be."""
-    everything = [list(heads), *map(list, rows)]
-    widths = [max(len(row[column]) for row in everything) for column in range(len(heads))]
+def table(rows: Iterable[Sequence[str]], headers: Sequence[str]) -> list[str]:
+    """Return rows under their headers, in columns as wide as they must be."""
+    everything = [list(headers), *map(list, rows)]
+    widths = [max(len(row[column]) for row in everything) for column in range(len(headers))]
     lines = [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in everything
     ]
     lines.insert(1, "  " + "  ".join("-" * width for width in widths))
-    return [shortened(line) for line in lines]
+    return [shorten(line) for line in lines]
 
 
-def sentence(text: str) -> list[str]:
+def wrap(text: str) -> list[str]:
     """Return a sentence broken into lines that fit."""
     return textwrap.wrap(text, WIDTH)
 
 
-def shortened(line: str) -> str:
+def shorten(line: str) -> str:
     """Return a line cut to the width, with an ellipsis where it was cut."""
     one_line = " ".join(line.splitlines())
     return one_line if len(one_line) <= WIDTH else one_line[: WIDTH - 3] + "..."

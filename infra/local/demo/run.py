@@ -41,24 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     is 130; SIGTERM is 143.
     """
     options = _options(arguments)
-    interruption = _SignalHandler()
-    story, exit_code = None, 0
+    signals = _SignalHandler()
+    demo, exit_code = None, 0
     try:
         # Half a second of imports, in which a Ctrl-C must be answered politely already.
         from infra.local.demo.demo import Demo  # noqa: PLC0415
 
-        story = Demo(
+        demo = Demo(
             template=options.template,
             runs=options.runs,
             speed=options.speed,
-            stopped=interruption.happened,
+            stopped=signals.happened,
         )
-        exit_code = story.tell()
+        exit_code = demo.run()
     except SystemExit:
         sys.stdout.write("\nStopped; everything is removed.\n")
-    if story and story.scheduled and interruption.exit_code == _EXIT_CODES[signal.SIGINT]:
-        return story.exit_code
-    return interruption.exit_code or exit_code
+    if demo and demo.scheduled and signals.exit_code == _EXIT_CODES[signal.SIGINT]:
+        return demo.exit_code
+    return signals.exit_code or exit_code
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -95,5 +95,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except BrokenPipeError:
-        # The reader went away (`make run | head`); there is nobody left to tell.
+        # The reader went away (`make run | head`); there is no reader left.
         os._exit(1)

@@ -11,9 +11,9 @@ from infra.local.server import ministack_patches
 from infra.local.server.alarm_rules import MetricSample, State, datapoints, evaluate, rule_of
 from infra.local.server.service_calls import cloudwatch
 
-_EVERY_SECONDS = 1.0
+_INTERVAL_SECONDS = 1.0
 
-_log = logging.getLogger("alarms")
+_log = logging.getLogger("alarm_evaluator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +26,10 @@ class AlarmEvaluator:
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
-        ministack_patches.ALARM_ON_PUT.put(lambda: None)
-        ministack_patches.ALARM_ON_CREATE.put(lambda _alarm: None)
+        ministack_patches.ALARM_ON_PUT.replace(lambda: None)
+        ministack_patches.ALARM_ON_CREATE.replace(lambda _alarm: None)
         while True:
-            await asyncio.sleep(_EVERY_SECONDS / self.speed)
+            await asyncio.sleep(_INTERVAL_SECONDS / self.speed)
             try:
                 self.evaluate_all()
             except Exception:  # noqa: BLE001 - one broken alarm must not stop the others for ever
@@ -37,7 +37,7 @@ class AlarmEvaluator:
 
     def evaluate_all(self) -> None:
         """Bring each metric alarm's state up to date; a change runs its actions."""
-        with ministack_patches.REQUEST_SCOPE.get()(self.account_id, self.region):
+        with ministack_patches.REQUEST_SCOPE.original()(self.account_id, self.region):
             described = cloudwatch("DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]})
             for alarm in described.get("MetricAlarms", []):
                 self._evaluate(alarm)
@@ -46,15 +46,15 @@ class AlarmEvaluator:
         rule = rule_of(alarm, self.speed)
         current = State(alarm["StateValue"])
         points = datapoints(_samples(alarm), rule, time.time())
-        finding = evaluate(points, rule, current)
-        if finding.state is not current:
-            change = {"StateValue": finding.state.value, "StateReason": finding.reason}
+        evaluation = evaluate(points, rule, current)
+        if evaluation.state is not current:
+            change = {"StateValue": evaluation.state.value, "StateReason": evaluation.reason}
             cloudwatch("SetAlarmState", {"AlarmName": alarm["AlarmName"], **change})
 
 
 def _samples(alarm: dict[str, Any]) -> Iterator[MetricSample]:
     wanted = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
-    for (namespace, name, _), points in list(ministack_patches.METRIC_STORE.get().items()):
+    for (namespace, name, _), points in list(ministack_patches.METRIC_STORE.original().items()):
         if (namespace, name) == (alarm["Namespace"], alarm["MetricName"]):
             for point in points:
                 if point["Dimensions"] == wanted and _has_unit(point, alarm):

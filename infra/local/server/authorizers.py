@@ -41,7 +41,7 @@ class Authorizer:
     signing_disabled: bool = False
     created: float = field(default_factory=time.time)
 
-    def described(self) -> dict[str, object]:
+    def as_describe_response(self) -> dict[str, object]:
         """Return the authorizer in DescribeAuthorizer's words."""
         return {
             "authorizerName": self.name,
@@ -69,7 +69,7 @@ class Authorizers:
             raise ControlPlaneError("InvalidRequestException", f"Bad authorizer name {name!r}.", 400)
         if name in self._by_name:
             raise ControlPlaneError("ResourceAlreadyExistsException", f"Authorizer {name} already exists.", 409)
-        account, region = ministack_patches.ACCOUNT_ID.get()(), ministack_patches.REGION.get()()
+        account, region = ministack_patches.ACCOUNT_ID.original()(), ministack_patches.REGION.original()()
         authorizer = Authorizer(
             name=name,
             arn=f"arn:aws:iot:{region}:{account}:authorizer/{name}",
@@ -104,7 +104,7 @@ class Authorizers:
             raise ControlPlaneError("DeleteConflictException", f"Authorizer {name} is the default authorizer.", 409)
         del self._by_name[name]
 
-    def listed(self) -> list[dict[str, str]]:
+    def as_list_response(self) -> list[dict[str, str]]:
         """Return every authorizer in ListAuthorizers' words."""
         return [{"authorizerName": a.name, "authorizerArn": a.arn} for a in self._by_name.values()]
 
@@ -149,43 +149,41 @@ def _name_and_arn(authorizer: Authorizer) -> dict[str, object]:
     return {"authorizerName": authorizer.name, "authorizerArn": authorizer.arn}
 
 
-def _answer(authorizers: Authorizers, method: str, path: str, request: dict[str, Any]) -> dict[str, object] | None:
+def _route(authorizers: Authorizers, method: str, path: str, request: dict[str, Any]) -> dict[str, object] | None:
     """Answer one request, or return None when it is not about authorizers."""
     if path.rstrip("/") == "/authorizers" and method == "GET":
-        return {"authorizers": authorizers.listed()}
+        return {"authorizers": authorizers.as_list_response()}
     if path == "/default-authorizer":
-        return _answer_default(authorizers, method, request)
+        return _route_default(authorizers, method, request)
     match = _PATH.fullmatch(path)
-    return _answer_named(authorizers, method, unquote(match["name"]), request) if match else None
+    return _route_named(authorizers, method, unquote(match["name"]), request) if match else None
 
 
-def _answer_default(authorizers: Authorizers, method: str, request: dict[str, Any]) -> dict[str, object] | None:
+def _route_default(authorizers: Authorizers, method: str, request: dict[str, Any]) -> dict[str, object] | None:
     if method == "POST":
         return _name_and_arn(authorizers.set_default(str(request.get("authorizerName", ""))))
     if method == "GET":
-        return {"authorizerDescription": authorizers.default().described()}
+        return {"authorizerDescription": authorizers.default().as_describe_response()}
     if method == "DELETE":
         authorizers.clear_default()
         return {}
     return None
 
 
-def _answer_named(
-    authorizers: Authorizers, method: str, name: str, request: dict[str, Any]
-) -> dict[str, object] | None:
+def _route_named(authorizers: Authorizers, method: str, name: str, request: dict[str, Any]) -> dict[str, object] | None:
     if method == "POST":
         return _name_and_arn(authorizers.create(name, request))
     if method == "PUT":
         return _name_and_arn(authorizers.update(name, request))
     if method == "GET":
-        return {"authorizerDescription": authorizers.get(name).described()}
+        return {"authorizerDescription": authorizers.get(name).as_describe_response()}
     if method == "DELETE":
         authorizers.delete(name)
         return {}
     return None
 
 
-def serve_authorizers(authorizers: Authorizers) -> None:
+def install_authorizers_api(authorizers: Authorizers) -> None:
     """Answer the authorizer part of the IoT API; everything else goes on to MiniStack."""
 
     def wrapper(original: Handler) -> Handler:
@@ -197,7 +195,7 @@ def serve_authorizers(authorizers: Authorizers) -> None:
             query: dict[str, list[str]],
         ) -> Response:
             try:
-                answer = _answer(authorizers, method, path, _json(path, body))
+                answer = _route(authorizers, method, path, _json(path, body))
             except ControlPlaneError as error:
                 return _response(error.status, {"message": str(error)}, error.code)
             if answer is None:

@@ -17,10 +17,10 @@ class Identity:
 
 def create(directory: Path) -> Identity:
     """Make an authority and a certificate for `localhost`, readable by this user only."""
-    authority, authority_key = ministack_patches.GENERATE_CA.get()(
+    authority, authority_key = ministack_patches.GENERATE_CA.original()(
         org_name="IoT connect canary", common_name="Local AWS"
     )
-    certificate, key, _ = ministack_patches.SIGN_LEAF.get()(
+    certificate, key, _ = ministack_patches.SIGN_LEAF.original()(
         authority, authority_key, "localhost", san_dns=["localhost"], san_ips=["127.0.0.1"]
     )
     identity = Identity(

@@ -22,7 +22,7 @@ _COMPOSITE_PROPERTIES = (
 
 def register_all(authorizers: Authorizers) -> None:
     """Teach CloudFormation the missing types; a type that MiniStack has is left alone."""
-    types = ministack_patches.RESOURCE_TYPES.get()
+    types = ministack_patches.RESOURCE_TYPES.original()
     types.setdefault("AWS::IoT::Authorizer", _authorizer_type(authorizers))
     types.setdefault("AWS::CloudWatch::CompositeAlarm", _composite_alarm_type())
 
@@ -34,10 +34,10 @@ def _name(given: object, stack_name: str, logical_id: str) -> str:
 def _authorizer_type(authorizers: Authorizers) -> dict[str, Any]:
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
         name = _name(props.get("AuthorizerName"), stack_name, logical_id)[:_MAX_AUTHORIZER_NAME]
-        return _described(authorizers.create(name, _authorizer_request(props)))
+        return _created(authorizers.create(name, _authorizer_request(props)))
 
     def update(physical_id: str, _old: dict[str, Any], new: dict[str, Any], _stack_name: str) -> Created:
-        return _described(authorizers.update(physical_id, _authorizer_request(new)))
+        return _created(authorizers.update(physical_id, _authorizer_request(new)))
 
     def delete(physical_id: str, _props: dict[str, Any]) -> None:
         authorizers.delete(physical_id)
@@ -45,7 +45,7 @@ def _authorizer_type(authorizers: Authorizers) -> dict[str, Any]:
     return {"create": create, "update": update, "delete": delete}
 
 
-def _described(authorizer: Authorizer) -> Created:
+def _created(authorizer: Authorizer) -> Created:
     return authorizer.name, {"Arn": authorizer.arn}
 
 
@@ -81,5 +81,5 @@ def _put_composite(name: str, props: Mapping[str, Any]) -> Created:
     if "ActionsEnabled" in known:
         known["ActionsEnabled"] = str(known["ActionsEnabled"]).lower() == "true"
     cloudwatch("PutCompositeAlarm", {"AlarmName": name, **known})
-    account, region = ministack_patches.ACCOUNT_ID.get()(), ministack_patches.REGION.get()()
+    account, region = ministack_patches.ACCOUNT_ID.original()(), ministack_patches.REGION.original()()
     return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl
 from infra.local.server import ministack_patches
 from infra.local.server.authorizer_response import Document, RefusedError, policy_documents
 from infra.local.server.authorizers import Authorizer, Authorizers
-from infra.local.server.mqtt import Connect
+from infra.local.server.mqtt import ConnectPacket
 from infra.local.server.token_signatures import is_signed_by_any
 
 AUTHORIZER_NAME = "x-amz-customauthorizer-name"
 AUTHORIZER_SIGNATURE = "x-amz-customauthorizer-signature"
 
-_ANSWER_SECONDS = 5.0
+_INVOKE_TIMEOUT_SECONDS = 5.0
 _SERVICE = "iot.amazonaws.com"
 
 
@@ -28,7 +28,7 @@ class DeniedError(RefusedError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrade:
+class UpgradeRequest:
     """What a client said in its WebSocket upgrade request."""
 
     account_id: str
@@ -38,7 +38,7 @@ class Upgrade:
     query_string: str
 
 
-def _fields(upgrade: Upgrade, connect: Connect) -> dict[str, str]:
+def _fields(upgrade: UpgradeRequest, connect: ConnectPacket) -> dict[str, str]:
     """Return the client's fields from all three placements, names in lower case."""
     username_query = (connect.username or "").partition("?")[2]
     fields = {name.lower(): value for name, value in upgrade.headers.items()}
@@ -47,16 +47,16 @@ def _fields(upgrade: Upgrade, connect: Connect) -> dict[str, str]:
     return fields
 
 
-def _host_name(upgrade: Upgrade) -> str:
+def _host_name(upgrade: UpgradeRequest) -> str:
     return upgrade.host.partition(":")[0]
 
 
-def names_authorizer(upgrade: Upgrade, connect: Connect) -> bool:
+def names_authorizer(upgrade: UpgradeRequest, connect: ConnectPacket) -> bool:
     """Return whether a client names a custom authorizer, in whichever place."""
     return AUTHORIZER_NAME in _fields(upgrade, connect)
 
 
-async def authorize(authorizers: Authorizers, upgrade: Upgrade, connect: Connect) -> None:
+async def authorize(authorizers: Authorizers, upgrade: UpgradeRequest, connect: ConnectPacket) -> None:
     """Return when the client may connect; raise `RefusedError` or `DeniedError` when not."""
     fields = _fields(upgrade, connect)
     name = fields.get(AUTHORIZER_NAME, "")
@@ -80,11 +80,11 @@ def _check_signature(authorizer: Authorizer, token: str | None, signature: str) 
         raise RefusedError(f"the token's signature is not one of authorizer {authorizer.name}")
 
 
-def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
+def _check_permission(authorizer: Authorizer, upgrade: UpgradeRequest) -> None:
     """Refuse unless the function's resource policy lets AWS IoT invoke it for this authorizer."""
-    with ministack_patches.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
-        found = ministack_patches.LAMBDA_POLICY.get()(authorizer.function_arn)
-    context = ministack_patches.EVALUATION_CONTEXT.get()(
+    with ministack_patches.REQUEST_SCOPE.original()(upgrade.account_id, upgrade.region):
+        found = ministack_patches.LAMBDA_POLICY.original()(authorizer.function_arn)
+    context = ministack_patches.EVALUATION_CONTEXT.original()(
         # A service is none of the account's principals, so that only "*" matches as one.
         principal_arn="*",
         principal_type="Service",
@@ -94,12 +94,14 @@ def _check_permission(authorizer: Authorizer, upgrade: Upgrade) -> None:
         region=upgrade.region,
         service_context={"aws:sourcearn": authorizer.arn, "aws:sourceaccount": upgrade.account_id},
     )
-    evaluate = ministack_patches.EVALUATE_RESOURCE_POLICY.get()
+    evaluate = ministack_patches.EVALUATE_RESOURCE_POLICY.original()
     if not found or evaluate(found[0], context, service=_SERVICE).decision != "Allow":
         raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
 
 
-def _event(authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: str | None) -> dict[str, Any]:
+def _event(
+    authorizer: Authorizer, upgrade: UpgradeRequest, connect: ConnectPacket, token: str | None
+) -> dict[str, Any]:
     mqtt: dict[str, str] = {"clientId": connect.client_id}
     if connect.username is not None:
         mqtt["username"] = connect.username
@@ -121,14 +123,14 @@ def _event(authorizer: Authorizer, upgrade: Upgrade, connect: Connect, token: st
     return event if token is None else {"token": token, **event}
 
 
-async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any]) -> bytes:
+async def _invoke(authorizer: Authorizer, upgrade: UpgradeRequest, event: dict[str, Any]) -> bytes:
     path = f"/2015-03-31/functions/{authorizer.function_arn}/invocations"
-    with ministack_patches.REQUEST_SCOPE.get()(upgrade.account_id, upgrade.region):
+    with ministack_patches.REQUEST_SCOPE.original()(upgrade.account_id, upgrade.region):
         call = asyncio.ensure_future(
-            ministack_patches.LAMBDA_REQUESTS.get()("POST", path, {}, json.dumps(event).encode(), {})
+            ministack_patches.LAMBDA_REQUESTS.original()("POST", path, {}, json.dumps(event).encode(), {})
         )
     # MiniStack's call ignores cancellation, so `asyncio.wait_for` would wait for its end.
-    done, _ = await asyncio.wait({call}, timeout=_ANSWER_SECONDS)
+    done, _ = await asyncio.wait({call}, timeout=_INVOKE_TIMEOUT_SECONDS)
     if not done:
         call.cancel()
         raise RefusedError(f"authorizer {authorizer.name} took over 5 s to answer")
@@ -138,9 +140,9 @@ async def _invoke(authorizer: Authorizer, upgrade: Upgrade, event: dict[str, Any
     return bytes(body)
 
 
-def _check_policies(documents: list[Document], upgrade: Upgrade, connect: Connect) -> None:
+def _check_policies(documents: list[Document], upgrade: UpgradeRequest, connect: ConnectPacket) -> None:
     resource = f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:client/{connect.client_id}"
-    context = ministack_patches.EVALUATION_CONTEXT.get()(
+    context = ministack_patches.EVALUATION_CONTEXT.original()(
         principal_arn=f"arn:aws:iot:{upgrade.region}:{upgrade.account_id}:custom-auth",
         principal_type="Certificate",
         principal_account=upgrade.account_id,
@@ -149,7 +151,7 @@ def _check_policies(documents: list[Document], upgrade: Upgrade, connect: Connec
         region=upgrade.region,
         service_context={"iot:clientid": connect.client_id, "iot:domainname": _host_name(upgrade)},
     )
-    parse = ministack_patches.PARSE_POLICY.get()
-    result = ministack_patches.EVALUATE_POLICIES.get()(context, [parse(document) for document in documents])
+    parse = ministack_patches.PARSE_POLICY.original()
+    result = ministack_patches.EVALUATE_POLICIES.original()(context, [parse(document) for document in documents])
     if result.decision != "Allow":
         raise DeniedError(f"the authorizer's policies do not allow iot:Connect on {resource}")

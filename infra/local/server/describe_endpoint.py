@@ -10,7 +10,7 @@ _PATH = "/endpoint"
 _DATA_ENDPOINT = "iot:Data-ATS"
 
 
-def answer_with(address: str) -> None:
+def override_describe_endpoint(address: str) -> None:
     """Let DescribeEndpoint answer `address` (`host:port`) where MiniStack knows an endpoint."""
 
     def wrapper(original: Handler) -> Handler:

@@ -13,12 +13,12 @@ from urllib.parse import parse_qs
 from infra.local.server import ministack_patches
 from infra.local.server.authorizer_response import RefusedError
 from infra.local.server.authorizers import Authorizers
-from infra.local.server.custom_auth import DeniedError, Upgrade, authorize, names_authorizer
+from infra.local.server.custom_auth import DeniedError, UpgradeRequest, authorize, names_authorizer
 from infra.local.server.mqtt import (
     CONNECT,
     MAX_CLIENT_ID_BYTES,
     MQTT_5,
-    Connect,
+    ConnectPacket,
     MalformedPacketError,
     PacketTypes,
     Refusal,
@@ -42,7 +42,7 @@ _NORMAL_CLOSURE = 1000
 _DISCONNECTED: Message = {"type": "websocket.disconnect", "code": 1002}
 _MAX_CONNECT_BYTES = 128 * 1024
 
-_log = logging.getLogger("front_door")
+_log = logging.getLogger("device_gateway")
 
 
 class DeviceGateway:
@@ -70,9 +70,9 @@ class DeviceGateway:
             await self._serve_mqtt(scope, headers, receive, send, signed=False)
 
     async def _serve_signed(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        verified = ministack_patches.AUTHENTICATE_UPGRADE.get()(scope, _SIGNING_SERVICE)
+        verified = ministack_patches.AUTHENTICATE_UPGRADE.original()(scope, _SIGNING_SERVICE)
         # MiniStack lets its root keys in unverified; here nobody enters without a proof.
-        if not isinstance(verified, ministack_patches.RESOLVED_CREDENTIAL.get()):
+        if not isinstance(verified, ministack_patches.RESOLVED_CREDENTIAL.original()):
             problem = getattr(verified, "code", "root or no credentials")
         elif _signed_scope(scope, headers) != (self._region, _SIGNING_SERVICE):
             problem = "signed for another region or service"
@@ -86,7 +86,7 @@ class DeviceGateway:
         self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, signed: bool
     ) -> None:
         await send({"type": "websocket.accept", "subprotocol": _SUBPROTOCOL})
-        upgrade = Upgrade(
+        upgrade = UpgradeRequest(
             account_id=self._account_id,
             region=self._region,
             host=headers.get("host", ""),
@@ -103,9 +103,11 @@ class DeviceGateway:
         if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
             await _refuse(send, connect, Refusal.CLIENT_ID_INVALID)
         elif await self._is_authorized(upgrade, connect, send, signed=signed):
-            await self._hand_over(scope, packet, receive, send)
+            await self._forward_to_broker(scope, packet, receive, send)
 
-    async def _is_authorized(self, upgrade: Upgrade, connect: Connect, send: Send, *, signed: bool) -> bool:
+    async def _is_authorized(
+        self, upgrade: UpgradeRequest, connect: ConnectPacket, send: Send, *, signed: bool
+    ) -> bool:
         # The broker itself checks a signer's policies, but knows nothing of authorizers.
         if signed and not names_authorizer(upgrade, connect):
             return True
@@ -120,14 +122,14 @@ class DeviceGateway:
             return False
         return True
 
-    async def _hand_over(self, scope: Scope, packet: bytes, receive: Receive, send: Send) -> None:
+    async def _forward_to_broker(self, scope: Scope, packet: bytes, receive: Receive, send: Send) -> None:
         first = ({"type": "websocket.connect"}, {"type": "websocket.receive", "bytes": packet})
 
         async def send_once_accepted(message: Message) -> None:
             if message["type"] != "websocket.accept":
                 await send(message)
 
-        await ministack_patches.IOT_WEBSOCKET.get()(
+        await ministack_patches.IOT_WEBSOCKET.original()(
             scope,
             _OneConnect(_ReplayReceive(*first, receive=receive)),
             send_once_accepted,
@@ -229,7 +231,7 @@ async def _refuse_upgrade(send: Send, status: int, error_type: str) -> None:
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-async def _refuse(send: Send, connect: Connect, refusal: Refusal) -> None:
+async def _refuse(send: Send, connect: ConnectPacket, refusal: Refusal) -> None:
     await _send_bytes(send, connack(connect.protocol_level, refusal))
     await _close(send)
 

@@ -8,16 +8,16 @@ from urllib.parse import quote
 
 from infra.local.server import ministack_patches
 from infra.local.server.embedded_metrics import MetricDatum, metric_data
-from infra.local.server.service_calls import answer_at_once, cloudwatch
+from infra.local.server.service_calls import call_synchronously, cloudwatch
 
 Record = dict[str, Any]
 
 _LAMBDA_NAMESPACE = "AWS/Lambda"
 
-_log = logging.getLogger("invocations")
+_log = logging.getLogger("lambda_metrics")
 
 
-def record_every_execution() -> None:
+def install_execution_metrics() -> None:
     """Make metrics of every execution, whoever asked for it, scheduled and retried ones too."""
 
     def wrapper(original: Callable[..., None]) -> Callable[..., None]:
@@ -26,16 +26,16 @@ def record_every_execution() -> None:
             original(func, request_id, log_text, *measured, **options)
             name = (func.get("config") or func).get("FunctionName", "")
             _record_execution(name, failed=bool(failed), duration_ms=duration_ms)
-            _put([datum for line in log_text.splitlines() for datum in metric_data(line)])
+            _put_metrics([datum for line in log_text.splitlines() for datum in metric_data(line)])
 
         return emit
 
     ministack_patches.LAMBDA_LOGS.wrap(wrapper)
-    ministack_patches.LAMBDA_METRICS.put(_record_throttle)
+    ministack_patches.LAMBDA_METRICS.replace(_record_throttle)
 
 
 def _record_execution(function: str, *, failed: bool, duration_ms: float) -> None:
-    record, dimensions = ministack_patches.RECORD_METRIC.get(), {"FunctionName": function}
+    record, dimensions = ministack_patches.RECORD_METRIC.original(), {"FunctionName": function}
     record(_LAMBDA_NAMESPACE, "Invocations", 1, "Count", dimensions)
     record(_LAMBDA_NAMESPACE, "Errors", int(failed), "Count", dimensions)
     record(_LAMBDA_NAMESPACE, "Throttles", 0, "Count", dimensions)
@@ -46,10 +46,10 @@ def _record_throttle(function_name: str, **measured: object) -> None:
     """Stand in for MiniStack's own counts, which miss scheduled runs: keep the throttles."""
     if measured.get("throttle"):
         dimensions = {"FunctionName": function_name}
-        ministack_patches.RECORD_METRIC.get()(_LAMBDA_NAMESPACE, "Throttles", 1, "Count", dimensions)
+        ministack_patches.RECORD_METRIC.original()(_LAMBDA_NAMESPACE, "Throttles", 1, "Count", dimensions)
 
 
-def _put(data: Iterable[MetricDatum]) -> None:
+def _put_metrics(data: Iterable[MetricDatum]) -> None:
     by_namespace: dict[str, list[Record]] = defaultdict(list)
     for datum in data:
         by_namespace[datum.namespace].append(datum.request())
@@ -60,12 +60,12 @@ def _put(data: Iterable[MetricDatum]) -> None:
             _log.exception("embedded metrics of %s are lost", namespace)
 
 
-def dispatch_schedules_asynchronously() -> None:
+def install_asynchronous_schedules() -> None:
     """Let schedules and rules invoke functions as events, with the function's retry settings."""
 
     def dispatch(arn: str, payload: str) -> None:
         path = f"/2015-03-31/functions/{quote(arn, safe='')}/invocations"
         headers = {"x-amz-invocation-type": "Event"}
-        answer_at_once(ministack_patches.LAMBDA_REQUESTS, "POST", path, headers, payload.encode())
+        call_synchronously(ministack_patches.LAMBDA_REQUESTS, "POST", path, headers, payload.encode())
 
-    ministack_patches.DISPATCH_TO_LAMBDA.put(dispatch)
+    ministack_patches.DISPATCH_TO_LAMBDA.replace(dispatch)

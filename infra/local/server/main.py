@@ -27,7 +27,7 @@ from infra.local.server import (
     schedule_speed,
 )
 from infra.local.server.alarm_evaluator import AlarmEvaluator
-from infra.local.server.authorizers import Authorizers, serve_authorizers
+from infra.local.server.authorizers import Authorizers, install_authorizers_api
 from infra.local.server.device_gateway import DeviceGateway
 
 _LOOPBACK = "127.0.0.1"
@@ -44,7 +44,7 @@ def _port(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-async def _parent_gone(stop: asyncio.Event) -> None:
+async def _exit_with_parent(stop: asyncio.Event) -> None:
     """Set `stop` when the parent closes our standard input, however it ended."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -87,7 +87,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     background = [
-        asyncio.create_task(_parent_gone(stop)),
+        asyncio.create_task(_exit_with_parent(stop)),
         asyncio.create_task(evaluator.run()),
     ]
     sys.stdout.write(json.dumps(ready) + "\n")
@@ -126,25 +126,25 @@ def _start(state: Path, *, speed: float) -> int:
         return 1
     logging.getLogger().setLevel(logging.WARNING)
     identity = certificates.create(state)
-    app = _with_gaps_filled(f"localhost:{_port(iot)}", account_id, region, speed)
+    app = _build_app(f"localhost:{_port(iot)}", account_id, region, speed)
     evaluator = AlarmEvaluator(account_id=account_id, region=region, speed=speed)
     ready = {"api_port": _port(api), "iot_port": _port(iot), "authority": str(identity.authority)}
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
-    ministack_patches.WORKERS_RESET.get()()
+    ministack_patches.WORKERS_RESET.original()()
     return 0
 
 
-def _with_gaps_filled(iot_endpoint: str, account_id: str, region: str, speed: float) -> DeviceGateway:
+def _build_app(iot_endpoint: str, account_id: str, region: str, speed: float) -> DeviceGateway:
     """Return the application: MiniStack, and what stands around it."""
     authorizers = Authorizers()
-    describe_endpoint.answer_with(iot_endpoint)
-    serve_authorizers(authorizers)
+    describe_endpoint.override_describe_endpoint(iot_endpoint)
+    install_authorizers_api(authorizers)
     cloudformation_types.register_all(authorizers)
-    lambda_metrics.record_every_execution()
-    lambda_metrics.dispatch_schedules_asynchronously()
-    schedule_speed.set_pace(speed)
-    return DeviceGateway(ministack_patches.APP.get(), authorizers, account_id, region)
+    lambda_metrics.install_execution_metrics()
+    lambda_metrics.install_asynchronous_schedules()
+    schedule_speed.set_speed(speed)
+    return DeviceGateway(ministack_patches.APP.original(), authorizers, account_id, region)
 
 
 if __name__ == "__main__":

@@ -24,74 +24,74 @@ class Patch:
     name: str
     purpose: str
 
-    def get(self) -> Foreign:
+    def original(self) -> Foreign:
         """Return the attribute as it is now."""
         return getattr(importlib.import_module(self.module), self.name)
 
-    def put(self, value: object) -> None:
+    def replace(self, value: object) -> None:
         """Replace the attribute for the life of this process."""
         setattr(importlib.import_module(self.module), self.name, value)
 
     def wrap(self, wrapper: Callable[[Foreign], object]) -> None:
         """Replace the attribute by what `wrapper` makes of it."""
-        self.put(wrapper(self.get()))
+        self.replace(wrapper(self.original()))
 
 
-def _seam(module: str, name: str, purpose: str) -> Patch:
+def _patch(module: str, name: str, purpose: str) -> Patch:
     return Patch(module=f"ministack.{module}", name=name, purpose=purpose)
 
 
 # Public names.
-APP = _seam("app", "app", "the ASGI application behind the front door")
-REQUEST_SCOPE = _seam("core.responses", "request_scope", "account and region of background work")
-ACCOUNT_ID = _seam("core.responses", "get_account_id", "account of the current request")
-REGION = _seam("core.responses", "get_region", "region of the current request")
-AUTHENTICATE_UPGRADE = _seam("core.iam_evaluator", "authenticate_handshake", "SigV4 of an upgrade")
-RESOLVED_CREDENTIAL = _seam("core.iam_evaluator", "ResolvedCredential", "a verified signer")
-EVALUATE_POLICIES = _seam("core.iam_evaluator", "evaluate", "an authorizer's policy documents")
-EVALUATE_RESOURCE_POLICY = _seam("core.iam_evaluator", "evaluate_resource_policy", "who may invoke a function")
-EVALUATION_CONTEXT = _seam("core.iam_evaluator", "EvalContext", "an authorizer's policy documents")
-PARSE_POLICY = _seam("core.iam_evaluator", "parse_policy_document", "an authorizer's policies")
-GENERATE_CA = _seam("core.x509_utils", "generate_ca", "the endpoint's certificate authority")
-SIGN_LEAF = _seam("core.x509_utils", "sign_leaf_certificate", "the endpoint's certificate")
-IOT_REQUESTS = _seam("services.iot", "handle_request", "DescribeEndpoint and authorizers")
-IOT_WEBSOCKET = _seam("services.iot", "handle_websocket", "the broker behind the front door")
-LAMBDA_REQUESTS = _seam("services.lambda_svc", "handle_request", "invoking functions")
-LAMBDA_POLICY = _seam("services.lambda_svc", "function_policy_for_arn", "who may invoke a function")
-WORKERS_RESET = _seam("core.lambda_runtime", "reset", "stopping functions at the end")
-RECORD_METRIC = _seam("services.cloudwatch", "record_metric", "AWS/Lambda metrics")
-CLOUDWATCH_REQUESTS = _seam("services.cloudwatch", "handle_request", "metrics and alarms")
+APP = _patch("app", "app", "the ASGI application behind the device gateway")
+REQUEST_SCOPE = _patch("core.responses", "request_scope", "account and region of background work")
+ACCOUNT_ID = _patch("core.responses", "get_account_id", "account of the current request")
+REGION = _patch("core.responses", "get_region", "region of the current request")
+AUTHENTICATE_UPGRADE = _patch("core.iam_evaluator", "authenticate_handshake", "SigV4 of an upgrade")
+RESOLVED_CREDENTIAL = _patch("core.iam_evaluator", "ResolvedCredential", "a verified signer")
+EVALUATE_POLICIES = _patch("core.iam_evaluator", "evaluate", "an authorizer's policy documents")
+EVALUATE_RESOURCE_POLICY = _patch("core.iam_evaluator", "evaluate_resource_policy", "who may invoke a function")
+EVALUATION_CONTEXT = _patch("core.iam_evaluator", "EvalContext", "an authorizer's policy documents")
+PARSE_POLICY = _patch("core.iam_evaluator", "parse_policy_document", "an authorizer's policies")
+GENERATE_CA = _patch("core.x509_utils", "generate_ca", "the endpoint's certificate authority")
+SIGN_LEAF = _patch("core.x509_utils", "sign_leaf_certificate", "the endpoint's certificate")
+IOT_REQUESTS = _patch("services.iot", "handle_request", "DescribeEndpoint and authorizers")
+IOT_WEBSOCKET = _patch("services.iot", "handle_websocket", "the broker behind the device gateway")
+LAMBDA_REQUESTS = _patch("services.lambda_svc", "handle_request", "invoking functions")
+LAMBDA_POLICY = _patch("services.lambda_svc", "function_policy_for_arn", "who may invoke a function")
+WORKERS_RESET = _patch("core.lambda_runtime", "reset", "stopping functions at the end")
+RECORD_METRIC = _patch("services.cloudwatch", "record_metric", "AWS/Lambda metrics")
+CLOUDWATCH_REQUESTS = _patch("services.cloudwatch", "handle_request", "metrics and alarms")
 
 # Private names: a release of MiniStack may move them.
-LAMBDA_LOGS = _seam("services.lambda_svc", "_emit_lambda_logs", "metrics of every execution")
-LAMBDA_METRICS = _seam("services.lambda_svc", "_emit_lambda_metrics", "its counts miss executions")
-DISPATCH_TO_LAMBDA = _seam("services.eventbridge", "_dispatch_to_lambda", "schedules are async")
-RATE_SECONDS = _seam("services.eventbridge", "_parse_rate_seconds", "the pace of a faster clock")
-SCHEDULE_TICK = _seam("services.scheduler", "_SCHEDULE_TICK_INTERVAL", "schedules to the second")
-ALARM_ON_PUT = _seam("services.cloudwatch", "_evaluate_all_alarms", "its rules ignore dimensions")
-ALARM_ON_CREATE = _seam("services.cloudwatch", "_evaluate_alarm", "the same, on creation")
-METRIC_STORE = _seam("services.cloudwatch", "_metrics", "datapoints for the alarm evaluator")
-RESOURCE_TYPES = _seam("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "new types")
+LAMBDA_LOGS = _patch("services.lambda_svc", "_emit_lambda_logs", "metrics of every execution")
+LAMBDA_METRICS = _patch("services.lambda_svc", "_emit_lambda_metrics", "its counts miss executions")
+DISPATCH_TO_LAMBDA = _patch("services.eventbridge", "_dispatch_to_lambda", "schedules are async")
+RATE_SECONDS = _patch("services.eventbridge", "_parse_rate_seconds", "the pace of a faster clock")
+SCHEDULE_TICK = _patch("services.scheduler", "_SCHEDULE_TICK_INTERVAL", "schedules to the second")
+ALARM_ON_PUT = _patch("services.cloudwatch", "_evaluate_all_alarms", "its rules ignore dimensions")
+ALARM_ON_CREATE = _patch("services.cloudwatch", "_evaluate_alarm", "the same, on creation")
+METRIC_STORE = _patch("services.cloudwatch", "_metrics", "datapoints for the alarm evaluator")
+RESOURCE_TYPES = _patch("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "new types")
 
 
-def all_seams() -> Iterator[Patch]:
-    """Yield every seam of the table above."""
+def all_patches() -> Iterator[Patch]:
+    """Yield every patch of the table above."""
     return (value for value in globals().values() if isinstance(value, Patch))
 
 
-def _is_missing(seam: Patch) -> bool:
+def _is_missing(patch: Patch) -> bool:
     try:
-        seam.get()
+        patch.original()
     except (ImportError, AttributeError):
         return True
     return False
 
 
 def require_all() -> None:
-    """Raise `PatchMissingError`, naming each missing seam and its purpose, unless all are there."""
+    """Raise `PatchMissingError`, naming each missing patch and its purpose, unless all are there."""
     if importlib.util.find_spec("ministack") is None:
         raise PatchMissingError(f"MiniStack {MINISTACK_VERSION} is not in the local AWS's environment.")
-    missing = [f"{s.module}.{s.name} ({s.purpose})" for s in all_seams() if _is_missing(s)]
+    missing = [f"{s.module}.{s.name} ({s.purpose})" for s in all_patches() if _is_missing(s)]
     if missing:
         raise PatchMissingError(
             f"This local AWS is made for MiniStack {MINISTACK_VERSION}; the installed one lacks "

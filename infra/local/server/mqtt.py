@@ -35,7 +35,7 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connect:
+class ConnectPacket:
     """What a client says of itself in its first packet."""
 
     protocol_level: int
@@ -44,7 +44,7 @@ class Connect:
     password: bytes | None
 
 
-class _Reader:
+class _PacketReader:
     """Reads MQTT's fields one after another."""
 
     def __init__(self, data: bytes) -> None:
@@ -90,7 +90,7 @@ class _Reader:
 
 def is_complete(data: bytes) -> bool:
     """Return whether `data` holds one whole packet, or raise when it can become no CONNECT."""
-    reader = _Reader(data)
+    reader = _PacketReader(data)
     try:
         _check_type(reader.byte())
         reader.take(reader.length())
@@ -122,7 +122,7 @@ class PacketTypes:
 
 
 def _body_length(header: bytes) -> int | None:
-    reader = _Reader(header)
+    reader = _PacketReader(header)
     try:
         reader.byte()
         return reader.length()
@@ -130,11 +130,11 @@ def _body_length(header: bytes) -> int | None:
         return None
 
 
-def parse_connect(packet: bytes) -> Connect:
+def parse_connect(packet: bytes) -> ConnectPacket:
     """Parse a CONNECT packet of MQTT 3.1.1 or 5, or raise `MalformedPacketError`."""
-    outer = _Reader(packet)
+    outer = _PacketReader(packet)
     _check_type(outer.byte())
-    reader = _Reader(outer.take(outer.length()))
+    reader = _PacketReader(outer.take(outer.length()))
     if reader.text() != "MQTT":
         raise MalformedPacketError("The CONNECT packet is not MQTT's.")
     level, flags, _keep_alive = reader.byte(), reader.byte(), reader.take(2)
@@ -145,7 +145,7 @@ def parse_connect(packet: bytes) -> Connect:
         _skip_properties(reader, level)
         reader.text()
         reader.binary()
-    connect = Connect(
+    connect = ConnectPacket(
         protocol_level=level,
         client_id=client_id,
         username=reader.text() if flags & _USERNAME else None,
@@ -173,7 +173,7 @@ def _check_level_and_flags(level: int, flags: int) -> None:
         raise MalformedPacketError("The CONNECT packet has a password without a user name.")
 
 
-def _skip_properties(reader: _Reader, level: int) -> None:
+def _skip_properties(reader: _PacketReader, level: int) -> None:
     if level == MQTT_5:
         reader.take(reader.length())
 

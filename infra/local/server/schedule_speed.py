@@ -7,9 +7,9 @@ from infra.local.server import ministack_patches
 _TICK_SECONDS = 1.0
 
 
-def set_pace(speed: float) -> None:
+def set_speed(speed: float) -> None:
     """Let schedules fire on time; at `speed` 12, `rate(1 minute)` fires every 5 seconds."""
-    ministack_patches.SCHEDULE_TICK.put(_TICK_SECONDS / speed)
+    ministack_patches.SCHEDULE_TICK.replace(_TICK_SECONDS / speed)
 
     def wrapper(original: Callable[[str], int | None]) -> Callable[[str], float | None]:
         def seconds(expression: str) -> float | None:

@@ -12,19 +12,19 @@ Response = tuple[int, dict[str, str], bytes]
 _CLOUDWATCH_TARGET = "GraniteServiceVersion20100801"
 
 
-def answer_at_once(
+def call_synchronously(
     handler: ministack_patches.Patch, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
     """Return a handler's answer; it may be called on the event loop and beside it.
 
     Raises `RuntimeError` when the handler would have to wait, which those used here do not.
     """
-    waiting = handler.get()(method, path, dict(headers), body, {})
+    call = handler.original()(method, path, dict(headers), body, {})
     try:
-        waiting.send(None)
+        call.send(None)
     except StopIteration as finished:
         return (*finished.value,)
-    waiting.close()
+    call.close()
     raise RuntimeError(f"{handler.module} waits while it answers {method} {path}.")
 
 
@@ -34,7 +34,7 @@ def cloudwatch(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         "content-type": "application/x-amz-json-1.0",
         "x-amz-target": f"{_CLOUDWATCH_TARGET}.{operation}",
     }
-    status, _, answer = answer_at_once(
+    status, _, answer = call_synchronously(
         ministack_patches.CLOUDWATCH_REQUESTS, "POST", "/", headers, json.dumps(request).encode()
     )
     if status != HTTPStatus.OK:
