@@ -1,7 +1,7 @@
-"""Draw which part of the function imports which: `python -m infra.architecture_diagram --write docs/development.md`.
+"""Draw the imports between parts of the function: `python -m infra.architecture_diagram --write docs/development.md`.
 
-Reads the imports with `ast` and writes a Mermaid flowchart between two markers of a Markdown file, which GitHub
-renders. A part is what stands directly below `connect_canary`: a module, or a sub-package with all that is in it.
+Reads the imports with `ast` and writes a Mermaid flowchart, which GitHub renders, between two markers of a Markdown
+file. A part is a module or a sub-package directly below `connect_canary`.
 """
 
 import argparse
@@ -15,28 +15,28 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "function" / "connect_canary"
 BEGIN = "<!-- architecture: written by `make pictures` -->"
 END = "<!-- architecture: end -->"
-# What a part is labelled with when it imports it.
+# Third-party packages that are shown in the label of a part that imports them.
 THIRD_PARTY = ("awscrt", "awsiot", "aws_lambda_powertools", "boto3", "botocore", "rich")
 
 Imports = Mapping[str, frozenset[str]]
 
 
 class ArchitectureError(ValueError):
-    """The diagram cannot be drawn, or the file has no place for it."""
+    """The diagram cannot be drawn, or the file lacks its markers."""
 
 
 def parts(package: Path) -> Imports:
-    """Return the dotted names that each part of `package` imports, those of the other parts and of third parties."""
-    found: dict[str, set[str]] = {}
+    """Return the dotted names of all modules that each part of `package` imports."""
+    imported: dict[str, set[str]] = {}
     for path in sorted(package.rglob("*.py")):
         names = path.relative_to(package).with_suffix("").parts
         if names != ("__init__",):
-            found.setdefault(names[0], set()).update(_imports(path, package.name))
-    return {part: frozenset(names) for part, names in found.items()}
+            imported.setdefault(names[0], set()).update(_imports(path, package.name))
+    return {part: frozenset(names) for part, names in imported.items()}
 
 
 def _imports(path: Path, package: str) -> Iterator[str]:
-    """Yield every dotted name that a module imports, wherever it does so, also for type checkers."""
+    """Yield every dotted name that a module imports, also in functions and for type checkers."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -49,7 +49,7 @@ def _imports(path: Path, package: str) -> Iterator[str]:
 
 
 def edges(imports: Imports, package: str) -> Imports:
-    """Return which other parts each part imports; raise ArchitectureError when imports run in a circle."""
+    """Return the other parts that each part imports; raise ArchitectureError for a cycle."""
     graph = {
         part: frozenset(name.split(".")[1] for name in names if name.startswith(f"{package}.")) & imports.keys()
         for part, names in imports.items()
@@ -63,7 +63,7 @@ def edges(imports: Imports, package: str) -> Imports:
 
 
 def without_shortcuts(graph: Imports) -> Imports:
-    """Return the graph without arrows that follow from others (its transitive reduction)."""
+    """Return the transitive reduction of the graph: no edges that others imply."""
     below: dict[str, frozenset[str]] = {}
     for part in TopologicalSorter(graph).static_order():
         below[part] = graph[part].union(*(below[other] for other in graph[part]))
@@ -74,7 +74,7 @@ def without_shortcuts(graph: Imports) -> Imports:
 
 
 def mermaid(package: Path) -> str:
-    """Return the flowchart: an arrow from each part to those it imports, third parties in the part's label."""
+    """Return the flowchart: an edge from each part to those it imports, third-party packages in its label."""
     imports = parts(package)
     graph = without_shortcuts(edges(imports, package.name))
     nodes = [f'    {part}["{_label(part, imports[part])}"]' for part in graph]
@@ -88,7 +88,7 @@ def _label(part: str, names: frozenset[str]) -> str:
 
 
 def rewritten(text: str, diagram: str) -> str:
-    """Return the Markdown `text` with the diagram between its markers; raise ArchitectureError when it has none."""
+    """Return the Markdown text with the diagram between its markers; raise ArchitectureError if it has none."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -97,7 +97,7 @@ def rewritten(text: str, diagram: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the diagram, or write it into a file; a problem ends with a sentence and 2."""
+    """Print the diagram, or write it into a file, and return the exit code, 2 for a problem."""
     parser = argparse.ArgumentParser(prog="python -m infra.architecture_diagram", description=__doc__)
     parser.add_argument("--write", type=Path, metavar="FILE", help="Markdown file to write it into")
     parsed = parser.parse_args(arguments)

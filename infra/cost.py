@@ -1,6 +1,6 @@
-"""What a canary costs a month: `python -m infra.cost --targets 100 --every 60`.
+"""The cost of a canary per month: `python -m infra.cost --targets 100 --every 60`.
 
-Free tiers are not taken off. Prices are list prices in US East (N. Virginia); other regions differ by up to a quarter.
+Free tiers are not deducted. List prices of US East (N. Virginia); other regions differ by up to a quarter.
 """
 
 import argparse
@@ -14,31 +14,31 @@ MINUTES_PER_MONTH = 730 * 60
 SHORTEST_PERIOD_S = 60
 ARCHITECTURES = ("arm64", "x86_64")
 
-# What the canary prints for a healthy target in a run, with CloudWatch's 26 bytes for each of its three lines, and what
-# Lambda prints for a run. A test compares the first with the lines that the code really prints.
+# Log bytes of a healthy target per run, with CloudWatch's 26 bytes for each of its three lines, and those of Lambda per
+# run. A test compares the first with the actual output.
 LOG_BYTES_PER_TARGET = 2_050
 LOG_BYTES_PER_RUN = 500
-# ConnectSuccess, ConnectLatency and CertificateDaysLeft of each target; ConnectSuccess of the canary.
+# ConnectSuccess, ConnectLatency and CertificateDaysLeft per target; ConnectSuccess of the canary.
 METRICS_PER_TARGET = 3
 METRICS_PER_CANARY = 1
-# Failed connects, silent canary, canary's errors; the certificate of the only target.
+# FailedConnects, SilentCanary and CanaryErrors; Certificate only with a single target.
 ALARMS_PER_CANARY = 3
 ALARMS_OF_ONE_TARGET = 1
-# Adjustable, and smaller in some regions (general reference, iot-core).
+# Default quota per account; adjustable, and lower in some regions (AWS general reference, AWS IoT Core).
 MAX_CONNECTS_PER_SECOND = 500
-# A secret is kept for 300 s.
+# A secret is cached for 300 s.
 SECRET_CALLS_PER_MONTH = MINUTES_PER_MONTH // 5
 
-# A run's time: the slowest target's round trips, and each target's share of a processor. `make bench` measures both.
+# Duration of a run: the slowest target's round trips, and CPU time per target. `make bench` measures both.
 _NETWORK_S = 0.3
 _CPU_S_PER_TARGET = 0.005
-# Lambda gives one processor for this much memory (developer guide, configuration-memory).
+# Memory that comes with one vCPU (Lambda developer guide, configuration-memory).
 _MB_PER_PROCESSOR = 1769
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Dollars for one unit of `per`, and the page that says so."""
+    """The price in dollars per unit, and its source."""
 
     dollars: float
     per: str
@@ -57,19 +57,19 @@ PRICES = {
     "log": Price(dollars=0.50, per="GB", source=_CLOUDWATCH),
     "alarm": Price(dollars=0.10, per="alarm", source=_CLOUDWATCH),
     "dashboard": Price(dollars=3.00, per="dashboard", source=_CLOUDWATCH),
-    # A connection is metered in whole minutes, a CONNECT as one message; CONNACK and DISCONNECT cost nothing.
+    # A connection is billed in whole minutes, a CONNECT as one message; CONNACK and DISCONNECT are free.
     "connection": Price(dollars=0.08e-6, per="minute", source=_IOT),
     "message": Price(dollars=1.00e-6, per="message", source=f"{_IOT}additional-details/"),
     "secret": Price(dollars=0.40, per="secret", source="https://aws.amazon.com/secrets-manager/pricing/"),
     "secret call": Price(dollars=5.00e-6, per="call", source="https://aws.amazon.com/secrets-manager/pricing/"),
 }
-# Custom metrics get cheaper with their number: up to how many, dollars each (the same page as for alarms).
+# Tiers of custom metrics: upper bound, dollars per metric (same source as alarms).
 METRIC_TIERS = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (math.inf, 0.02))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What there is to pay for; `every` in seconds, `run_seconds` the time of one invocation."""
+    """The workload to price; `every` and `run_seconds`, the duration of an invocation, are in seconds."""
 
     targets: int = 1
     every: int = 60
@@ -83,17 +83,17 @@ class Workload:
 
     @property
     def runs(self) -> float:
-        """Invocations a month."""
+        """Invocations per month."""
         return MINUTES_PER_MONTH * 60 / self.every * self.shards
 
     @property
     def connects(self) -> float:
-        """Connects a month."""
+        """Connects per month."""
         return MINUTES_PER_MONTH * 60 / self.every * self.targets
 
     @property
     def seconds_per_run(self) -> float:
-        """The time of one invocation, as given or estimated."""
+        """The duration of an invocation: `run_seconds`, or an estimate."""
         if self.run_seconds is not None:
             return self.run_seconds
         processors = min(1.0, self.memory_mb / _MB_PER_PROCESSOR)
@@ -101,14 +101,14 @@ class Workload:
 
     @property
     def connects_per_second(self) -> float:
-        """Connects a second in the busiest minute: shards take turns by the minute, and then start together."""
-        turns = min(self.shards, max(1, self.every // SHORTEST_PERIOD_S))
-        return self.targets / turns / max(1.0, self.seconds_per_run)
+        """Peak rate of connects: shards that start in the same minute start together."""
+        groups = min(self.shards, max(1, self.every // SHORTEST_PERIOD_S))
+        return self.targets / groups / max(1.0, self.seconds_per_run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of the bill; `dollars` a month."""
+    """One line of the bill; `dollars` per month."""
 
     subject: str
     quantity: float
@@ -117,7 +117,7 @@ class Line:
 
 
 def bill(workload: Workload) -> list[Line]:
-    """Return what the canary costs a month, a line for each thing that has a price."""
+    """Return the bill of a month, one line for each price."""
     metrics = METRICS_PER_CANARY + METRICS_PER_TARGET * workload.targets
     alarms = ALARMS_PER_CANARY + workload.target_alarms + (ALARMS_OF_ONE_TARGET if workload.targets == 1 else 0)
     log_gb = (LOG_BYTES_PER_RUN * workload.runs + LOG_BYTES_PER_TARGET * workload.connects) / 1e9
@@ -143,7 +143,7 @@ def total(lines: Sequence[Line]) -> float:
 
 
 def metrics_price(metrics: int) -> float:
-    """Return what this many custom metrics cost a month, in dollars."""
+    """Return the price of this many custom metrics, in dollars per month."""
     dollars, below = 0.0, 0.0
     for up_to, price in METRIC_TIERS:
         dollars += max(0.0, min(metrics, up_to) - below) * price
@@ -156,7 +156,7 @@ def _line(subject: str, price: str, quantity: float) -> Line:
 
 
 def format_bill(workload: Workload) -> Iterator[str]:
-    """Yield the bill as lines for people, what costs nothing left out."""
+    """Yield the bill as lines of text, without those of quantity 0."""
     lines = [line for line in bill(workload) if line.quantity]
     yield (
         f"{workload.targets} target(s) every {workload.every} s in {workload.shards} invocation(s) "
@@ -164,16 +164,16 @@ def format_bill(workload: Workload) -> Iterator[str]:
     )
     for line in lines:
         yield f"  {line.subject:<16}{line.quantity:>16,.2f} {line.unit:<12}{line.dollars:>10.2f} USD"
-    yield f"  {'a month':<45}{total(lines):>10.2f} USD"
+    yield f"  {'per month':<45}{total(lines):>10.2f} USD"
     yield (
-        f"In its busiest seconds {workload.connects_per_second:,.0f} connect(s) a second; "
-        f"AWS IoT allows an account {MAX_CONNECTS_PER_SECOND}, its devices included, unless raised."
+        f"At its peak {workload.connects_per_second:,.0f} connect(s) per second; "
+        f"the default quota of an account is {MAX_CONNECTS_PER_SECOND}, its devices included."
     )
-    yield f"List prices of US East (N. Virginia), {PRICES_OF}, no free tier taken off."
+    yield f"List prices of US East (N. Virginia), {PRICES_OF}, free tiers not deducted."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the bill; a wrong question ends with a sentence and 2."""
+    """Print the bill and return the exit code; invalid arguments exit with 2."""
     parsed = _parser().parse_args(arguments)
     workload = Workload(**vars(parsed))
     if workload.seconds_per_run > workload.every:
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"one run takes {workload.seconds_per_run:.0f} s, longer than {workload.every} s; use more --shards"
         )
     if workload.shards > workload.targets:
-        _parser().error(f"{workload.targets} target(s) cannot be spread over {workload.shards} shards")
+        _parser().error(f"{workload.targets} target(s) cannot be split into {workload.shards} shards")
     print("\n".join(format_bill(workload)))
     return 0
 
@@ -194,13 +194,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory_mb", type=_count, default=512, help="the function's memory (default 512)")
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="arm64", help="default arm64")
     parser.add_argument("--run_seconds", type=_seconds, help="time of one invocation (default: estimated)")
-    parser.add_argument("--target_alarms", type=_none_or_more, default=0, help="alarms of single targets (default 0)")
-    parser.add_argument("--dashboards", type=_none_or_more, default=0, help="dashboards beyond the three free ones")
-    parser.add_argument("--secrets", type=_none_or_more, default=0, help="secrets in Secrets Manager (default 0)")
+    parser.add_argument("--target_alarms", type=_non_negative, default=0, help="alarms of single targets (default 0)")
+    parser.add_argument("--dashboards", type=_non_negative, default=0, help="dashboards beyond the three free ones")
+    parser.add_argument("--secrets", type=_non_negative, default=0, help="secrets in Secrets Manager (default 0)")
     return parser
 
 
-def _none_or_more(text: str) -> int:
+def _non_negative(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
@@ -213,7 +213,7 @@ def _count(text: str) -> int:
 
 
 def _period(text: str) -> int:
-    if _none_or_more(text) < SHORTEST_PERIOD_S:
+    if _non_negative(text) < SHORTEST_PERIOD_S:
         raise argparse.ArgumentTypeError(f"{text!r} is less than {SHORTEST_PERIOD_S} s, a schedule's shortest period")
     return int(text)
 
@@ -223,7 +223,7 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 < seconds <= 900:  # noqa: PLR2004 - Lambda's longest run
+    if not 0 < seconds <= 900:  # noqa: PLR2004 - Lambda's maximum timeout
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, at most 900")
     return seconds
 

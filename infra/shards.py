@@ -1,7 +1,7 @@
-"""Spread many targets over many invocations: `python -m infra.shards targets.json --canary NAME > shards.json`.
+"""Split many targets over many invocations: `python -m infra.shards targets.json --canary NAME > shards.json`.
 
-Writes a CloudFormation template that is deployed beside the canary's stack. Each shard is a targets document in a
-parameter of the canary's own place, and a schedule that invokes the function with a reference to it.
+Prints a CloudFormation template to deploy beside the canary's stack. Each shard is an SSM parameter under the canary's
+own prefix, which holds a targets document, and a schedule that invokes the function with a reference to it.
 """
 
 import argparse
@@ -14,20 +14,21 @@ from typing import Any
 
 from connect_canary.config.targets_document import TargetEntry, read_document
 
-# A standard parameter costs nothing and holds this much (general reference, ssm).
+# Size limit of a standard parameter, which is free of charge (AWS general reference, Systems Manager).
 PARAMETER_CHARACTERS = 4096
 TARGETS_PER_SHARD = 100
-# Minutes between two runs of a shard: what divides an hour, and is a period of the alarms too.
+# Allowed minutes between two runs of a shard: divisors of 60 that are periods of the alarms too.
 PERIODS = (1, 2, 3, 4, 5, 10, 15, 30)
-# A template has at most 500 resources: two for a shard, one role.
+# A template has at most 500 resources: two per shard, one role.
 MAX_SHARDS = 249
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
+# One target as the JSON object of a document.
 TargetObject = Mapping[str, Any]
 
 
 class ShardsError(ValueError):
-    """The document cannot be spread; `problems` has a sentence for each reason."""
+    """The document cannot be split into shards; `problems` has one sentence for each reason."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         """Join the sentences."""
@@ -36,21 +37,21 @@ class ShardsError(ValueError):
 
 
 def read_targets(text: str, origin: str) -> list[TargetObject]:
-    """Return a document's targets as they are written; raise ShardsError with every problem."""
+    """Return a document's targets unchanged, or raise ShardsError with every problem."""
     try:
-        items, problems = read_document(text, origin)
+        entries, problems = read_document(text, origin)
     except ValueError as error:
         raise ShardsError([str(error)]) from error
-    problems = [*problems, *(problem for item in items for problem in _problems(item))]
+    problems = [*problems, *(problem for entry in entries for problem in _entry_problems(entry))]
     if problems:
         raise ShardsError(problems)
     targets: list[TargetObject] = json.loads(text)["targets"]
     return targets
 
 
-def _problems(item: TargetEntry) -> Iterator[str]:
-    yield from item.problems
-    for value in item.values.values():
+def _entry_problems(entry: TargetEntry) -> Iterator[str]:
+    yield from entry.problems
+    for value in entry.values.values():
         if value.secret is not None:
             yield (
                 f"{value.origin} is a secret in a template that many can read; "
@@ -59,12 +60,12 @@ def _problems(item: TargetEntry) -> Iterator[str]:
 
 
 def split(targets: Sequence[TargetObject], *, max_targets: int = TARGETS_PER_SHARD) -> list[list[TargetObject]]:
-    """Return the targets in shards of at most `max_targets` that fit into a parameter; raise ShardsError."""
+    """Return the targets in shards of at most `max_targets` that fit into a parameter, or raise ShardsError."""
     shards: list[list[TargetObject]] = []
     for index, target in enumerate(targets):
         if len(document([target])) > PARAMETER_CHARACTERS:
-            said = f"targets[{index}] has {len(document([target]))} characters"
-            raise ShardsError([f"{said}; allowed: {PARAMETER_CHARACTERS}, what a parameter holds"])
+            size = f"targets[{index}] has {len(document([target]))} characters"
+            raise ShardsError([f"{size}; allowed: {PARAMETER_CHARACTERS}, what a parameter holds"])
         last = shards[-1] if shards else []
         if last and len(last) < max_targets and len(document([*last, target])) <= PARAMETER_CHARACTERS:
             last.append(target)
@@ -76,22 +77,22 @@ def split(targets: Sequence[TargetObject], *, max_targets: int = TARGETS_PER_SHA
 
 
 def document(targets: Sequence[TargetObject]) -> str:
-    """Return the targets document of a shard, as short as it can be written."""
+    """Return the targets document of a shard as compact JSON."""
     return json.dumps({"targets": targets}, separators=(",", ":"))
 
 
 def reference(canary: str, number: int) -> str:
-    """Return what event and settings call the document of a shard, the first being 1."""
+    """Return the reference to a shard's document; `number` counts from 1."""
     return f"ssm:/iot-connect-canary/{canary}/shard-{number:03}"
 
 
 def schedule_expression(number: int, every: int) -> str:
-    """Return when a shard runs: every `every` minutes, each shard a minute after the one before it."""
+    """Return a shard's schedule: every `every` minutes, each shard one minute after the previous one."""
     return "rate(1 minute)" if every == 1 else f"cron({(number - 1) % every}/{every} * * * ? *)"
 
 
 def template(canary: str, shards: Sequence[Sequence[TargetObject]], *, every: int = 1) -> dict[str, Any]:
-    """Return the CloudFormation template of the shards, each of which runs every `every` minutes."""
+    """Return the CloudFormation template of the shards, which run every `every` minutes."""
     resources: dict[str, Any] = {"ScheduleRole": _role()}
     for number, targets in enumerate(shards, start=1):
         resources[f"Shard{number:03}Parameter"] = _parameter(reference(canary, number), document(targets))
@@ -145,7 +146,7 @@ def _schedule(name: str, number: int, every: int) -> dict[str, Any]:
         "Arn": _FUNCTION_ARN,
         "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
         "Input": json.dumps({"targets": name}),
-        # As in the canary's own schedule: a late or repeated run would measure nothing.
+        # As in the canary's own schedule: a late or repeated run is of no use.
         "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
     }
     properties = {
@@ -158,7 +159,7 @@ def _schedule(name: str, number: int, every: int) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the template, and on standard error what to deploy with it; problems end with sentences and 2."""
+    """Print the template, and how to deploy it on standard error; return the exit code, 2 for a problem."""
     parsed = _parser().parse_args(arguments)
     try:
         text = sys.stdin.read() if parsed.document == "-" else Path(parsed.document).read_text()
@@ -189,14 +190,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_minutes,
         default=1,
         metavar="MINUTES",
-        help="minutes between two runs of a target (default 1); the shards then take turns, minute by minute",
+        help="minutes between two runs of a target (default 1); the shards then start a minute apart",
     )
     parser.add_argument(
         "--targets-per-shard",
         type=_count,
         default=TARGETS_PER_SHARD,
         metavar="N",
-        help=f"at most so many targets in an invocation (default {TARGETS_PER_SHARD})",
+        help=f"most targets per invocation (default {TARGETS_PER_SHARD})",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of a targets document, made from the settings: `python -m infra.targets_schema [--check]`."""
+"""The JSON Schema of a targets document, generated from the settings: `python -m infra.targets_schema [--check]`."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ PUBLISHED = Path(__file__).parents[1] / "docs" / "targets.schema.json"
 Schema = dict[str, Any]
 _REFERENCE: Schema = {"$ref": "#/definitions/reference"}
 _NUMBER = r"^[0-9]*\.?[0-9]+$"
-# What is narrower than a text or a number; an empty text takes an inherited value away.
+# Settings that accept less than any string or number; an empty string removes an inherited value.
 _RULES: dict[str, list[Schema]] = {
     "endpoint": [{"type": "string", "pattern": rf"^({HOST_PATTERN.pattern}(:[0-9]{{1,5}})?)?$"}],
     "signing_region": [{"type": "string", "pattern": rf"^({REGION_PATTERN.pattern})?$"}],
@@ -31,7 +31,7 @@ _RULES: dict[str, list[Schema]] = {
 
 
 def schema() -> Schema:
-    """Return the schema (JSON Schema, draft 7, which editors know best)."""
+    """Return the schema (JSON Schema draft 7, which editors support best)."""
     properties = {setting.key: _property(setting) for setting in TARGET_SETTINGS}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -61,7 +61,7 @@ def schema() -> Schema:
 
 
 def as_text() -> str:
-    """Return the schema as it is published."""
+    """Return the text of docs/targets.schema.json."""
     return json.dumps(schema(), indent=2) + "\n"
 
 
@@ -81,14 +81,14 @@ def _property(setting: Setting) -> Schema:
 
 def _rules(setting: Setting) -> list[Schema]:
     if setting.choices:
-        # JSON has numbers, and a version looks like one.
+        # An MQTT version may be written as a JSON number.
         numbers = [int(choice) for choice in setting.choices if choice.isdigit()]
         return [{"enum": [*setting.choices, *numbers]}]
     return _RULES.get(setting.key, [{"type": ["string", "number"]}])
 
 
 def main() -> int:
-    """Print the schema, or compare it with the published one; return the exit code."""
+    """Print the schema, or compare it with the published one, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.targets_schema", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with docs/targets.schema.json")
     if not parser.parse_args().check:

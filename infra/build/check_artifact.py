@@ -1,4 +1,4 @@
-"""Check the built artifact: the native library is for the architecture asked for, and the handler imports by itself."""
+"""Check the built artifact: the native library's architecture, and that the handler can be imported from it."""
 
 import argparse
 import platform
@@ -12,7 +12,7 @@ MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 _LIBRARY = "_awscrt.abi3.so"
 _E_MACHINE = slice(18, 20)
 
-# A process that has nothing but the standard library and the artifact, as Lambda has (it adds boto3, imported late).
+# Imports with the standard library and the artifact only, as on Lambda (which adds boto3, imported late).
 _IMPORT = """
 import sys
 sys.dont_write_bytecode = True
@@ -21,7 +21,7 @@ import connect_canary.handler
 assert "boto3" not in sys.modules and "botocore.session" not in sys.modules, "boto3 was imported"
 import connect_canary.probe.attempt, connect_canary.config.plan
 """
-# What a reference needs, with the boto3 of this interpreter in the place of the runtime's.
+# Imports that references need, with this interpreter's boto3 instead of the Lambda runtime's.
 _IMPORT_LATE = """
 import sys
 sys.dont_write_bytecode = True
@@ -35,7 +35,7 @@ assert aws_lambda_powertools.__file__.startswith(sys.argv[1]), "Powertools came 
 
 
 def problems(artifact: Path, architecture: str) -> list[str]:
-    """Return a sentence for each thing that is wrong with the artifact."""
+    """Return one sentence for each problem of the artifact."""
     library = artifact / _LIBRARY
     if not library.is_file():
         return [f"{library} is missing: the SDK's native library was not installed"]
@@ -47,18 +47,18 @@ def problems(artifact: Path, architecture: str) -> list[str]:
 
 
 def host_architecture() -> str:
-    """Return this machine's architecture under Lambda's name."""
+    """Return this machine's architecture by Lambda's name."""
     return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
 
 
 def size_mb(artifact: Path) -> float:
-    """Return the size of all files in megabytes."""
+    """Return the total size of the files in megabytes."""
     return sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) / 1e6
 
 
 def _import_problems(artifact: Path) -> list[str]:
     found: list[str] = []
-    for what, code in {"the handler": _IMPORT, "what references need": _IMPORT_LATE}.items():
+    for what, code in {"the handler": _IMPORT, "the imports of references": _IMPORT_LATE}.items():
         command = [sys.executable, "-I", "-S", "-c", code, str(artifact.resolve()), sysconfig.get_path("purelib")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -68,10 +68,10 @@ def _import_problems(artifact: Path) -> list[str]:
 
 
 def main() -> int:
-    """Print what was found; return 0 when the artifact is good, 1 when it is not."""
+    """Print the problems or the size; return 0 without problems, else 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("artifact", type=Path, help="the built directory, .aws-sam/build/CanaryFunction")
-    parser.add_argument("architecture", choices=sorted(MACHINES), help="what the template says")
+    parser.add_argument("architecture", choices=sorted(MACHINES), help="Architecture of the template")
     arguments = parser.parse_args()
     found = problems(arguments.artifact, arguments.architecture)
     for problem in found:

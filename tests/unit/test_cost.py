@@ -144,7 +144,7 @@ def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None
         (["--targets", "0"], "'0' is not a whole number of at least 1"),
         (["--every", "10"], "'10' is less than 60 s"),
         (["--targets", "100000"], "use more --shards"),
-        (["--shards", "2"], "1 target(s) cannot be spread over 2 shards"),
+        (["--shards", "2"], "1 target(s) cannot be split into 2 shards"),
         (["--run_seconds", "soon"], "'soon' is not a number of seconds"),
         (["--secrets", "-1"], "'-1' is not a whole number"),
     ],

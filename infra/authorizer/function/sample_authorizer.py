@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - this directory is the root of a Lambda package
-"""A sample custom authorizer: a user name and password, or a token that AWS IoT verified.
+"""A sample custom authorizer: checks a user name and password, or a token whose signature AWS IoT Core verified.
 
-The environment holds SHA-256 digests only, so reading the function's configuration gives nobody
-a credential. Choose long random credentials: a digest does not protect a guessable one.
+The environment holds only SHA-256 digests, so the function's configuration contains no credential. Use long random
+credentials: a digest does not protect a guessable one.
 """
 
 import base64
@@ -18,9 +18,9 @@ _REFRESH_SECONDS = 300
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer AWS IoT Core: who the client is, and that it may connect under the prefix only."""
-    known = _has_token(event) if event.get("signatureVerified") else _has_password(event)
-    if not known:
+    """Return whether the client is authenticated, and a policy that allows it to connect under the prefix only."""
+    authenticated = _has_token(event) if event.get("signatureVerified") else _has_password(event)
+    if not authenticated:
         return {"isAuthenticated": False}
     return {
         "isAuthenticated": True,
@@ -37,7 +37,7 @@ def _has_token(event: dict[str, Any]) -> bool:
 
 def _has_password(event: dict[str, Any]) -> bool:
     mqtt = event.get("protocolData", {}).get("mqtt", {})
-    # The user name arrives with the authorizer's fields behind its question mark.
+    # The authorizer's fields may follow the user name after a question mark.
     username = mqtt.get("username", "").partition("?")[0]
     try:
         password = base64.b64decode(mqtt.get("password", ""), validate=True)
@@ -49,7 +49,7 @@ def _has_password(event: dict[str, Any]) -> bool:
 
 def _matches(credential: bytes, variable: str) -> bool:
     expected = os.environ.get(variable, "")
-    # An empty digest means that this way in is closed, also for an empty credential.
+    # An empty digest disables the credential; an empty credential must not match it.
     return bool(expected) and hmac.compare_digest(hashlib.sha256(credential).hexdigest(), expected.lower())
 
 

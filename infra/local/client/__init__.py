@@ -1,1 +1,1 @@
-"""Starting the local AWS, deploying to it, and asking it."""
+"""Starts the local AWS, deploys stacks to it, and calls its APIs."""

@@ -1,8 +1,8 @@
-"""A local AWS for tests and `make run`: start it, deploy to it, look into it.
+"""A local AWS for tests and `make run`: start it, deploy stacks, invoke functions, read logs, metrics and alarms.
 
 with LocalAws.start() as aws:
-stack = aws.deploy(template, name="canary", parameters={})
-print(aws.invoke(stack.resources["CanaryFunction"], {}))
+    stack = aws.deploy(template, name="canary", parameters={})
+    print(aws.invoke(stack.resources["CanaryFunction"], {}))
 """
 
 import json
@@ -33,7 +33,7 @@ _ADMINISTRATOR = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKey:
-    """An access key; the secret parts stay out of its repr."""
+    """An AWS access key; its repr omits the secrets."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -42,20 +42,20 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What one synchronous invocation gave back: its payload, and whether the function raised."""
+    """The result of a synchronous invocation: its payload, and whether the function raised."""
 
     payload: Any
     failed: bool
 
 
 class LocalAws:
-    """One running local AWS and an administrator's clients for it."""
+    """A running local AWS and boto3 clients with administrator permissions."""
 
     def __init__(self, server: RunningServer) -> None:
         self.server = server
         self._clients: dict[str, Any] = {}
         root = AccessKey(access_key_id=server.root_key_id, secret_access_key=server.root_secret)
-        # Root bypasses policies in MiniStack, so it only makes the user that we work as.
+        # MiniStack applies no policies to root, so root only creates the user that all other calls are made as.
         iam = self._session(root).client("iam", **self._client_options())
         self.operator = create_user(iam, _OPERATOR, _ADMINISTRATOR)
         self.client("s3").create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -63,26 +63,25 @@ class LocalAws:
     @classmethod
     @contextmanager
     def start(cls, *, speed: float = 1.0) -> Iterator[Self]:
-        """Run a local AWS for the time of the context.
+        """Run a local AWS for the duration of the context.
 
-        At `speed` 12 a minute of schedules and of alarms takes 5 seconds; connects, deadlines
-        and log times stay real.
+        At `speed` 12 a minute of schedules and alarms takes 5 seconds; connects, deadlines and log times stay real.
         """
         with running_server(speed=speed) as server:
             yield cls(server)
 
     @property
     def iot_endpoint(self) -> str:
-        """The address (`host:port`) that DescribeEndpoint answers."""
+        """The address (`host:port`) that DescribeEndpoint returns."""
         return self.server.iot_endpoint
 
     @property
     def authority(self) -> Path:
-        """The PEM file that clients must trust to reach the IoT endpoint."""
+        """Path of the CA certificate (PEM) that clients of the IoT endpoint must trust."""
         return self.server.authority
 
     def client(self, service: str, key: AccessKey | None = None) -> stacks.Client:
-        """Return a boto3 client, the administrator's unless a key is given."""
+        """Return a boto3 client with `key`, by default the administrator's."""
         if key is not None:
             return self._session(key).client(service, **self._client_options())
         if service not in self._clients:
@@ -91,13 +90,13 @@ class LocalAws:
         return self._clients[service]
 
     def _client_options(self) -> dict[str, Any]:
-        # AWS validates durations below 900 s away; a test needs a session that soon expires.
+        # botocore rejects DurationSeconds below 900; a test needs a session that expires sooner.
         config = Config(proxies={}, retries={"max_attempts": 1}, parameter_validation=False)
         return {"endpoint_url": self.server.api_url, "config": config}
 
     @staticmethod
     def _session(key: AccessKey) -> boto3.Session:
-        # The caller's profile and files must neither help nor hinder.
+        # The caller's AWS profile and files must have no effect.
         variables = {
             "profile": (None, None, None, None),
             "config_file": (None, None, os.devnull, None),
@@ -112,7 +111,7 @@ class LocalAws:
         )
 
     def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str] | None = None) -> stacks.DeployedStack:
-        """Deploy a (built) SAM template as a new stack, or update the stack of this name."""
+        """Create or update a stack from a (built) SAM template, or raise `LocalAwsError`."""
         s3 = self.client("s3")
         body = stacks.package(template, s3, _BUCKET)
         key = f"templates/{name}.yaml"
@@ -129,24 +128,24 @@ class LocalAws:
         stacks.delete(self.client("cloudformation"), name)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
-        """Invoke a function and wait for what it returns."""
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
-        payload = json.loads(answer["Payload"].read() or b"null")
-        return Invocation(payload=payload, failed="FunctionError" in answer)
+        """Invoke a function synchronously."""
+        response = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        payload = json.loads(response["Payload"].read() or b"null")
+        return Invocation(payload=payload, failed="FunctionError" in response)
 
     def log_group(self, function: str) -> str:
         """Return the name of the log group that a function writes to."""
         configuration = self.client("lambda").get_function_configuration(FunctionName=function)
-        chosen = configuration.get("LoggingConfig", {}).get("LogGroup")
-        return str(chosen or f"/aws/lambda/{function}")
+        log_group = configuration.get("LoggingConfig", {}).get("LogGroup")
+        return str(log_group or f"/aws/lambda/{function}")
 
     def log_messages(self, group: str) -> list[str]:
-        """Return every message of a log group, in the order of their times."""
+        """Return every message of a log group, oldest first."""
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
     def metric_points(self, namespace: str, metric: str, dimensions: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return a metric's datapoints of the last day, oldest first, one for each second that has any."""
+        """Return a metric's datapoints of the last day with a period of one second, oldest first."""
         now = datetime.now(UTC)
         statistics = self.client("cloudwatch").get_metric_statistics(
             Namespace=namespace,
@@ -160,11 +159,11 @@ class LocalAws:
         return sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
 
     def alarms(self, prefix: str = "") -> dict[str, dict[str, Any]]:
-        """Return every alarm, composite ones too, by name, in CloudWatch's words."""
-        described = self.client("cloudwatch").describe_alarms(
+        """Return every metric and composite alarm by name, as DescribeAlarms returns it."""
+        response = self.client("cloudwatch").describe_alarms(
             AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
-        alarms = [*described["MetricAlarms"], *described.get("CompositeAlarms", [])]
+        alarms = [*response["MetricAlarms"], *response.get("CompositeAlarms", [])]
         return {alarm["AlarmName"]: alarm for alarm in alarms}
 
     def alarm_states(self, prefix: str = "") -> dict[str, str]:

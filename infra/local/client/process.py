@@ -1,4 +1,4 @@
-"""Starts the local AWS's process and stops it; nothing of it is left afterwards."""
+"""Starts and stops the local AWS's server process, and removes its files."""
 
 import json
 import os
@@ -27,12 +27,12 @@ _LOG_LINES = 15
 
 
 class LocalAwsError(RuntimeError):
-    """The local AWS cannot do what was asked; the message is a sentence for people."""
+    """The local AWS cannot do something; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningServer:
-    """Where the local AWS listens, and the root key that its first user is made with."""
+    """Addresses and files of a running server, and its root access key."""
 
     api_url: str
     iot_endpoint: str
@@ -43,9 +43,9 @@ class RunningServer:
 
 
 def interpreter() -> Path:
-    """Return the Python of MiniStack's environment, or raise `LocalAwsError`."""
-    chosen = os.environ.get(_INTERPRETER_VARIABLE)
-    path = Path(chosen) if chosen else REPOSITORY / ".venv-local" / "bin" / "python"
+    """Return the path of the Python that has MiniStack, or raise `LocalAwsError`."""
+    configured = os.environ.get(_INTERPRETER_VARIABLE)
+    path = Path(configured) if configured else REPOSITORY / ".venv-local" / "bin" / "python"
     if not path.exists():
         raise LocalAwsError(
             f"The local AWS needs its own environment, and {path} does not exist. "
@@ -55,7 +55,7 @@ def interpreter() -> Path:
 
 
 def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
-    """Return all that the server sees; the caller's AWS and proxy variables stay out."""
+    """Return the server's environment variables, without the caller's for AWS and proxies."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -79,7 +79,7 @@ def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
 
 @contextmanager
 def running_server(*, speed: float = 1.0) -> Iterator[RunningServer]:
-    """Run the local AWS for the time of the context; raises `LocalAwsError` when it cannot."""
+    """Run the server for the duration of the context, or raise `LocalAwsError`."""
     python, root_secret = interpreter(), secrets.token_hex(20)
     state = Path(tempfile.mkdtemp(prefix="local-aws-"))
     try:
@@ -118,7 +118,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, root_secret
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    """Return the server's ready line; empty when it ended or kept silent for too long."""
+    """Return the server's first line, empty if it ended or timed out without one."""
     if process.stdout is None:
         return b""
     readable, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
@@ -126,7 +126,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
 
 
 def log_tail(state: Path) -> str:
-    """Return the end of the server's log as one paragraph, empty when it wrote nothing."""
+    """Return the last lines of the server's log as one sentence, empty if it has none."""
     with suppress(OSError):
         lines = (state / "server.log").read_text(errors="replace").splitlines()
         return "Its log ends: " + " / ".join(lines[-_LOG_LINES:]) if lines else ""
@@ -134,7 +134,7 @@ def log_tail(state: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server by closing its standard input, then by signals to its own process group."""
+    """Stop the server by closing its standard input, then by signals to its process group."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with suppress(OSError):
@@ -143,7 +143,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_SECONDS)
     deadline = time.monotonic() + 1.0
     for number in (signal.SIGTERM, signal.SIGKILL):
-        # Functions are the group's other members; they end with the server's pipes.
+        # The functions' processes, in the same group, end with the server's pipes.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
             while process.poll() is None and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Packages and deploys a SAM template with CloudFormation's own API."""
+"""Packages and deploys a SAM template through the CloudFormation API."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.client.process import LocalAwsError
 
-# boto3 makes the classes of its clients at run time.
+# boto3 creates its client classes at run time.
 Client: TypeAlias = Any
 
 _CODE_URI = re.compile(r"^(?P<key>\s+CodeUri:\s+)(?P<path>[^\s{][^\n]*)$", re.MULTILINE)
@@ -33,28 +33,28 @@ class DeployedStack:
     types: Mapping[str, str]
 
     def only(self, resource_type: str) -> str:
-        """Return the physical id of the stack's one resource of a type."""
-        found = [self.resources[key] for key, kind in self.types.items() if kind == resource_type]
-        if len(found) != 1:
-            raise LocalAwsError(f"Stack {self.name} has {len(found)} resources of {resource_type}.")
-        return found[0]
+        """Return the physical id of the only resource of a type, or raise `LocalAwsError`."""
+        ids = [self.resources[key] for key, kind in self.types.items() if kind == resource_type]
+        if len(ids) != 1:
+            raise LocalAwsError(f"Stack {self.name} has {len(ids)} resources of {resource_type}.")
+        return ids[0]
 
 
 def zip_directory(directory: Path) -> bytes:
-    """Return a Lambda package of a directory's files; nothing is compressed, nothing is slow."""
+    """Return a zip archive of a directory's files, uncompressed because that is faster."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(directory.rglob("*")):
-            inside = path.relative_to(directory)
-            if path.is_file() and not _NOT_CODE.intersection(inside.parts):
-                archive.write(path, inside.as_posix())
+            relative = path.relative_to(directory)
+            if path.is_file() and not _NOT_CODE.intersection(relative.parts):
+                archive.write(path, relative.as_posix())
     return buffer.getvalue()
 
 
 def package(template: Path, s3: Client, bucket: str) -> str:
-    """Return the template's text with every local CodeUri uploaded to the bucket."""
+    """Upload every local CodeUri to the bucket and return the template's text with the new URIs."""
 
-    def uploaded(match: re.Match[str]) -> str:
+    def upload(match: re.Match[str]) -> str:
         path = match["path"].strip("'\" ")
         if path.startswith("s3://"):
             return match[0]
@@ -65,11 +65,11 @@ def package(template: Path, s3: Client, bucket: str) -> str:
 
     if not template.is_file():
         raise LocalAwsError(f"There is no template at {template}.")
-    return _CODE_URI.sub(uploaded, template.read_text())
+    return _CODE_URI.sub(upload, template.read_text())
 
 
 def deploy(cloudformation: Client, *, name: str, template_url: str, parameters: Mapping[str, str]) -> DeployedStack:
-    """Create or update a stack and wait for it, or raise `LocalAwsError` with its own reasons."""
+    """Create or update a stack and wait for it, or raise `LocalAwsError` with the failed resources' reasons."""
     request = {
         "StackName": name,
         "TemplateURL": template_url,
@@ -117,7 +117,7 @@ def _wait(cloudformation: Client, name: str) -> None:
 
 
 def delete(cloudformation: Client, name: str) -> None:
-    """Delete a stack and wait until it is gone, or raise `LocalAwsError` when it stays."""
+    """Delete a stack and wait until it is deleted, or raise `LocalAwsError`."""
     cloudformation.delete_stack(StackName=name)
     deadline = time.monotonic() + _DEPLOY_SECONDS
     while _status(cloudformation, name) == "DELETE_IN_PROGRESS" and time.monotonic() < deadline:

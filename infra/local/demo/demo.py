@@ -1,4 +1,4 @@
-"""The demo that `make run` shows: four ways to authenticate, then the schedule, then the alarms."""
+"""The demo of `make run`: one invocation for each auth mode, then scheduled runs with metrics and alarms."""
 
 import platform
 import sys
@@ -34,7 +34,7 @@ _MAX_WAIT_MINUTES = 3
 
 @dataclass(slots=True, kw_only=True)
 class Demo:
-    """One run of the demo, and what was seen so far, from which the exit code follows."""
+    """One demo and its results so far, which determine the exit code."""
 
     template: Path
     runs: int | None
@@ -45,11 +45,11 @@ class Demo:
 
     @property
     def exit_code(self) -> int:
-        """0 when everything that was seen was healthy, 1 when something was not."""
+        """0 if there were results and all were healthy, else 1."""
         return 0 if self.verdicts and all(self.verdicts) else 1
 
     def run(self) -> int:
-        """Run everything and return the exit code; a problem becomes a sentence and 1."""
+        """Run the demo and return the exit code; a problem is printed and returns 1."""
         try:
             self._run()
         except (LocalAwsError, ClientError, BotoCoreError, OSError) as error:
@@ -70,8 +70,7 @@ class Demo:
             log = RunLog(aws=aws, group=aws.log_group(function))
             self._show_modes(aws, function)
             for _ in log.new_runs():
-                # Those were our own invocations.
-                pass
+                pass  # our own invocations
             _print_operator_hint(aws, stack)
             self._follow_schedule(aws, stack, log)
 
@@ -90,9 +89,9 @@ class Demo:
                 _print(line)
 
     def _follow_schedule(self, aws: LocalAws, stack: DeployedStack, log: RunLog) -> None:
-        until = f"{self.runs} scheduled run(s)" if self.runs else "Ctrl-C"
+        end = f"{self.runs} scheduled run(s)" if self.runs else "Ctrl-C"
         _print()
-        _print(f"The schedule takes over: all targets every {60 / self.speed:.0f} s, until {until}.")
+        _print(f"The schedule takes over: all targets every {60 / self.speed:.0f} s, until {end}.")
         max_wait_s = _MAX_WAIT_MINUTES * 60 / self.speed + _ALARM_DELAY_SECONDS
         last_run = time.monotonic()
         while not self.stopped() and (self.runs is None or self.scheduled < self.runs):
@@ -101,7 +100,7 @@ class Demo:
                 last_run = time.monotonic()
                 self.scheduled += 1
                 self.verdicts.append(run.healthy)
-                # The alarms look at the metrics a moment after the run.
+                # The alarms are evaluated after the run.
                 time.sleep(_ALARM_DELAY_SECONDS / self.speed)
                 for line in report.run_lines(self.scheduled, run) + _tables(aws, stack):
                     _print(line)
@@ -113,7 +112,7 @@ def _first_outcome(payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return dict(payload["targets"][0])
     except (TypeError, LookupError) as error:
-        raise LocalAwsError("The deployed function does not answer as a canary does.") from error
+        raise LocalAwsError("The deployed function's response is not a canary's.") from error
 
 
 def _print(line: str = "") -> None:
@@ -130,23 +129,23 @@ def _print_operator_hint(aws: LocalAws, stack: DeployedStack) -> None:
 
 
 def _deploy(aws: LocalAws, template: Path) -> DeployedStack:
-    shown = demo_targets.set_up(aws, CANARY)
+    targets = demo_targets.set_up(aws, CANARY)
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    parameters = {"Name": CANARY, "Targets": shown.reference, "Architecture": machine}
+    parameters = {"Name": CANARY, "Targets": targets.reference, "Architecture": machine}
     return aws.deploy(template, name=STACK, parameters=parameters)
 
 
 def _tables(aws: LocalAws, stack: DeployedStack) -> list[str]:
     metrics = [_metric_row(aws, target) for target in demo_targets.MODES]
-    known = aws.alarms()
+    all_alarms = aws.alarms()
     alarms = {
-        logical_id: known[stack.resources[logical_id]]
+        logical_id: all_alarms[stack.resources[logical_id]]
         for logical_id, kind in stack.types.items()
         if kind in _ALARM_TYPES
     }
     states = [(logical_id, str(alarm["StateValue"])) for logical_id, alarm in alarms.items()]
     reasons = [
-        report.wrap(f"{logical_id} is {alarm['StateValue']} since {_local_time(alarm)}, when {alarm['StateReason']}")
+        report.wrap(f"{logical_id} is {alarm['StateValue']} since {_local_time(alarm)}: {alarm['StateReason']}")
         for logical_id, alarm in alarms.items()
         if alarm["StateValue"] != "OK"
     ]

@@ -1,4 +1,4 @@
-"""What somebody at another terminal needs to look into the local AWS that `make run` shows, or to break it."""
+"""A shell file with the environment variables for using the running demo from another terminal."""
 
 import os
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from shlex import quote
 
 from infra.local.client.local_aws import REGION, LocalAws
 
-FILE = "operator.sh"
-# The caller's own must not get in between.
+FILE_NAME = "operator.sh"
+# The operator's own would take precedence.
 _UNSET = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
 
 
 def write(aws: LocalAws, names: Mapping[str, str]) -> Path:
-    """Write a file that a shell reads, with an administrator's keys; it goes with the local AWS's state."""
-    path = aws.server.state / FILE
+    """Write the shell file, which holds an administrator's access key; it is deleted with the server's state."""
+    path = aws.server.state / FILE_NAME
     lines = [f"export {name}={quote(value)}\n" for name, value in {**variables(aws), **names}.items()]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.writelines([_UNSET, *lines])
@@ -22,7 +22,7 @@ def write(aws: LocalAws, names: Mapping[str, str]) -> Path:
 
 
 def variables(aws: LocalAws) -> dict[str, str]:
-    """Return the environment in which the AWS command line, boto3 and `connect-canary` reach the local AWS."""
+    """Return the environment variables with which the AWS CLI, boto3 and `connect-canary` use the local AWS."""
     keys = aws.operator
     return {
         "AWS_ENDPOINT_URL": aws.server.api_url,

@@ -1,4 +1,4 @@
-"""What `make run` prints: lines of at most 80 columns, for people; pure."""
+"""The text output of `make run`, at most 80 columns wide. Pure functions."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,14 @@ _MIN_PHASE_SHARE = 0.1
 
 
 def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:
-    """Return one target's outcome with its phase times, or with all that is known of its failure."""
+    """Return an outcome with its phase times, or its failure with reason and hint."""
     head = f"  {outcome['target']:<8} {outcome['auth_mode']:<15} "
     if outcome["healthy"]:
         return [shorten(f"{head}healthy: {_times(outcome)}")]
-    known = ". ".join(str(outcome[key]) for key in ("reason", "hint") if outcome.get(key))
+    explanation = ". ".join(str(outcome[key]) for key in ("reason", "hint") if outcome.get(key))
     return [
         shorten(f"{head}UNHEALTHY: {outcome['failure']} in {outcome['phase']}"),
-        *textwrap.wrap(known, WIDTH, initial_indent="    ", subsequent_indent="    "),
+        *textwrap.wrap(explanation, WIDTH, initial_indent="    ", subsequent_indent="    "),
     ]
 
 
@@ -33,7 +33,7 @@ def _times(outcome: Mapping[str, Any]) -> str:
 
 
 def run_lines(number: int, run: Run) -> list[str]:
-    """Return one scheduled run as a line, and lines more for everything that went wrong."""
+    """Return a scheduled run as one line, followed by its failed outcomes and errors."""
     verdict = "healthy" if run.healthy else "UNHEALTHY"
     targets = ", ".join(sorted(_short(outcome) for outcome in run.outcomes))
     lines = [shorten(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}")]
@@ -49,23 +49,23 @@ def _short(outcome: Mapping[str, Any]) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], headers: Sequence[str]) -> list[str]:
-    """Return rows under their headers, in columns as wide as they must be."""
-    everything = [list(headers), *map(list, rows)]
-    widths = [max(len(row[column]) for row in everything) for column in range(len(headers))]
+    """Return a table with each column as wide as its widest cell."""
+    all_rows = [list(headers), *map(list, rows)]
+    widths = [max(len(row[column]) for row in all_rows) for column in range(len(headers))]
     lines = [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in everything
+        for row in all_rows
     ]
     lines.insert(1, "  " + "  ".join("-" * width for width in widths))
     return [shorten(line) for line in lines]
 
 
 def wrap(text: str) -> list[str]:
-    """Return a sentence broken into lines that fit."""
+    """Return the text wrapped into lines."""
     return textwrap.wrap(text, WIDTH)
 
 
 def shorten(line: str) -> str:
-    """Return a line cut to the width, with an ellipsis where it was cut."""
+    """Return the text as one line, truncated with an ellipsis if it is too long."""
     one_line = " ".join(line.splitlines())
     return one_line if len(one_line) <= WIDTH else one_line[: WIDTH - 3] + "..."

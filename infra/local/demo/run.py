@@ -16,18 +16,18 @@ _EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class _SignalHandler:
-    """Ends the command on the first Ctrl-C or SIGTERM, with everything tidied up."""
+    """Exits the process on the first SIGINT or SIGTERM, so that context managers clean up."""
 
     def __init__(self) -> None:
         self.exit_code = 0
         for number in _EXIT_CODES:
             signal.signal(number, self._stop)
 
-    def happened(self) -> bool:
+    def received(self) -> bool:
         return self.exit_code != 0
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        # A second signal must not keep the first from tidying up.
+        # A second signal must not interrupt the clean-up.
         for each in _EXIT_CODES:
             signal.signal(each, signal.SIG_IGN)
         self.exit_code = _EXIT_CODES[signal.Signals(number)]
@@ -35,23 +35,22 @@ class _SignalHandler:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when all that was seen was healthy, 1 when not, 2 for a wrong question.
+    """Run the command and return its exit code: 0 healthy, 1 unhealthy or failed, 2 invalid arguments.
 
-    Ctrl-C is the usual end: once a scheduled run was seen, the outcome counts, before that it
-    is 130; SIGTERM is 143.
+    After Ctrl-C the runs so far decide, or it is 130 if no scheduled run has finished; after SIGTERM it is 143.
     """
     options = _options(arguments)
     signals = _SignalHandler()
     demo, exit_code = None, 0
     try:
-        # Half a second of imports, in which a Ctrl-C must be answered politely already.
+        # Imported late: it takes half a second, during which Ctrl-C must work too.
         from infra.local.demo.demo import Demo  # noqa: PLC0415
 
         demo = Demo(
             template=options.template,
             runs=options.runs,
             speed=options.speed,
-            stopped=signals.happened,
+            stopped=signals.received,
         )
         exit_code = demo.run()
     except SystemExit:
@@ -95,5 +94,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except BrokenPipeError:
-        # The reader went away (`make run | head`); there is no reader left.
+        # Standard output was closed, as by `make run | head`.
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Follows a canary's log and tells one run from the next."""
+"""Reads a canary's runs from its log group."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _END = "END RequestId: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One execution of the canary: when it ended, its outcomes, and its own errors."""
+    """One execution of the canary: its end time, its outcomes, and its own errors."""
 
     ended: datetime
     outcomes: tuple[Mapping[str, Any], ...]
@@ -24,14 +24,14 @@ class Run:
 
     @property
     def healthy(self) -> bool:
-        """Tell whether every target did as expected and the canary itself did not fail."""
+        """Whether there are outcomes, all are healthy, and the canary itself did not fail."""
         healthy = [outcome["healthy"] for outcome in self.outcomes]
         return bool(healthy) and all(healthy) and not self.errors
 
 
 @dataclass(slots=True, kw_only=True)
 class RunLog:
-    """Reads a function's log group; every run is returned once."""
+    """Reads new runs from a function's log group."""
 
     aws: LocalAws
     group: str
@@ -39,7 +39,7 @@ class RunLog:
     _since: int = 0
 
     def new_runs(self) -> Iterator[Run]:
-        """Yield the runs that have ended since the last call, oldest first."""
+        """Yield the runs that ended since the last call, each once, oldest first."""
         streams: dict[str, list[Mapping[str, Any]]] = {}
         for event in self._new_events():
             streams.setdefault(event["logStreamName"], []).append(event)
@@ -52,7 +52,7 @@ class RunLog:
         paginator = self.aws.client("logs").get_paginator("filter_log_events")
         pages = paginator.paginate(logGroupName=self.group, startTime=self._since)
         events = [event for page in pages for event in page["events"]]
-        # MiniStack writes a run's lines at once, at its end, each run to a stream of its own.
+        # MiniStack writes all lines of a run at its end, into a new log stream.
         self._since = max((event["timestamp"] for event in events), default=self._since)
         return events
 
@@ -62,13 +62,13 @@ def _run(events: list[Mapping[str, Any]]) -> Run:
     outcomes = [record for record in records if record.get("message") == FINISHED]
     errors = [str(record.get("message")) for record in records if record.get("level") == "ERROR"]
     if not outcomes and not errors:
-        errors = ["the function ended without a word"]
+        errors = ["the function ended without a log record"]
     ended = datetime.fromtimestamp(events[-1]["timestamp"] / 1000).astimezone()
     return Run(ended=ended, outcomes=tuple(outcomes), errors=tuple(errors))
 
 
 def _record(message: str) -> dict[str, Any] | None:
-    """Return a log line as the record it is; START lines and tracebacks are none."""
+    """Return the JSON object of a log line, or None, as for START lines and tracebacks."""
     try:
         document = json.loads(message)
     except ValueError:

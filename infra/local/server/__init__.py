@@ -1,1 +1,1 @@
-"""What runs in MiniStack's process: the device gateway, custom authorizers, metrics and alarms."""
+"""The server process: MiniStack behind the device gateway, with custom authorizers, metrics and alarms added."""

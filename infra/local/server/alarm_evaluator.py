@@ -1,4 +1,4 @@
-"""The alarm evaluator: every second, every metric alarm, over the metric store."""
+"""The alarm evaluator: evaluates every metric alarm once a second, from MiniStack's metric store."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _log = logging.getLogger("alarm_evaluator")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmEvaluator:
-    """Evaluates the alarms of one account and region on a clock that may run faster."""
+    """Evaluates the alarms of one account and region; `speed` shortens their periods."""
 
     account_id: str
     region: str
@@ -32,11 +32,11 @@ class AlarmEvaluator:
             await asyncio.sleep(_INTERVAL_SECONDS / self.speed)
             try:
                 self.evaluate_all()
-            except Exception:  # noqa: BLE001 - one broken alarm must not stop the others for ever
-                _log.exception("alarms could not be evaluated")
+            except Exception:  # noqa: BLE001 - a broken alarm must not end the loop
+                _log.exception("alarms not evaluated")
 
     def evaluate_all(self) -> None:
-        """Bring each metric alarm's state up to date; a change runs its actions."""
+        """Evaluate each metric alarm and set its new state, which runs its actions."""
         with ministack_patches.REQUEST_SCOPE.original()(self.account_id, self.region):
             described = cloudwatch("DescribeAlarms", {"AlarmTypes": ["MetricAlarm"]})
             for alarm in described.get("MetricAlarms", []):

@@ -1,4 +1,4 @@
-"""When a CloudWatch alarm changes its state: statistics, M out of N, missing data; pure."""
+"""When a CloudWatch alarm changes its state: statistics, M out of N, missing data. Pure functions."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-# CloudWatch looks a little further back than asked, so that a late datapoint is not "missing".
+# CloudWatch retrieves more datapoints than EvaluationPeriods, to fill in for missing ones.
 EXTRA_PERIODS = 2
 # An alarm whose period is a minute or longer is evaluated once a minute.
 _STEP_SECONDS = 60.0
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 
 class TreatMissingData(StrEnum):
-    """What TreatMissingData can say."""
+    """The values of TreatMissingData."""
 
     MISSING = "missing"
     IGNORE = "ignore"
@@ -31,7 +31,7 @@ class TreatMissingData(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSample:
-    """A value that was seen `count` times at `timestamp` (Unix seconds)."""
+    """A value with its sample count, at `timestamp` (Unix seconds)."""
 
     timestamp: float
     value: float
@@ -40,7 +40,7 @@ class MetricSample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What an alarm watches for. `period`, and `step` from one evaluation to the next, in seconds."""
+    """An alarm's configuration; `period` and `step` (the time between two evaluations) are in seconds."""
 
     statistic: str
     period: float
@@ -53,7 +53,7 @@ class Rule:
 
 
 def rule_of(alarm: Mapping[str, Any], speed: float = 1.0) -> Rule:
-    """Return what an alarm's properties watch for, with CloudWatch's defaults, on a clock `speed` times as fast."""
+    """Return the rule of an alarm from DescribeAlarms, with CloudWatch's defaults; `speed` divides its times."""
     periods, period = int(alarm["EvaluationPeriods"]), float(alarm["Period"])
     return Rule(
         statistic=alarm.get("ExtendedStatistic") or alarm["Statistic"],
@@ -69,7 +69,7 @@ def rule_of(alarm: Mapping[str, Any], speed: float = 1.0) -> Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmEvaluation:
-    """An alarm's state and the sentence that explains it."""
+    """An alarm's new state and its StateReason."""
 
     state: State
     reason: str
@@ -104,39 +104,39 @@ def statistic_of(samples: Sequence[MetricSample], statistic: str) -> float:
     if statistic in _STATISTICS:
         return _STATISTICS[statistic](samples)
     if not statistic.startswith("p"):
-        raise ValueError(f"The statistic {statistic} is not known here.")
+        raise ValueError(f"The statistic {statistic} is not supported.")
     return _percentile(samples, float(statistic[1:]))
 
 
 def datapoints(samples: Iterable[MetricSample], rule: Rule, now: float) -> list[float | None]:
-    """Return the statistic of each period that ended with the latest full step, oldest first, None for no sample.
+    """Return the statistic of each period up to the last completed step, oldest first; None for one without samples.
 
-    A period slides: one of 5 minutes ends at every minute (CloudWatch user guide, "Evaluating an alarm").
+    Periods slide: one of 5 minutes ends at every full minute (CloudWatch user guide, "Evaluating an alarm").
     """
-    wanted = rule.evaluation_periods + EXTRA_PERIODS
-    start = math.floor(now / rule.step) * rule.step - wanted * rule.period
-    periods: list[list[MetricSample]] = [[] for _ in range(wanted)]
+    count = rule.evaluation_periods + EXTRA_PERIODS
+    start = math.floor(now / rule.step) * rule.step - count * rule.period
+    periods: list[list[MetricSample]] = [[] for _ in range(count)]
     for sample in samples:
         index = math.floor((sample.timestamp - start) / rule.period)
-        if 0 <= index < wanted:
+        if 0 <= index < count:
             periods[index].append(sample)
     return [statistic_of(period, rule.statistic) if period else None for period in periods]
 
 
 def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> AlarmEvaluation:
-    """Return the state that CloudWatch would give, for datapoints that are oldest first."""
+    """Return the state that CloudWatch would set; `points` are oldest first."""
     recent = [point for point in points[-rule.evaluation_periods :] if point is not None]
-    known = [point for point in points if point is not None][-rule.evaluation_periods :]
-    # Older datapoints fill in for missing ones before missing data is treated at all.
-    used = recent if len(recent) == rule.evaluation_periods else known
-    breaches, words = _COMPARISONS[rule.comparison]
+    available = [point for point in points if point is not None][-rule.evaluation_periods :]
+    # Older datapoints replace missing ones before TreatMissingData applies.
+    used = recent if len(recent) == rule.evaluation_periods else available
+    breaches, comparison = _COMPARISONS[rule.comparison]
     breaching = sum(breaches(point, rule.threshold) for point in used)
     missing = rule.evaluation_periods - len(used)
     oldest = next((len(points) - index for index, point in enumerate(points) if point is not None), 0)
     state = _state(breaching, len(used) - breaching, oldest, rule, current)
     values = ", ".join(f"{point:g}" for point in used) or "none"
     reason = (
-        f"{breaching} of the last {rule.evaluation_periods} datapoints [{values}] were {words} "
+        f"{breaching} of the last {rule.evaluation_periods} datapoints [{values}] were {comparison} "
         f"the threshold ({rule.threshold:g}); {missing} missing, treated as {rule.missing}; "
         f"{rule.datapoints_to_alarm} are needed for ALARM."
     )
@@ -144,7 +144,7 @@ def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Alar
 
 
 def _state(breaching: int, healthy: int, oldest: int, rule: Rule, current: State) -> State:
-    """Return the state for counts of datapoints and the age, in periods, of the oldest one."""
+    """Return the state; `oldest` is the age of the oldest datapoint in periods."""
     needed, missing = rule.datapoints_to_alarm, rule.evaluation_periods - breaching - healthy
     if rule.missing is TreatMissingData.BREACHING:
         return State.ALARM if breaching + missing >= needed else State.OK

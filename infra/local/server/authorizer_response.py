@@ -1,4 +1,4 @@
-"""The response of a custom authorizer's function: the limits that AWS IoT Core sets on it; pure.
+"""Validates the response of a custom authorizer's function against AWS IoT Core's limits. Pure functions.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/custom-auth-lambda.html
 """
@@ -19,11 +19,11 @@ _MAX_INTERVAL_SECONDS = 86400
 
 
 class RefusedError(Exception):
-    """The client is refused; the message is for the local AWS's own log."""
+    """The client is refused; the message goes to the server log only."""
 
 
 def policy_documents(payload: bytes) -> list[Document]:
-    """Return the policy documents of a response that authenticates its client, or raise `RefusedError`."""
+    """Return the policy documents of a response that authenticates the client, or raise `RefusedError`."""
     try:
         response = json.loads(payload)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Custom authorizers of AWS IoT Core: the control plane's part that MiniStack lacks."""
+"""The custom authorizer API of AWS IoT Core's control plane, which MiniStack lacks."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _STATUSES = ("ACTIVE", "INACTIVE")
 
 
 class ControlPlaneError(Exception):
-    """A refused request, with AWS's name for it and its HTTP status."""
+    """A request that fails with an AWS error code and HTTP status."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class ControlPlaneError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Authorizer:
-    """One custom authorizer, as CreateAuthorizer describes it."""
+    """One custom authorizer with the properties of CreateAuthorizer."""
 
     name: str
     arn: str
@@ -42,7 +42,7 @@ class Authorizer:
     created: float = field(default_factory=time.time)
 
     def as_describe_response(self) -> dict[str, object]:
-        """Return the authorizer in DescribeAuthorizer's words."""
+        """Return the authorizer as DescribeAuthorizer's `authorizerDescription`."""
         return {
             "authorizerName": self.name,
             "authorizerArn": self.arn,
@@ -57,7 +57,7 @@ class Authorizer:
 
 
 class Authorizers:
-    """All authorizers of the account and which of them is the default."""
+    """All authorizers of the account, and the name of the default one."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Authorizer] = {}
@@ -81,7 +81,7 @@ class Authorizers:
         return authorizer
 
     def update(self, name: str, request: Mapping[str, Any]) -> Authorizer:
-        """Change an authorizer; whether it checks signatures cannot be changed, as on AWS."""
+        """Change an authorizer, or raise `ControlPlaneError`; signingDisabled is immutable, as on AWS."""
         authorizer = self.get(name)
         _apply(authorizer, request)
         return authorizer
@@ -93,23 +93,23 @@ class Authorizers:
         return self._by_name[name]
 
     def find(self, name: str) -> Authorizer | None:
-        """Return the active authorizer a client names, or the default one for an empty name."""
+        """Return the active authorizer of this name, or the default one for an empty name; None if there is none."""
         authorizer = self._by_name.get(name or self._default)
         return authorizer if authorizer and authorizer.active else None
 
     def delete(self, name: str) -> None:
-        """Forget an authorizer."""
+        """Delete an authorizer, or raise `ControlPlaneError`."""
         self.get(name)
         if name == self._default:
             raise ControlPlaneError("DeleteConflictException", f"Authorizer {name} is the default authorizer.", 409)
         del self._by_name[name]
 
     def as_list_response(self) -> list[dict[str, str]]:
-        """Return every authorizer in ListAuthorizers' words."""
+        """Return every authorizer as ListAuthorizers' `authorizers`."""
         return [{"authorizerName": a.name, "authorizerArn": a.arn} for a in self._by_name.values()]
 
     def set_default(self, name: str) -> Authorizer:
-        """Make an authorizer the one that serves clients who name none."""
+        """Make an authorizer the default one, or raise `ControlPlaneError`."""
         authorizer = self.get(name)
         self._default = name
         return authorizer
@@ -121,7 +121,7 @@ class Authorizers:
         return self.get(self._default)
 
     def clear_default(self) -> None:
-        """Serve no longer clients who name no authorizer."""
+        """Remove the default; clients that name no authorizer are then refused."""
         self._default = ""
 
 
@@ -150,7 +150,7 @@ def _name_and_arn(authorizer: Authorizer) -> dict[str, object]:
 
 
 def _route(authorizers: Authorizers, method: str, path: str, request: dict[str, Any]) -> dict[str, object] | None:
-    """Answer one request, or return None when it is not about authorizers."""
+    """Return the response body of an authorizer request, or None for any other request."""
     if path.rstrip("/") == "/authorizers" and method == "GET":
         return {"authorizers": authorizers.as_list_response()}
     if path == "/default-authorizer":
@@ -184,7 +184,7 @@ def _route_named(authorizers: Authorizers, method: str, name: str, request: dict
 
 
 def install_authorizers_api(authorizers: Authorizers) -> None:
-    """Answer the authorizer part of the IoT API; everything else goes on to MiniStack."""
+    """Serve the authorizer requests of the IoT API; MiniStack serves all others."""
 
     def wrapper(original: Handler) -> Handler:
         async def handle(
@@ -195,12 +195,12 @@ def install_authorizers_api(authorizers: Authorizers) -> None:
             query: dict[str, list[str]],
         ) -> Response:
             try:
-                answer = _route(authorizers, method, path, _json(path, body))
+                response = _route(authorizers, method, path, _json(path, body))
             except ControlPlaneError as error:
                 return _response(error.status, {"message": str(error)}, error.code)
-            if answer is None:
+            if response is None:
                 return await original(method, path, headers, body, query)
-            return _response(200, answer)
+            return _response(200, response)
 
         return handle
 

@@ -1,4 +1,4 @@
-"""The TLS identity of the local endpoint, made anew at each start."""
+"""The TLS certificate of the local endpoint, generated at each start."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from infra.local.server import ministack_patches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Where the authority to trust and the endpoint's certificate and key lie (PEM)."""
+    """Paths of the certificate authority and of the endpoint's certificate and key (PEM)."""
 
     authority: Path
     certificate: Path
@@ -16,7 +16,7 @@ class Identity:
 
 
 def create(directory: Path) -> Identity:
-    """Make an authority and a certificate for `localhost`, readable by this user only."""
+    """Create an authority and a certificate for `localhost`; only this user can read the key."""
     authority, authority_key = ministack_patches.GENERATE_CA.original()(
         org_name="IoT connect canary", common_name="Local AWS"
     )

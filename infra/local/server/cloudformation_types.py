@@ -21,14 +21,14 @@ _COMPOSITE_PROPERTIES = (
 
 
 def register_all(authorizers: Authorizers) -> None:
-    """Teach CloudFormation the missing types; a type that MiniStack has is left alone."""
+    """Register the missing resource types; those that MiniStack has stay."""
     types = ministack_patches.RESOURCE_TYPES.original()
     types.setdefault("AWS::IoT::Authorizer", _authorizer_type(authorizers))
     types.setdefault("AWS::CloudWatch::CompositeAlarm", _composite_alarm_type())
 
 
-def _name(given: object, stack_name: str, logical_id: str) -> str:
-    return str(given) if given else f"{stack_name}-{logical_id}"
+def _name(name: object, stack_name: str, logical_id: str) -> str:
+    return str(name) if name else f"{stack_name}-{logical_id}"
 
 
 def _authorizer_type(authorizers: Authorizers) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _created(authorizer: Authorizer) -> Created:
 
 
 def _authorizer_request(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the template's properties in CreateAuthorizer's words."""
+    """Return a resource's properties as a CreateAuthorizer request."""
     request: dict[str, Any] = {
         "authorizerFunctionArn": props.get("AuthorizerFunctionArn", ""),
         "status": props.get("Status", "INACTIVE"),
@@ -77,9 +77,9 @@ def _composite_alarm_type() -> dict[str, Any]:
 
 
 def _put_composite(name: str, props: Mapping[str, Any]) -> Created:
-    known = {key: props[key] for key in _COMPOSITE_PROPERTIES if key in props}
-    if "ActionsEnabled" in known:
-        known["ActionsEnabled"] = str(known["ActionsEnabled"]).lower() == "true"
-    cloudwatch("PutCompositeAlarm", {"AlarmName": name, **known})
+    request = {key: props[key] for key in _COMPOSITE_PROPERTIES if key in props}
+    if "ActionsEnabled" in request:
+        request["ActionsEnabled"] = str(request["ActionsEnabled"]).lower() == "true"
+    cloudwatch("PutCompositeAlarm", {"AlarmName": name, **request})
     account, region = ministack_patches.ACCOUNT_ID.original()(), ministack_patches.REGION.original()()
     return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}

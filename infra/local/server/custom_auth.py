@@ -1,4 +1,4 @@
-"""What AWS IoT Core does with a client that relies on a custom authorizer."""
+"""Custom authentication: fields, token signature, permission, invocation and policies of an authorizer."""
 
 import asyncio
 import base64
@@ -24,12 +24,12 @@ _SERVICE = "iot.amazonaws.com"
 
 
 class DeniedError(RefusedError):
-    """The client is known, and its policies do not allow it to connect."""
+    """The client is authenticated, but its policies do not allow it to connect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRequest:
-    """What a client said in its WebSocket upgrade request."""
+    """A client's WebSocket upgrade request."""
 
     account_id: str
     region: str
@@ -39,7 +39,7 @@ class UpgradeRequest:
 
 
 def _fields(upgrade: UpgradeRequest, connect: ConnectPacket) -> dict[str, str]:
-    """Return the client's fields from all three placements, names in lower case."""
+    """Return the authorizer fields from headers, query string and user name; names in lower case."""
     username_query = (connect.username or "").partition("?")[2]
     fields = {name.lower(): value for name, value in upgrade.headers.items()}
     for query in (upgrade.query_string, username_query):
@@ -52,12 +52,12 @@ def _host_name(upgrade: UpgradeRequest) -> str:
 
 
 def names_authorizer(upgrade: UpgradeRequest, connect: ConnectPacket) -> bool:
-    """Return whether a client names a custom authorizer, in whichever place."""
+    """Return whether a client names a custom authorizer, in any of the three placements."""
     return AUTHORIZER_NAME in _fields(upgrade, connect)
 
 
 async def authorize(authorizers: Authorizers, upgrade: UpgradeRequest, connect: ConnectPacket) -> None:
-    """Return when the client may connect; raise `RefusedError` or `DeniedError` when not."""
+    """Authorize a client, or raise `RefusedError` or `DeniedError`."""
     fields = _fields(upgrade, connect)
     name = fields.get(AUTHORIZER_NAME, "")
     authorizer = authorizers.find(name)
@@ -81,11 +81,11 @@ def _check_signature(authorizer: Authorizer, token: str | None, signature: str) 
 
 
 def _check_permission(authorizer: Authorizer, upgrade: UpgradeRequest) -> None:
-    """Refuse unless the function's resource policy lets AWS IoT invoke it for this authorizer."""
+    """Raise `RefusedError` unless the function's resource policy lets AWS IoT invoke it for this authorizer."""
     with ministack_patches.REQUEST_SCOPE.original()(upgrade.account_id, upgrade.region):
-        found = ministack_patches.LAMBDA_POLICY.original()(authorizer.function_arn)
+        policies = ministack_patches.LAMBDA_POLICY.original()(authorizer.function_arn)
     context = ministack_patches.EVALUATION_CONTEXT.original()(
-        # A service is none of the account's principals, so that only "*" matches as one.
+        # A service is not a principal of the account: of AWS principals only "*" matches it.
         principal_arn="*",
         principal_type="Service",
         principal_account="",
@@ -95,7 +95,7 @@ def _check_permission(authorizer: Authorizer, upgrade: UpgradeRequest) -> None:
         service_context={"aws:sourcearn": authorizer.arn, "aws:sourceaccount": upgrade.account_id},
     )
     evaluate = ministack_patches.EVALUATE_RESOURCE_POLICY.original()
-    if not found or evaluate(found[0], context, service=_SERVICE).decision != "Allow":
+    if not policies or evaluate(policies[0], context, service=_SERVICE).decision != "Allow":
         raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
 
 
@@ -129,11 +129,11 @@ async def _invoke(authorizer: Authorizer, upgrade: UpgradeRequest, event: dict[s
         call = asyncio.ensure_future(
             ministack_patches.LAMBDA_REQUESTS.original()("POST", path, {}, json.dumps(event).encode(), {})
         )
-    # MiniStack's call ignores cancellation, so `asyncio.wait_for` would wait for its end.
+    # MiniStack ignores cancellation, so `asyncio.wait_for` would wait for the function to end.
     done, _ = await asyncio.wait({call}, timeout=_INVOKE_TIMEOUT_SECONDS)
     if not done:
         call.cancel()
-        raise RefusedError(f"authorizer {authorizer.name} took over 5 s to answer")
+        raise RefusedError(f"authorizer {authorizer.name} took over 5 s to respond")
     status, headers, body = call.result()
     if status != HTTPStatus.OK or "X-Amz-Function-Error" in headers:
         raise RefusedError(f"the function of authorizer {authorizer.name} failed")

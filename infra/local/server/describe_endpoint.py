@@ -1,4 +1,4 @@
-"""DescribeEndpoint's answer: an address that resolves on every machine."""
+"""Overrides DescribeEndpoint's response with an address that resolves on every machine."""
 
 import json
 
@@ -11,7 +11,7 @@ _DATA_ENDPOINT = "iot:Data-ATS"
 
 
 def override_describe_endpoint(address: str) -> None:
-    """Let DescribeEndpoint answer `address` (`host:port`) where MiniStack knows an endpoint."""
+    """Make DescribeEndpoint return `address` (`host:port`) for iot:Data-ATS; MiniStack handles everything else."""
 
     def wrapper(original: Handler) -> Handler:
         async def handle(
@@ -22,8 +22,8 @@ def override_describe_endpoint(address: str) -> None:
             query: dict[str, list[str]],
         ) -> Response:
             response = await original(method, path, headers, body, query)
-            wanted = query.get("endpointType", [_DATA_ENDPOINT])
-            if (method, path, response[0]) != ("GET", _PATH, 200) or _DATA_ENDPOINT not in wanted:
+            endpoint_types = query.get("endpointType", [_DATA_ENDPOINT])
+            if (method, path, response[0]) != ("GET", _PATH, 200) or _DATA_ENDPOINT not in endpoint_types:
                 return response
             return response[0], response[1], json.dumps({"endpointAddress": address}).encode()
 

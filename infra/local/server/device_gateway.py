@@ -1,4 +1,4 @@
-"""The device gateway's front door: who is let in to the MQTT broker, and how others leave."""
+"""The device gateway: authenticates MQTT clients and forwards them to MiniStack's broker."""
 
 import json
 import logging
@@ -46,7 +46,7 @@ _log = logging.getLogger("device_gateway")
 
 
 class DeviceGateway:
-    """An ASGI application: MQTT upgrades are checked here, all else is MiniStack's."""
+    """An ASGI application that handles MQTT over WebSockets; MiniStack handles HTTP requests."""
 
     def __init__(self, inner: App, authorizers: Authorizers, account_id: str, region: str) -> None:
         self._inner = inner
@@ -71,7 +71,7 @@ class DeviceGateway:
 
     async def _serve_signed(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         verified = ministack_patches.AUTHENTICATE_UPGRADE.original()(scope, _SIGNING_SERVICE)
-        # MiniStack lets its root keys in unverified; here nobody enters without a proof.
+        # MiniStack accepts its root key without a signature; AWS accepts no request without one.
         if not isinstance(verified, ministack_patches.RESOLVED_CREDENTIAL.original()):
             problem = getattr(verified, "code", "root or no credentials")
         elif _signed_scope(scope, headers) != (self._region, _SIGNING_SERVICE):
@@ -108,14 +108,14 @@ class DeviceGateway:
     async def _is_authorized(
         self, upgrade: UpgradeRequest, connect: ConnectPacket, send: Send, *, signed: bool
     ) -> bool:
-        # The broker itself checks a signer's policies, but knows nothing of authorizers.
+        # MiniStack's broker evaluates an IAM identity's policies, but not a custom authorizer's.
         if signed and not names_authorizer(upgrade, connect):
             return True
         try:
             await authorize(self._authorizers, upgrade, connect)
         except RefusedError as error:
             _log.warning("client %s refused: %s", connect.client_id, error)
-            # A 3.1.1 client whom a policy denies sees only the connection end, as on AWS.
+            # A 3.1.1 client that a policy denies gets no CONNACK, as on AWS.
             if connect.protocol_level == MQTT_5 or not isinstance(error, DeniedError):
                 await _send_bytes(send, connack(connect.protocol_level, Refusal.NOT_AUTHORIZED))
             await _close(send)
@@ -139,7 +139,7 @@ class DeviceGateway:
 
 
 class _OneConnect:
-    """Ends the connection at a second CONNECT, whose client id nobody has authorized."""
+    """Ends the connection at a second CONNECT, whose client id has not been authorized."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -156,7 +156,7 @@ class _OneConnect:
 
 
 class _ReplayReceive:
-    """Gives messages that were already read once more, then those still to come."""
+    """Replays messages that were already received, then receives new ones."""
 
     def __init__(self, *messages: Message, receive: Receive) -> None:
         self._messages = list(messages)
@@ -173,7 +173,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _upgrade_problem(scope: Scope, headers: dict[str, str]) -> int | None:
-    """Return the HTTP status of a request that is no MQTT upgrade over TLS, else None."""
+    """Return the HTTP status that refuses a request, or None for an MQTT upgrade over TLS."""
     if scope.get("path") != _MQTT_PATH:
         return HTTPStatus.NOT_FOUND
     offered = [p.strip() for p in headers.get("sec-websocket-protocol", "").split(",")]
@@ -191,7 +191,7 @@ def _claims_signature(scope: Scope, headers: dict[str, str]) -> bool:
 
 
 def _signed_scope(scope: Scope, headers: dict[str, str]) -> tuple[str, str]:
-    """Return the region and the service that a request is signed for."""
+    """Return the region and the service of a request's credential scope, empty if it has none."""
     credential = (_query(scope).get("X-Amz-Credential") or [""])[0]
     if not credential:
         credential = headers.get("authorization", "").partition("Credential=")[2]
@@ -241,6 +241,6 @@ async def _send_bytes(send: Send, data: bytes) -> None:
 
 
 async def _close(send: Send) -> None:
-    # The client may have hung up first, which is as good.
+    # The client may have closed the connection first.
     with suppress(Exception):
         await send({"type": "websocket.close", "code": _NORMAL_CLOSURE})

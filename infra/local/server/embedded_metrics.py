@@ -1,4 +1,4 @@
-"""CloudWatch Embedded Metric Format: log lines to metric data; pure."""
+"""CloudWatch Embedded Metric Format: parses log lines into metric data. Pure functions."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ MAX_METRICS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricDatum:
-    """One metric under one set of dimensions, with every value of its log line."""
+    """One metric under one set of dimensions, with every value from a log line."""
 
     namespace: str
     name: str
@@ -20,7 +20,7 @@ class MetricDatum:
     timestamp: float
 
     def request(self) -> dict[str, Any]:
-        """Return the datum as PutMetricData wants it."""
+        """Return the datum as an entry of PutMetricData's MetricData."""
         return {
             "MetricName": self.name,
             "Dimensions": [{"Name": k, "Value": v} for k, v in self.dimensions.items()],
@@ -32,14 +32,14 @@ class MetricDatum:
 
 
 def metric_data(line: str) -> list[MetricDatum]:
-    """Return the metrics of one log line; a line that is no EMF document has none."""
+    """Return the metrics of one log line, none unless it is an EMF document."""
     if '"_aws"' not in line:
         return []
     try:
         document = json.loads(line)
         return list(_data(document))
     except (ValueError, KeyError, TypeError, AttributeError):
-        # CloudWatch drops a malformed document silently; its log line stays.
+        # CloudWatch ignores a malformed document and keeps its log line.
         return []
 
 
@@ -47,8 +47,8 @@ def _data(document: dict[str, Any]) -> Iterator[MetricDatum]:
     timestamp = document["_aws"]["Timestamp"] / 1000
     for directive in document["_aws"]["CloudWatchMetrics"]:
         for definition in directive["Metrics"][:MAX_METRICS]:
-            found = document[definition["Name"]]
-            values = tuple(float(value) for value in (found if isinstance(found, list) else [found]))
+            value = document[definition["Name"]]
+            values = tuple(float(each) for each in (value if isinstance(value, list) else [value]))
             for keys in directive["Dimensions"]:
                 yield MetricDatum(
                     namespace=directive["Namespace"],

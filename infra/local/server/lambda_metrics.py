@@ -1,4 +1,4 @@
-"""What follows every execution of a function: its AWS/Lambda metrics and its embedded metrics."""
+"""Metrics of every function execution: those of AWS/Lambda and those embedded in its log."""
 
 import logging
 from collections import defaultdict
@@ -18,7 +18,7 @@ _log = logging.getLogger("lambda_metrics")
 
 
 def install_execution_metrics() -> None:
-    """Make metrics of every execution, whoever asked for it, scheduled and retried ones too."""
+    """Record metrics of every execution, including scheduled and retried ones."""
 
     def wrapper(original: Callable[..., None]) -> Callable[..., None]:
         def emit(func: Record, request_id: str, log_text: str, *measured: float, **options: object) -> None:
@@ -43,7 +43,7 @@ def _record_execution(function: str, *, failed: bool, duration_ms: float) -> Non
 
 
 def _record_throttle(function_name: str, **measured: object) -> None:
-    """Stand in for MiniStack's own counts, which miss scheduled runs: keep the throttles."""
+    """Replace MiniStack's counts, which miss scheduled executions, except for throttles."""
     if measured.get("throttle"):
         dimensions = {"FunctionName": function_name}
         ministack_patches.RECORD_METRIC.original()(_LAMBDA_NAMESPACE, "Throttles", 1, "Count", dimensions)
@@ -57,11 +57,11 @@ def _put_metrics(data: Iterable[MetricDatum]) -> None:
         try:
             cloudwatch("PutMetricData", {"Namespace": namespace, "MetricData": requests})
         except ValueError:
-            _log.exception("embedded metrics of %s are lost", namespace)
+            _log.exception("embedded metrics of %s not stored", namespace)
 
 
 def install_asynchronous_schedules() -> None:
-    """Let schedules and rules invoke functions as events, with the function's retry settings."""
+    """Make schedules and rules invoke functions asynchronously, with the function's retry settings."""
 
     def dispatch(arn: str, payload: str) -> None:
         path = f"/2015-03-31/functions/{quote(arn, safe='')}/invocations"

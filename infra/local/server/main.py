@@ -1,8 +1,8 @@
-"""The local AWS's process: MiniStack behind its front door, on loopback, until its parent ends.
+"""The server process: MiniStack behind the device gateway, on loopback, until its parent ends.
 
-Runs in MiniStack's own environment. It reads its settings from the environment that
-`infra.local.client.process` gives it, prints one JSON line with its ports when it is ready, and stops
-when its standard input closes.
+It runs in MiniStack's virtual environment, reads its settings from the environment variables that
+`infra.local.client.process` sets, prints one JSON line with its ports when it is ready, and stops when its standard
+input closes.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ def _port(listener: socket.socket) -> int:
 
 
 async def _exit_with_parent(stop: asyncio.Event) -> None:
-    """Set `stop` when the parent closes our standard input, however it ended."""
+    """Set `stop` at the end of standard input, which the parent closes or leaves behind when it is killed."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -54,7 +54,7 @@ async def _exit_with_parent(stop: asyncio.Event) -> None:
 
 
 def _ignore_hang_ups(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Keep out of the log what a client does to a connection that we are closing."""
+    """Log every error of the event loop except those of connections that clients close or reset."""
     error = context.get("exception")
     errors = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
     if not all(isinstance(each, ssl.SSLError | ConnectionError) for each in errors):
@@ -64,7 +64,7 @@ def _ignore_hang_ups(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -
 def _hypercorn_config(
     api: socket.socket, iot: socket.socket, identity: certificates.Identity
 ) -> ministack_patches.Foreign:
-    from hypercorn.config import Config  # noqa: PLC0415 - as late as MiniStack, which uses it too
+    from hypercorn.config import Config  # noqa: PLC0415 - only in MiniStack's environment
 
     config = Config()
     config.bind = [f"fd://{iot.fileno()}"]
@@ -79,7 +79,7 @@ def _hypercorn_config(
 async def _serve(
     app: DeviceGateway, config: ministack_patches.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator
 ) -> None:
-    from hypercorn.asyncio import serve  # noqa: PLC0415 - the same
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - only in MiniStack's environment
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -101,7 +101,7 @@ async def _serve(
 
 
 def main() -> int:
-    """Serve until told to stop; exit 1 with a sentence when MiniStack is not as expected."""
+    """Serve until stopped and return the exit code: 1 with a message when MiniStack is not the expected release."""
     state, parent = Path(os.environ["STATE_DIR"]), int(os.environ.pop("LOCAL_AWS_PARENT"))
     try:
         return _start(state, speed=float(os.environ.pop("LOCAL_AWS_SPEED")))
@@ -109,14 +109,14 @@ def main() -> int:
         return 1
     finally:
         if os.getppid() != parent:
-            # The parent was killed and cannot tidy up any more.
+            # The parent was killed and cannot clean up.
             shutil.rmtree(state, ignore_errors=True)
 
 
 def _start(state: Path, *, speed: float) -> int:
     account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
     api, iot = _listen(), _listen()
-    # MiniStack reads both when it is imported, so they come before its first import.
+    # MiniStack reads both at import.
     os.environ["GATEWAY_PORT"] = str(_port(api))
     os.environ["SSL_CERT_FILE"] = str(state / "authority.pem")
     try:
@@ -136,7 +136,7 @@ def _start(state: Path, *, speed: float) -> int:
 
 
 def _build_app(iot_endpoint: str, account_id: str, region: str, speed: float) -> DeviceGateway:
-    """Return the application: MiniStack, and what stands around it."""
+    """Apply every patch to MiniStack and return the ASGI application."""
     authorizers = Authorizers()
     describe_endpoint.override_describe_endpoint(iot_endpoint)
     install_authorizers_api(authorizers)
@@ -148,7 +148,7 @@ def _build_app(iot_endpoint: str, account_id: str, region: str, speed: float) ->
 
 
 if __name__ == "__main__":
-    # Daemon threads of MiniStack may still run; nothing of theirs outlives the process.
+    # MiniStack's daemon threads may still run; a normal exit could wait for them.
     code = main()
     sys.stdout.flush()
     os._exit(code)

@@ -1,4 +1,4 @@
-"""Every name of MiniStack that the local AWS touches, in one table that is checked at start."""
+"""Every name of MiniStack that this server uses or patches: one table, checked at start."""
 
 import importlib
 import importlib.util
@@ -6,34 +6,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-# What MiniStack gives is of types that this side does not know.
+# MiniStack is not installed where types are checked.
 Foreign: TypeAlias = Any
 
 MINISTACK_VERSION = "1.5.33"
 
 
 class PatchMissingError(RuntimeError):
-    """MiniStack lacks names that the local AWS needs; the message lists them."""
+    """MiniStack lacks names of the table; the message lists them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """One attribute of a MiniStack module, and what it is touched for."""
+    """One attribute of a MiniStack module, and the purpose that it is used or patched for."""
 
     module: str
     name: str
     purpose: str
 
     def original(self) -> Foreign:
-        """Return the attribute as it is now."""
+        """Return the attribute's current value: MiniStack's own unless it was replaced."""
         return getattr(importlib.import_module(self.module), self.name)
 
     def replace(self, value: object) -> None:
-        """Replace the attribute for the life of this process."""
+        """Replace the attribute in this process."""
         setattr(importlib.import_module(self.module), self.name, value)
 
     def wrap(self, wrapper: Callable[[Foreign], object]) -> None:
-        """Replace the attribute by what `wrapper` makes of it."""
+        """Replace the attribute with `wrapper(attribute)`."""
         self.replace(wrapper(self.original()))
 
 
@@ -64,14 +64,14 @@ CLOUDWATCH_REQUESTS = _patch("services.cloudwatch", "handle_request", "metrics a
 
 # Private names: a release of MiniStack may move them.
 LAMBDA_LOGS = _patch("services.lambda_svc", "_emit_lambda_logs", "metrics of every execution")
-LAMBDA_METRICS = _patch("services.lambda_svc", "_emit_lambda_metrics", "its counts miss executions")
-DISPATCH_TO_LAMBDA = _patch("services.eventbridge", "_dispatch_to_lambda", "schedules are async")
-RATE_SECONDS = _patch("services.eventbridge", "_parse_rate_seconds", "the pace of a faster clock")
+LAMBDA_METRICS = _patch("services.lambda_svc", "_emit_lambda_metrics", "it misses executions")
+DISPATCH_TO_LAMBDA = _patch("services.eventbridge", "_dispatch_to_lambda", "asynchronous schedules")
+RATE_SECONDS = _patch("services.eventbridge", "_parse_rate_seconds", "schedules at another speed")
 SCHEDULE_TICK = _patch("services.scheduler", "_SCHEDULE_TICK_INTERVAL", "schedules to the second")
-ALARM_ON_PUT = _patch("services.cloudwatch", "_evaluate_all_alarms", "its rules ignore dimensions")
-ALARM_ON_CREATE = _patch("services.cloudwatch", "_evaluate_alarm", "the same, on creation")
+ALARM_ON_PUT = _patch("services.cloudwatch", "_evaluate_all_alarms", "it ignores dimensions")
+ALARM_ON_CREATE = _patch("services.cloudwatch", "_evaluate_alarm", "it ignores dimensions")
 METRIC_STORE = _patch("services.cloudwatch", "_metrics", "datapoints for the alarm evaluator")
-RESOURCE_TYPES = _patch("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "new types")
+RESOURCE_TYPES = _patch("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "resource types")
 
 
 def all_patches() -> Iterator[Patch]:
@@ -88,10 +88,10 @@ def _is_missing(patch: Patch) -> bool:
 
 
 def require_all() -> None:
-    """Raise `PatchMissingError`, naming each missing patch and its purpose, unless all are there."""
+    """Raise `PatchMissingError` with the name and purpose of each missing attribute, if any is missing."""
     if importlib.util.find_spec("ministack") is None:
         raise PatchMissingError(f"MiniStack {MINISTACK_VERSION} is not in the local AWS's environment.")
-    missing = [f"{s.module}.{s.name} ({s.purpose})" for s in all_patches() if _is_missing(s)]
+    missing = [f"{patch.module}.{patch.name} ({patch.purpose})" for patch in all_patches() if _is_missing(patch)]
     if missing:
         raise PatchMissingError(
             f"This local AWS is made for MiniStack {MINISTACK_VERSION}; the installed one lacks "

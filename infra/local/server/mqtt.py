@@ -1,4 +1,4 @@
-"""The few MQTT packets the front door must understand: CONNECT in, CONNACK out; pure."""
+"""Parses CONNECT packets and encodes CONNACK packets. Pure functions."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -20,15 +20,15 @@ _MAX_LENGTH_BYTES = 4
 
 
 class MalformedPacketError(ValueError):
-    """The bytes are not the CONNECT packet that a client must send first."""
+    """The bytes are not a valid CONNECT packet."""
 
 
 class IncompletePacketError(MalformedPacketError):
-    """The packet is longer than the bytes at hand."""
+    """The packet is longer than the bytes received so far."""
 
 
 class Refusal(Enum):
-    """Why a CONNECT is refused, with its codes in a CONNACK of MQTT 3.1.1 and of MQTT 5."""
+    """Reason for refusing a CONNECT: its CONNACK codes in MQTT 3.1.1 and in MQTT 5."""
 
     NOT_AUTHORIZED = (0x05, 0x87)
     CLIENT_ID_INVALID = (0x02, 0x85)
@@ -36,7 +36,7 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectPacket:
-    """What a client says of itself in its first packet."""
+    """The fields of a CONNECT packet that authentication uses."""
 
     protocol_level: int
     client_id: str
@@ -45,7 +45,7 @@ class ConnectPacket:
 
 
 class _PacketReader:
-    """Reads MQTT's fields one after another."""
+    """Reads the fields of a packet in order."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -89,7 +89,7 @@ class _PacketReader:
 
 
 def is_complete(data: bytes) -> bool:
-    """Return whether `data` holds one whole packet, or raise when it can become no CONNECT."""
+    """Return whether `data` holds a complete packet; raise `MalformedPacketError` if it cannot be a CONNECT."""
     reader = _PacketReader(data)
     try:
         _check_type(reader.byte())
@@ -100,24 +100,24 @@ def is_complete(data: bytes) -> bool:
 
 
 class PacketTypes:
-    """Finds the type of each packet in a stream of bytes, however the bytes are divided."""
+    """Reads the type of each packet from a byte stream, which may be split anywhere."""
 
     def __init__(self) -> None:
         self._header = b""
-        self._body_left = 0
+        self._body_remaining = 0
 
     def feed(self, data: bytes) -> list[int]:
-        """Return the types of the packets whose headers end in `data`; a length that never ends raises."""
+        """Return the types of the packets whose headers end in `data`; raise `MalformedPacketError` for a bad one."""
         types = []
         while data:
-            skipped = min(self._body_left, len(data))
-            self._body_left -= skipped
+            skipped = min(self._body_remaining, len(data))
+            self._body_remaining -= skipped
             self._header += data[skipped : skipped + 1]
             data = data[skipped + 1 :]
             length = _body_length(self._header)
             if length is not None:
                 types.append(self._header[0] >> 4)
-                self._header, self._body_left = b"", length
+                self._header, self._body_remaining = b"", length
         return types
 
 
@@ -162,7 +162,7 @@ def _check_type(first_byte: int) -> None:
 
 
 def _check_level_and_flags(level: int, flags: int) -> None:
-    """Raise for a version or flags that the broker might read otherwise than a client meant them."""
+    """Raise `MalformedPacketError` for a version or flags that the broker might interpret differently."""
     if level not in {MQTT_311, MQTT_5}:
         raise MalformedPacketError(f"MQTT level {level} is neither 3.1.1 nor 5.")
     if flags & _RESERVED or flags & _WILL_QOS_3 == _WILL_QOS_3:
@@ -179,7 +179,7 @@ def _skip_properties(reader: _PacketReader, level: int) -> None:
 
 
 def connack(protocol_level: int, refusal: Refusal) -> bytes:
-    """Return the CONNACK that refuses a client, in the client's version."""
+    """Return the CONNACK packet of a refusal in the client's MQTT version."""
     code_311, code_5 = refusal.value
     if protocol_level == MQTT_5:
         return bytes([_CONNACK << 4, 3, 0, code_5, 0])

@@ -1,4 +1,4 @@
-"""The pace of the local AWS: schedules to the second, and a clock that may run faster."""
+"""The speed of schedules: accurate to the second, and faster than real time if wanted."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ _TICK_SECONDS = 1.0
 
 
 def set_speed(speed: float) -> None:
-    """Let schedules fire on time; at `speed` 12, `rate(1 minute)` fires every 5 seconds."""
+    """Check schedules every second, and divide their intervals by `speed`: 12 makes a minute 5 seconds."""
     ministack_patches.SCHEDULE_TICK.replace(_TICK_SECONDS / speed)
 
     def wrapper(original: Callable[[str], int | None]) -> Callable[[str], float | None]:

@@ -1,4 +1,4 @@
-"""Calls of MiniStack's service handlers from its own threads, where nothing may wait."""
+"""Synchronous calls of MiniStack's service handlers, from its event loop or its threads."""
 
 import json
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ _CLOUDWATCH_TARGET = "GraniteServiceVersion20100801"
 def call_synchronously(
     handler: ministack_patches.Patch, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
-    """Return a handler's answer; it may be called on the event loop and beside it.
+    """Run a handler coroutine to its end without an event loop and return its response.
 
-    Raises `RuntimeError` when the handler would have to wait, which those used here do not.
+    Raises RuntimeError if the handler suspends, which those used here do not.
     """
     call = handler.original()(method, path, dict(headers), body, {})
     try:
@@ -25,18 +25,18 @@ def call_synchronously(
     except StopIteration as finished:
         return (*finished.value,)
     call.close()
-    raise RuntimeError(f"{handler.module} waits while it answers {method} {path}.")
+    raise RuntimeError(f"{handler.module} suspends in {method} {path}.")
 
 
 def cloudwatch(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return CloudWatch's answer to one operation; raise `ValueError` when it refuses."""
+    """Return CloudWatch's response to one operation; raise ValueError for an error response."""
     headers = {
         "content-type": "application/x-amz-json-1.0",
         "x-amz-target": f"{_CLOUDWATCH_TARGET}.{operation}",
     }
-    status, _, answer = call_synchronously(
+    status, _, response = call_synchronously(
         ministack_patches.CLOUDWATCH_REQUESTS, "POST", "/", headers, json.dumps(request).encode()
     )
     if status != HTTPStatus.OK:
-        raise ValueError(f"{operation} was refused: {answer.decode(errors='replace')}")
-    return dict(json.loads(answer or b"{}"))
+        raise ValueError(f"{operation} failed: {response.decode(errors='replace')}")
+    return dict(json.loads(response or b"{}"))

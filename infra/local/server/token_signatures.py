@@ -12,12 +12,12 @@ _MIN_KEY_BITS = 2048
 
 
 def is_public_key(pem: str) -> bool:
-    """Return whether the text is an RSA public key of at least 2048 bits in PEM."""
+    """Return whether `pem` is an RSA public key of at least 2048 bits."""
     return _public_key(pem) is not None
 
 
 def is_signed_by_any(token: str, signature: str, public_keys: Iterable[str]) -> bool:
-    """Return whether the base64 signature of the token was made with the private key of one of the PEM keys."""
+    """Return whether the base64 signature verifies the token with one of the public keys (PEM)."""
     try:
         raw = base64.b64decode(signature, validate=True)
     except ValueError:
