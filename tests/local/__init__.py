@@ -1,1 +1,1 @@
-"""Tests over the canary that is deployed to the local AWS, and of the local AWS itself."""
+"""Tests of the canary deployed to the local AWS, and of the local AWS itself."""

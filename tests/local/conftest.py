@@ -1,4 +1,4 @@
-"""One local AWS with one deployed canary for the whole session."""
+"""Session fixtures: one local AWS with one deployed canary."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ NAME = "local-tests"
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[LocalAws]:
-    """A running local AWS whose schedules and alarms are fast."""
+    """A running local AWS with fast schedules and alarms."""
     with LocalAws.start(speed=SPEED) as running:
         yield running
 
@@ -44,12 +44,12 @@ def subscriber(aws: LocalAws, canary: DeployedCanary) -> SqsSubscriber:
 
 @pytest.fixture(scope="session")
 def gateway(aws: LocalAws) -> Gateway:
-    """The MQTT endpoint, and the function that custom authorizers are made on."""
+    """The device gateway, with the deployed function that custom authorizers invoke."""
     stack = aws.deploy(AUTHORIZER_TEMPLATE, name="scripted-authorizer")
     return Gateway(aws=aws, function_arn=stack.outputs["FunctionArn"])
 
 
 @pytest.fixture(params=[MQTT_5, MQTT_311], ids=["5", "3.1.1"])
 def version(request: pytest.FixtureRequest) -> int:
-    """Both versions of MQTT, as a CONNECT names them."""
+    """The protocol level of MQTT 5 and of MQTT 3.1.1."""
     return int(request.param)

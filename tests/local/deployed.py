@@ -1,4 +1,4 @@
-"""The deployed canary that the tests of this directory share, and how they speak to it."""
+"""The deployed canary that the tests of this directory share, and a subscriber of its alarms."""
 
 import json
 import time
@@ -12,29 +12,29 @@ from infra.local.client.local_aws import LocalAws
 from infra.local.client.stacks import DeployedStack
 from infra.local.demo.demo_targets import DemoSecrets, DemoTargets, store_targets
 
-# A minute of schedules and alarms takes three seconds; connects and deadlines are real.
+# A minute of schedules and alarms takes three seconds; connects and deadlines stay real.
 SPEED = 20.0
 MAX_WAIT_SECONDS = 75.0
-# Three bad minutes in a row ring, instead of three of five; two would be too few for a busy machine's late schedule.
+# Three bad periods of three go to ALARM instead of three of five; two would be too few when a busy machine is late.
 QUICK_ALARMS = {"AlarmEvaluationPeriods": "3", "AlarmDatapointsToAlarm": "3"}
 
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], *, seconds: float = MAX_WAIT_SECONDS) -> T:
-    """Return what `look` finds as soon as it finds something; fail when it never does."""
+def eventually(find: Callable[[], T | None], *, seconds: float = MAX_WAIT_SECONDS) -> T:
+    """Call `find` until its result is true and return that; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        found = look()
+        found = find()
         if found:
             return found
         time.sleep(0.2)
-    raise AssertionError(f"nothing was found in {seconds:.0f} s")
+    raise AssertionError(f"nothing found within {seconds:.0f} s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedCanary:
-    """One deployed canary with its four targets."""
+    """One deployed canary with four targets."""
 
     aws: LocalAws
     name: str
@@ -48,20 +48,20 @@ class DeployedCanary:
         return self.stack.only("AWS::Lambda::Function")
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what one invocation returned; fail when the function raised."""
+        """Invoke the function and return its response; fail if it raised."""
         invocation = self.aws.invoke(self.function, event)
         assert not invocation.failed, invocation.payload
         return dict(invocation.payload)
 
     def connect(self, *targets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Run these targets once, from a document in the canary's own place; outcomes by target."""
+        """Run these targets once, from a document under the canary's own prefix; return outcomes by target."""
         reference = f"ssm:/iot-connect-canary/{self.name}/tests/{uuid.uuid4()}"
         store_targets(self.aws, reference, targets)
         outcomes = self.invoke({"targets": reference})["targets"]
         return {outcome["target"]: outcome for outcome in outcomes}
 
     def alarm(self, logical_id: str) -> str:
-        """Return the name of an alarm of the stack."""
+        """Return the name of the alarm with this logical id."""
         return self.stack.resources[logical_id]
 
     @property
@@ -75,17 +75,17 @@ class DeployedCanary:
 
     @contextmanager
     def without_permission(self, action: str) -> Iterator[None]:
-        """Take every statement that allows an action from the function's role, for the time of the context."""
+        """Remove every statement that allows an action from the function's role for the duration of the context."""
         iam, role = self.aws.client("iam"), self.role
         before = {
             name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in self._policies()
         }
         for name, document in before.items():
-            kept = [s for s in document["Statement"] if action not in json.dumps(s["Action"])]
-            if not kept:
+            statements = [s for s in document["Statement"] if action not in json.dumps(s["Action"])]
+            if not statements:
                 iam.delete_role_policy(RoleName=role, PolicyName=name)
-            elif kept != document["Statement"]:
-                self.put_policy(name, kept)
+            elif statements != document["Statement"]:
+                self.put_policy(name, statements)
         try:
             yield
         finally:
@@ -102,19 +102,19 @@ class DeployedCanary:
         return list(self.aws.client("iam").list_role_policies(RoleName=self.role)["PolicyNames"])
 
     def put_policy(self, name: str, statements: list[Any]) -> None:
-        """Write an inline policy of the function's role."""
+        """Create or replace an inline policy of the function's role."""
         document = {"Version": "2012-10-17", "Statement": statements}
         self.aws.client("iam").put_role_policy(RoleName=self.role, PolicyName=name, PolicyDocument=json.dumps(document))
 
     def samples(self, metric: str, **dimensions: str) -> list[float]:
-        """Return a metric's values, oldest first, one for each second that has any."""
+        """Return a metric's values, one for each second that has any, oldest first."""
         points = self.aws.metric_points("IoTConnectCanary", metric, {"Canary": self.name, **dimensions})
         return [float(point["Average"]) for point in points]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsSubscriber:
-    """A queue that a topic delivers to, and every message that ever came."""
+    """An SQS queue subscribed to an SNS topic, and every message received so far."""
 
     aws: LocalAws
     url: str
@@ -122,7 +122,7 @@ class SqsSubscriber:
 
     @staticmethod
     def subscribe(aws: LocalAws, topic: str, name: str) -> "SqsSubscriber":
-        """Make a queue and let a topic deliver to it."""
+        """Create a queue and subscribe it to a topic."""
         sqs = aws.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -140,16 +140,16 @@ class SqsSubscriber:
         return SqsSubscriber(aws=aws, url=url)
 
     def read(self) -> list[dict[str, Any]]:
-        """Return every message so far, oldest first."""
+        """Receive new messages and return all, oldest first."""
         sqs = self.aws.client("sqs")
-        while found := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
-            for message in found:
+        while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
                 self.messages.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return self.messages
 
     def wait_until_ok(self, alarms: Iterable[str]) -> int:
-        """Wait until alarms are OK, and so is the last message of each, if any; return how many messages came."""
+        """Wait until alarms are OK, and so is the last message of each, if any; return the number of messages."""
 
         def are_ok() -> bool:
             states = [self.aws.alarm_states(name)[name] for name in alarms]
@@ -160,16 +160,16 @@ class SqsSubscriber:
         return len(self.messages)
 
     def wait_for_message(self, alarm: str, state: str, since: int) -> dict[str, Any]:
-        """Wait for the message, after the first `since`, that an alarm has come to a state."""
+        """Wait for the message, after the first `since`, that an alarm is in a state."""
 
-        def look() -> dict[str, Any] | None:
+        def first_match() -> dict[str, Any] | None:
             messages = (m for m in self.read()[since:] if (m["AlarmName"], m["NewStateValue"]) == (alarm, state))
             return next(messages, None)
 
-        return eventually(look)
+        return eventually(first_match)
 
     def states(self, since: int) -> dict[str, list[str]]:
-        """Return every state that each alarm has come to after the first `since` messages, in their order."""
+        """Return every new state of each alarm after the first `since` messages, oldest first."""
         states: dict[str, list[str]] = {}
         for message in self.read()[since:]:
             states.setdefault(message["AlarmName"], []).append(message["NewStateValue"])

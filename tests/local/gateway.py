@@ -1,4 +1,4 @@
-"""Custom authorizers of the local AWS, made as a test wants them, and clients that rely on them."""
+"""Custom authorizers on the scripted function, and clients that use them."""
 
 import json
 import uuid
@@ -19,7 +19,7 @@ ABSENT = object()
 
 ACCEPTED = {MQTT_5: Reply(status=101, code=0), MQTT_311: Reply(status=101, code=0)}
 REFUSED = {MQTT_5: Reply(status=101, code=135), MQTT_311: Reply(status=101, code=5)}
-# A denial by policy ends a 3.1.1 connection without a CONNACK, as on AWS.
+# After a denial by policy a 3.1.1 connection ends without a CONNACK, as on AWS.
 DENIED = {MQTT_5: Reply(status=101, code=135), MQTT_311: Reply(status=101, code=None)}
 
 CLIENTS = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client"
@@ -46,27 +46,34 @@ RIGHT: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The local AWS with the scripted function, and authorizers made on it as a test wants them."""
+    """The device gateway of the local AWS, and the scripted function for custom authorizers."""
 
     aws: LocalAws
     function_arn: str
 
     def create(self, *, permitted: bool = True, **request: Any) -> str:
-        """Create an authorizer, unsigned and active unless the request says otherwise; return its name."""
+        """Create an authorizer, by default unsigned and active, and return its name."""
         name = f"scripted-{uuid.uuid4().hex}"
-        given = {"authorizerFunctionArn": self.function_arn, "status": "ACTIVE", "signingDisabled": True, **request}
-        arn = self.aws.client("iot").create_authorizer(authorizerName=name, **given)["authorizerArn"]
+        properties = {
+            "authorizerFunctionArn": self.function_arn,
+            "status": "ACTIVE",
+            "signingDisabled": True,
+            **request,
+        }
+        arn = self.aws.client("iot").create_authorizer(authorizerName=name, **properties)["authorizerArn"]
         if permitted:
             self.permit(SourceArn=arn)
         return name
 
     def permit(self, **request: str) -> None:
-        """Let AWS IoT invoke the function, or someone else do something else."""
-        given = {"Action": "lambda:InvokeFunction", "Principal": "iot.amazonaws.com", **request}
-        self.aws.client("lambda").add_permission(FunctionName=self.function_arn, StatementId=uuid.uuid4().hex, **given)
+        """Add a statement to the function's resource policy, by default for AWS IoT to invoke it."""
+        statement = {"Action": "lambda:InvokeFunction", "Principal": "iot.amazonaws.com", **request}
+        self.aws.client("lambda").add_permission(
+            FunctionName=self.function_arn, StatementId=uuid.uuid4().hex, **statement
+        )
 
     def events(self, client_id: str) -> list[dict[str, Any]]:
-        """Return the events that the function got for a client id, oldest first."""
+        """Return the events that the function received for a client id, oldest first."""
         lines = self.aws.log_messages(self.aws.log_group(self.function_arn))
         events = [json.loads(line)["event"] for line in lines if line.startswith('{"event"')]
         return [event for event in events if event["protocolData"]["mqtt"]["clientId"] == client_id]
@@ -80,7 +87,7 @@ class Gateway:
         client_id: str = "test-1",
         placement: str = "username",
     ) -> Reply:
-        """Connect with the authorizer's fields in one of three places; the function does what the script says."""
+        """Connect with the authorizer's fields in one placement; the function runs the script."""
         encoded = urlencode(fields)
         sent = connect_packet(
             version,
@@ -97,5 +104,5 @@ class Gateway:
 
 
 def returns(**changes: Any) -> dict[str, Any]:
-    """Return the script for a right response with some members changed."""
+    """Return the script of a valid response with some members changed."""
     return {"returns": {key: value for key, value in {**RIGHT, **changes}.items() if value is not ABSENT}}

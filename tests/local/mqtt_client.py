@@ -1,4 +1,4 @@
-"""An MQTT client over a raw WebSocket: it sends whatever bytes a test wants, and reads the answer."""
+"""An MQTT client over a raw WebSocket that sends any bytes and reads the response."""
 
 import base64
 import os
@@ -19,7 +19,7 @@ _CONNACK = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back: the upgrade's HTTP status and the first CONNACK's code, None when there was none."""
+    """The HTTP status of the upgrade, and the code of the first CONNACK, None without one."""
 
     status: int
     code: int | None = None
@@ -52,7 +52,7 @@ def connect_packet(
     username: str | None = None,
     password: bytes | None = None,
 ) -> bytes:
-    """Return a CONNECT packet that starts a clean session."""
+    """Return a CONNECT packet with a clean start."""
     flags = 0x02
     payload = text(client_id.encode())
     if username is not None:
@@ -74,11 +74,11 @@ def frame(payload: bytes, opcode: int = BINARY) -> bytes:
 def open_websocket(
     aws: LocalAws, target: str = "/mqtt", *, protocol: str = "mqtt", headers: Mapping[str, str] | None = None
 ) -> ssl.SSLSocket:
-    """Ask the MQTT endpoint for a WebSocket and return the connection, its response unread."""
+    """Send an upgrade request to the MQTT endpoint and return the connection, the response unread."""
     host, _, port = aws.iot_endpoint.partition(":")
     context = ssl.create_default_context(cafile=aws.authority)
     connection = context.wrap_socket(socket.create_connection((host, int(port)), timeout=30), server_hostname=host)
-    given = {
+    all_headers = {
         "Host": aws.iot_endpoint,
         "Upgrade": "websocket",
         "Connection": "Upgrade",
@@ -87,13 +87,13 @@ def open_websocket(
         "Sec-WebSocket-Protocol": protocol,
         **(headers or {}),
     }
-    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
+    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in all_headers.items())]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
     return connection
 
 
 def read_status(stream: BinaryIO) -> int:
-    """Return the HTTP status of the upgrade's response and pass over its head."""
+    """Read the head of the upgrade's response and return its status."""
     status = int(stream.readline().split(b" ")[1])
     while stream.readline().strip():
         pass
@@ -101,7 +101,7 @@ def read_status(stream: BinaryIO) -> int:
 
 
 def read_packet(stream: BinaryIO) -> bytes:
-    """Return the payload of the next WebSocket message, empty when the connection ends instead."""
+    """Return the payload of the next WebSocket message, empty at the end of the connection."""
     head = stream.read(2)
     if len(head) < 2 or head[0] & 0x0F == CLOSE:
         return b""
@@ -118,7 +118,7 @@ def exchange(
     protocol: str = "mqtt",
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """Open a WebSocket, send frames, and return how the endpoint answered."""
+    """Open a WebSocket, send frames, and return the endpoint's reply."""
     target = f"/mqtt?{query}" if query else "/mqtt"
     connection = open_websocket(aws, target, protocol=protocol, headers=headers)
     with connection, connection.makefile("rb") as stream:
@@ -138,7 +138,7 @@ def exchange(
 
 
 def connack_code(received: bytes) -> int | None:
-    """Return the code of a CONNACK, None for a connection that ended."""
+    """Return the code of a CONNACK, None if nothing was received."""
     if not received:
         return None
     assert received[0] == _CONNACK << 4, received

@@ -1,4 +1,4 @@
-"""IAM users of the local AWS who sign their upgrade with the AWS SDK's own signer."""
+"""IAM users of the local AWS, and upgrades signed by the AWS SDK's signer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ PREFIX = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """What a client signs its upgrade with."""
+    """Parameters of a SigV4 signature of an upgrade."""
 
     key: AccessKey
     region: str = REGION
@@ -28,12 +28,12 @@ class Signer:
     age: timedelta = timedelta()
 
     def query(self, host: str) -> str:
-        """Return the query string that the AWS SDK's signer makes for an upgrade."""
+        """Return the query string of a presigned upgrade."""
         signed = aws_sign_request(self._request(host), self._config(AwsSignatureType.HTTP_REQUEST_QUERY_PARAMS))
         return str(signed.result(10).path).partition("?")[2]
 
     def headers(self, host: str) -> dict[str, str]:
-        """Return the headers that the AWS SDK's signer makes for an upgrade."""
+        """Return the headers of a signed upgrade."""
         signed = aws_sign_request(self._request(host), self._config(AwsSignatureType.HTTP_REQUEST_HEADERS))
         return {name: value for name, value in signed.result(10).headers if name.lower() != "host"}
 
@@ -54,7 +54,7 @@ class Signer:
 
 
 def user(aws: LocalAws, name: str, *statements: tuple[str, str, str]) -> Signer:
-    """Create an IAM user whose policy has these statements: effect, action, resource."""
-    given = [{"Effect": effect, "Action": action, "Resource": resource} for effect, action, resource in statements]
-    policy = {"Version": "2012-10-17", "Statement": given}
+    """Create an IAM user whose policy has these statements (effect, action, resource)."""
+    documents = [{"Effect": effect, "Action": action, "Resource": resource} for effect, action, resource in statements]
+    policy = {"Version": "2012-10-17", "Statement": documents}
     return Signer(key=create_user(aws.client("iam"), name, policy))

@@ -1,4 +1,4 @@
-"""Which datapoints an alarm of the local AWS sees, and which are another alarm's."""
+"""The local AWS's alarm evaluator: which datapoints belong to an alarm."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ RIGHT: dict[str, Any] = {
     "Threshold": 5,
     "ComparisonOperator": "GreaterThanThreshold",
 }
-# What differs from the right alarm, and its state while the values 2 and 8 come every second.
+# What differs from RIGHT, and the alarm's state while the values 2 and 8 arrive every second.
 ALARMS: dict[str, tuple[dict[str, Any], str]] = {
     "right": ({}, "ALARM"),
     "unit": ({"Unit": "Count"}, "ALARM"),
@@ -43,7 +43,7 @@ ALARMS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.fixture(scope="module")
 def changes(aws: LocalAws) -> dict[str, list[str]]:
-    """Every state that each alarm comes to while datapoints come, until all but those without data have one."""
+    """Every new state of each alarm while datapoints arrive, until each alarm has its expected state."""
     cloudwatch = aws.client("cloudwatch")
     for name, (changed, _) in ALARMS.items():
         request = {key: value for key, value in {**RIGHT, **changed}.items() if value is not None}
@@ -52,17 +52,17 @@ def changes(aws: LocalAws) -> dict[str, list[str]]:
 
     def have_settled() -> bool:
         cloudwatch.put_metric_data(Namespace="Evaluator", MetricData=[{**datum, "Value": value} for value in (2, 8)])
-        found = aws.alarm_states("evaluator-")
-        return all(found[f"evaluator-{name}"] == state for name, (_, state) in ALARMS.items())
+        current = aws.alarm_states("evaluator-")
+        return all(current[f"evaluator-{name}"] == state for name, (_, state) in ALARMS.items())
 
     eventually(have_settled)
-    found = {name: state_changes(aws, f"evaluator-{name}") for name in ALARMS}
+    states = {name: state_changes(aws, f"evaluator-{name}") for name in ALARMS}
     cloudwatch.delete_alarms(AlarmNames=[f"evaluator-{name}" for name in ALARMS])
-    return found
+    return states
 
 
 def state_changes(aws: LocalAws, alarm: str) -> list[str]:
-    """Return the states other than the first, INSUFFICIENT_DATA, that an alarm came to, oldest first."""
+    """Return every state of an alarm after its first, INSUFFICIENT_DATA, oldest first."""
     history = aws.client("cloudwatch").describe_alarm_history(AlarmName=alarm, HistoryItemType="StateUpdate")
     items = [json.loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
     states = [item["newState"]["stateValue"] for item in reversed(items)]
@@ -70,7 +70,7 @@ def state_changes(aws: LocalAws, alarm: str) -> list[str]:
 
 
 def test_alarm_sees_its_own_datapoints_only(changes: dict[str, list[str]]) -> None:
-    """Namespace, name, every dimension and the unit choose the datapoints; statistic and threshold judge them."""
+    """Namespace, name, every dimension and the unit select the datapoints; statistic and threshold evaluate them."""
     expected = {name: [] if state == "INSUFFICIENT_DATA" else [state] for name, (_, state) in ALARMS.items()}
     assert changes == expected
 
@@ -79,8 +79,8 @@ def test_alarm_of_one_datapoint_of_two(aws: LocalAws) -> None:
     """Without DatapointsToAlarm every period must breach; with 1 of 2 one is enough."""
     cloudwatch = aws.client("cloudwatch")
     for name, request in (("every", {}), ("one", {"DatapointsToAlarm": 1})):
-        given = {**RIGHT, "MetricName": "Once", "TreatMissingData": "notBreaching", **request}
-        cloudwatch.put_metric_alarm(AlarmName=f"datapoints-{name}", **given)
+        alarm = {**RIGHT, "MetricName": "Once", "TreatMissingData": "notBreaching", **request}
+        cloudwatch.put_metric_alarm(AlarmName=f"datapoints-{name}", **alarm)
     cloudwatch.put_metric_data(
         Namespace="Evaluator", MetricData=[{"MetricName": "Once", "Dimensions": RIGHT["Dimensions"], "Value": 8}]
     )

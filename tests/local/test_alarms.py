@@ -1,4 +1,4 @@
-"""From a permission that is taken away to the message that arrives, and back."""
+"""Alarms end to end: from a removed permission or schedule to the message, and back to OK."""
 
 import pytest
 
@@ -8,18 +8,18 @@ from tests.local.deployed import DeployedCanary, SqsSubscriber, eventually
 
 @pytest.fixture(scope="module")
 def failed_connects(canary: DeployedCanary) -> str:
-    """The alarm on failed connects."""
+    """The name of the alarm on failed connects."""
     return canary.alarm("FailedConnectsAlarm")
 
 
 @pytest.fixture(scope="module")
 def silent(canary: DeployedCanary) -> str:
-    """The alarm on a canary that sends nothing any more."""
+    """The name of the alarm on missing metrics."""
     return canary.alarm("SilentCanaryAlarm")
 
 
 def test_schedule_runs_the_canary(aws: LocalAws, canary: DeployedCanary) -> None:
-    """The schedule alone makes runs, and each leaves metrics of the canary and of Lambda."""
+    """The schedule runs the canary, and each run has metrics of the canary and of Lambda."""
     own = {"FunctionName": canary.function}
 
     def invocations() -> int:
@@ -32,7 +32,7 @@ def test_schedule_runs_the_canary(aws: LocalAws, canary: DeployedCanary) -> None
 
 
 def test_permission_taken_and_restored(canary: DeployedCanary, failed_connects: str, subscriber: SqsSubscriber) -> None:
-    """Without iot:Connect one alarm's message arrives, with it that of its recovery, and no other alarm's."""
+    """Without iot:Connect one alarm goes to ALARM, with it back to OK, and no other alarm sends a message."""
     since = subscriber.wait_until_ok(canary.alarms)
     with canary.without_permission("iot:Connect"):
         message = subscriber.wait_for_message(failed_connects, "ALARM", since)
@@ -45,31 +45,31 @@ def test_permission_taken_and_restored(canary: DeployedCanary, failed_connects: 
     assert subscriber.states(since) == {failed_connects: ["ALARM", "OK"]}
 
 
-def test_own_errors_ring_another_alarm(canary: DeployedCanary, subscriber: SqsSubscriber) -> None:
+def test_own_errors_have_their_own_alarm(canary: DeployedCanary, subscriber: SqsSubscriber) -> None:
     """Runs that raise are the canary's own errors, not failed connects."""
     own = canary.alarm("CanaryErrorsAlarm")
     since = subscriber.wait_until_ok(canary.alarms)
 
-    def rings() -> bool:
+    def is_in_alarm() -> bool:
         invocation = canary.aws.invoke(canary.function, {"only": ["nobody"]})
         assert invocation.failed
         assert "nobody" in invocation.payload["errorMessage"]
         return canary.aws.alarm_states(own)[own] == "ALARM"
 
-    eventually(rings)
+    eventually(is_in_alarm)
     assert subscriber.wait_for_message(own, "ALARM", since)["Trigger"]["MetricName"] == "Errors"
     assert subscriber.wait_for_message(own, "OK", since)["OldStateValue"] == "ALARM"
     assert subscriber.states(since) == {own: ["ALARM", "OK"]}
 
 
 def test_schedule_disabled(aws: LocalAws, canary: DeployedCanary, silent: str, subscriber: SqsSubscriber) -> None:
-    """A canary that is not run any more is one alarm too, and its return a recovery."""
+    """Without a schedule SilentCanaryAlarm goes to ALARM; with it, back to OK."""
     since = subscriber.wait_until_ok(canary.alarms)
     scheduler = aws.client("scheduler")
     name = next(s["Name"] for s in scheduler.list_schedules()["Schedules"] if canary.function in s["Target"]["Arn"])
     schedule = scheduler.get_schedule(Name=name)
-    known = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-    update = {key: schedule[key] for key in known}
+    required = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    update = {key: schedule[key] for key in required}
     scheduler.update_schedule(**update, State="DISABLED")
     try:
         assert subscriber.wait_for_message(silent, "ALARM", since)["OldStateValue"] == "OK"

@@ -1,4 +1,4 @@
-"""Every way to authenticate against the local AWS: right, and with one field wrong."""
+"""Every auth mode against the local AWS: valid, and with one field wrong."""
 
 import json
 import time
@@ -42,7 +42,7 @@ GOOD: Mapping[str, Callable[[DeployedCanary], TargetObject]] = {
     "presigned-query": lambda canary: presigned(canary) | {"authorizer_placement": "query"},
 }
 
-# One field wrong, and what MQTT 5 and 3.1.1 say: a policy's denial reaches 3.1.1 only as a hang-up.
+# One field wrong, and the failure in MQTT 5 and 3.1.1: after a policy's denial a 3.1.1 client gets no CONNACK.
 WRONG: Mapping[str, tuple[Callable[[DeployedCanary], TargetObject], str, str]] = {
     "wrong-secret": (
         lambda canary: static(canary) | {"secret_access_key": "w" * 40},
@@ -133,7 +133,7 @@ def mqtt_version(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def outcomes(canary: DeployedCanary, mqtt_version: str) -> dict[str, dict[str, Any]]:
-    """Every case of this module, run at once by one invocation."""
+    """The outcomes of all cases, from one invocation."""
     makers = {**GOOD, **{name: make for name, (make, _, _) in WRONG.items()}}
     targets = [named(name, mqtt_version, make(canary)) for name, make in makers.items()]
     return canary.connect(*targets)
@@ -141,7 +141,7 @@ def outcomes(canary: DeployedCanary, mqtt_version: str) -> dict[str, dict[str, A
 
 @pytest.mark.parametrize("case", GOOD)
 def test_connect_with_right_credentials(case: str, mqtt_version: str, outcomes: dict[str, dict[str, Any]]) -> None:
-    """Each way to authenticate connects, in each placement and both MQTT versions."""
+    """Each auth mode connects, in each placement and both MQTT versions."""
     outcome = outcomes[f"{case}-{mqtt_version}"]
     assert outcome["healthy"], outcome
     assert outcome["failure"] is None
@@ -150,7 +150,7 @@ def test_connect_with_right_credentials(case: str, mqtt_version: str, outcomes: 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_connect_with_one_field_wrong(case: str, mqtt_version: str, outcomes: dict[str, dict[str, Any]]) -> None:
-    """One wrong field is refused, and the failure's name says how."""
+    """One wrong field is refused, with the expected failure."""
     outcome = outcomes[f"{case}-{mqtt_version}"]
     _, of_5, of_311 = WRONG[case]
     assert not outcome["healthy"]
@@ -158,20 +158,20 @@ def test_connect_with_one_field_wrong(case: str, mqtt_version: str, outcomes: di
 
 
 def test_refused_upgrade_keeps_its_evidence(mqtt_version: str, outcomes: dict[str, dict[str, Any]]) -> None:
-    """A wrong signature shows the HTTP status and the id to ask AWS about."""
+    """The outcome of a wrong signature has the HTTP status and the request id."""
     outcome = outcomes[f"wrong-secret-{mqtt_version}"]
     assert (outcome["phase"], outcome["http_status"]) == ("upgrade", 403)
     assert outcome["request_id"]
 
 
 def test_session_token_until_it_expires(aws: LocalAws, canary: DeployedCanary) -> None:
-    """A session's credentials connect while they are valid and are forbidden afterwards."""
+    """Session credentials connect until they expire, and are refused with 403 afterwards."""
     iam = aws.client("iam")
-    made = iam.create_role(RoleName="short-session", AssumeRolePolicyDocument=json.dumps(ANY_PRINCIPAL))
+    created = iam.create_role(RoleName="short-session", AssumeRolePolicyDocument=json.dumps(ANY_PRINCIPAL))
     iam.put_role_policy(RoleName="short-session", PolicyName="connect", PolicyDocument=json.dumps(CONNECT_ANYWHERE))
-    session = aws.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="canary", DurationSeconds=3)[
-        "Credentials"
-    ]
+    session = aws.client("sts").assume_role(
+        RoleArn=created["Role"]["Arn"], RoleSessionName="canary", DurationSeconds=3
+    )["Credentials"]
     target = {
         "name": "session",
         "auth_mode": "sigv4-static",
@@ -185,7 +185,7 @@ def test_session_token_until_it_expires(aws: LocalAws, canary: DeployedCanary) -
 
 
 def test_no_authorizer_name_uses_the_default_one(aws: LocalAws, canary: DeployedCanary) -> None:
-    """Without a name the endpoint's default authorizer decides."""
+    """Without an authorizer name the default authorizer authenticates the client."""
     iot = aws.client("iot")
     iot.set_default_authorizer(authorizerName=f"{AUTHORIZER_STACK}-unsigned")
     try:
@@ -195,8 +195,8 @@ def test_no_authorizer_name_uses_the_default_one(aws: LocalAws, canary: Deployed
         iot.clear_default_authorizer()
 
 
-def test_inactive_authorizer_lets_nobody_in(aws: LocalAws, canary: DeployedCanary) -> None:
-    """An authorizer that is switched off refuses what it would have accepted."""
+def test_inactive_authorizer_refuses(aws: LocalAws, canary: DeployedCanary) -> None:
+    """An INACTIVE authorizer refuses credentials that it accepts when ACTIVE."""
     iot, name = aws.client("iot"), f"{AUTHORIZER_STACK}-unsigned"
     iot.update_authorizer(authorizerName=name, status="INACTIVE")
     try:

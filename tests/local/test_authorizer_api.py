@@ -1,4 +1,4 @@
-"""The part of the IoT API that is about authorizers, asked by boto3."""
+"""The authorizer operations of the local IoT API, called with boto3."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ KEYS = {"key": SigningKey.new().public}
 
 @pytest.fixture
 def iot(aws: LocalAws) -> Iterator[Any]:
-    """A client for IoT; what a test creates is deleted."""
+    """An IoT client; authorizers that a test creates are deleted afterwards."""
     client = aws.client("iot")
     before = {a["authorizerName"] for a in client.list_authorizers()["authorizers"]}
     yield client
@@ -28,12 +28,12 @@ def iot(aws: LocalAws) -> Iterator[Any]:
 
 def create(iot: Any, name: str = "api", **request: Any) -> dict[str, Any]:
     """Create an authorizer that checks signatures."""
-    given = {"authorizerFunctionArn": FUNCTION, "tokenKeyName": "T", "tokenSigningPublicKeys": KEYS, **request}
-    return dict(iot.create_authorizer(authorizerName=name, **given))
+    properties = {"authorizerFunctionArn": FUNCTION, "tokenKeyName": "T", "tokenSigningPublicKeys": KEYS, **request}
+    return dict(iot.create_authorizer(authorizerName=name, **properties))
 
 
 def test_created_authorizer_is_described(iot: Any) -> None:
-    """CreateAuthorizer answers name and ARN; DescribeAuthorizer gives back what was asked for."""
+    """CreateAuthorizer returns name and ARN; DescribeAuthorizer returns every property of the request."""
     since = time.time()
     created = create(iot, status="ACTIVE")
     assert (created["authorizerName"], created["authorizerArn"]) == ("api", f"{ARN}/api")
@@ -54,19 +54,19 @@ def test_created_authorizer_is_described(iot: Any) -> None:
 
 
 def test_updated_authorizer(iot: Any) -> None:
-    """UpdateAuthorizer changes what it names and leaves the rest."""
+    """UpdateAuthorizer changes the given properties only."""
     create(iot, status="ACTIVE")
     before = iot.describe_authorizer(authorizerName="api")["authorizerDescription"]
     for change in ({"tokenKeyName": "U"}, {"authorizerFunctionArn": f"{FUNCTION}2"}, {"status": "INACTIVE"}):
-        answered = iot.update_authorizer(authorizerName="api", **change)
-        assert (answered["authorizerName"], answered["authorizerArn"]) == ("api", f"{ARN}/api")
+        updated = iot.update_authorizer(authorizerName="api", **change)
+        assert (updated["authorizerName"], updated["authorizerArn"]) == ("api", f"{ARN}/api")
         before |= change
         assert iot.describe_authorizer(authorizerName="api")["authorizerDescription"] == before
 
 
 @pytest.mark.parametrize("name", ["a", "A_b=c,d@e-1", "a" * 128])
 def test_name_of_an_authorizer(iot: Any, name: str) -> None:
-    """A name has 1 to 128 letters, digits and some signs."""
+    """A name has 1 to 128 letters, digits and _ = , @ -."""
     assert create(iot, name)["authorizerArn"] == f"{ARN}/{name}"
     assert iot.describe_authorizer(authorizerName=name)["authorizerDescription"]["authorizerName"] == name
 
@@ -83,12 +83,12 @@ def test_default_authorizer(iot: Any) -> None:
 
 
 def code_and_status(error: ClientError) -> tuple[str, int]:
-    """Return AWS's name for an error and its HTTP status."""
+    """Return an error's AWS code and HTTP status."""
     return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def default_then_delete(iot: Any) -> None:
-    """Delete an authorizer that is the default one."""
+    """Delete the default authorizer."""
     iot.set_default_authorizer(authorizerName="api")
     iot.delete_authorizer(authorizerName="api")
 
@@ -108,7 +108,7 @@ REFUSALS: dict[str, tuple[Callable[[Any], object], str, int]] = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_refused_request(iot: Any, case: str) -> None:
-    """A request that cannot be served is refused in AWS's words, and nothing is changed."""
+    """An invalid request fails with AWS's error code and changes nothing."""
     create(iot)
     before = iot.list_authorizers()["authorizers"]
     request, *expected = REFUSALS[case]
@@ -120,7 +120,7 @@ def test_refused_request(iot: Any, case: str) -> None:
 
 @pytest.mark.parametrize("body", [b"{", b"\xff"])
 def test_body_that_is_not_json(aws: LocalAws, iot: Any, body: bytes) -> None:
-    """A body that is not JSON is an invalid request, not a failure of the server."""
+    """A body that is not JSON is an invalid request, not a server error."""
     client = aws.client("iot", aws.operator)
     client.meta.events.register("before-sign.iot.CreateAuthorizer", lambda request, **_: setattr(request, "data", body))
     with pytest.raises(ClientError) as refused:

@@ -1,4 +1,4 @@
-"""Each rule of AWS IoT Core's custom authentication: one authorizer that breaks it, one that just keeps it."""
+"""Each rule of AWS IoT Core's custom authentication: one case that violates it, and the nearest valid one."""
 
 import base64
 import json
@@ -32,16 +32,16 @@ from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, fra
 
 @pytest.fixture(scope="module")
 def authorizer(gateway: Gateway) -> str:
-    """An authorizer without signatures that may do all it needs."""
+    """An active, unsigned authorizer with permission to invoke its function."""
     return gateway.create()
 
 
 def padded(characters: int) -> str:
-    """Return a policy document that allows the connection and has so many characters."""
+    """Return a policy document of this length that allows the connection."""
     return policy() + " " * (characters - len(policy()))
 
 
-# A field of the response, a value that breaks its rule, and the nearest one that keeps it.
+# A member of the response, an invalid value, and the nearest valid one.
 RESPONSES: Mapping[str, tuple[str, Any, Any]] = {
     "not-authenticated": ("isAuthenticated", False, True),
     "authenticated-missing": ("isAuthenticated", ABSENT, True),
@@ -90,7 +90,7 @@ DENIALS: Mapping[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.parametrize("case", RESPONSES)
 def test_response_that_breaks_one_rule(gateway: Gateway, authorizer: str, case: str, version: int) -> None:
-    """A response with one member wrong refuses its client; the nearest right one lets the same client in."""
+    """A response with one invalid member refuses the client; the nearest valid one accepts it."""
     member, wrong, right = RESPONSES[case]
     assert gateway.connect({NAME: authorizer}, returns(**{member: wrong}), version=version) == REFUSED[version]
     assert gateway.connect({NAME: authorizer}, returns(**{member: right}), version=version) == ACCEPTED[version]
@@ -98,7 +98,7 @@ def test_response_that_breaks_one_rule(gateway: Gateway, authorizer: str, case: 
 
 @pytest.mark.parametrize("case", DENIALS)
 def test_policies_that_do_not_allow_the_client(gateway: Gateway, authorizer: str, case: str, version: int) -> None:
-    """Policies without an allow for this very client, or with a deny, refuse it."""
+    """A client is denied without a policy that allows it, or with one that denies it."""
     wrong, right = DENIALS[case]
     for documents, expected in ((wrong, DENIED), (right, ACCEPTED)):
         reply = gateway.connect({NAME: authorizer}, returns(policyDocuments=documents), version=version)
@@ -107,24 +107,24 @@ def test_policies_that_do_not_allow_the_client(gateway: Gateway, authorizer: str
 
 @pytest.mark.parametrize("response", [[RIGHT], "true", True, None, 1])
 def test_response_that_is_no_object(gateway: Gateway, authorizer: str, response: object) -> None:
-    """A function that returns something else than a JSON object lets nobody in."""
+    """A response that is not a JSON object refuses the client."""
     assert gateway.connect({NAME: authorizer}, {"returns": response}) == REFUSED[MQTT_5]
 
 
 def test_function_that_raises(gateway: Gateway, authorizer: str, version: int) -> None:
-    """A function that fails lets nobody in, even when its error says that the client is authenticated."""
+    """A function error refuses the client, even if the error message is a valid response."""
     script = {"raises": json.dumps(RIGHT), "returns": RIGHT}
     assert gateway.connect({NAME: authorizer}, script, version=version) == REFUSED[version]
 
 
 def test_function_that_is_gone(gateway: Gateway) -> None:
-    """An authorizer whose function does not exist lets nobody in."""
+    """An authorizer whose function does not exist refuses the client."""
     name = gateway.create(authorizerFunctionArn=f"{gateway.function_arn}-gone", permitted=False)
     assert gateway.connect({NAME: name}) == REFUSED[MQTT_5]
 
 
 def test_event_of_the_function(gateway: Gateway, version: int) -> None:
-    """The function gets what the developer guide lists: of TLS, of HTTP and of MQTT, the password in base64."""
+    """The event has the fields of the developer guide: TLS, HTTP and MQTT, the password in base64."""
     name, client_id = gateway.create(), f"test-event-{version}"
     sent = connect_packet(version, client_id, username="user", password=json.dumps({"returns": RIGHT}).encode())
     query = urlencode({NAME: name, "a b": "c"})
@@ -146,7 +146,7 @@ def test_event_of_the_function(gateway: Gateway, version: int) -> None:
 
 
 def test_event_without_user_name_and_password(gateway: Gateway) -> None:
-    """What a client does not send is not in the event."""
+    """The event omits fields that the client does not send."""
     sent = connect_packet(MQTT_5, "test-bare")
     assert exchange(gateway.aws, frame(sent), headers={NAME: gateway.create()}) == REFUSED[MQTT_5]
     (event,) = gateway.events("test-bare")
@@ -156,7 +156,7 @@ def test_event_without_user_name_and_password(gateway: Gateway) -> None:
 
 
 def test_function_slower_than_five_seconds(gateway: Gateway, authorizer: str) -> None:
-    """A right response after 12 s comes too late, one after 3 s does not, and the refusal waits for neither."""
+    """A response after 12 s is too late and one after 3 s is not; the refusal is sent after 5 s."""
 
     def connect(sleep_s: float) -> tuple[Reply, float]:
         started = time.monotonic()
@@ -184,7 +184,7 @@ def test_function_slower_than_five_seconds(gateway: Gateway, authorizer: str) ->
     ids=["none", "service", "account", "action", "source-arn", "source-account"],
 )
 def test_aws_iot_may_not_invoke_the_function(gateway: Gateway, wrong: Mapping[str, str] | None) -> None:
-    """Without a permission for iot.amazonaws.com to invoke it for this authorizer the function is not asked."""
+    """The function needs a permission for iot.amazonaws.com to invoke it for this authorizer."""
     name = gateway.create(permitted=False)
     arn = gateway.aws.client("iot").describe_authorizer(authorizerName=name)["authorizerDescription"]["authorizerArn"]
     if wrong is not None:
@@ -195,7 +195,7 @@ def test_aws_iot_may_not_invoke_the_function(gateway: Gateway, wrong: Mapping[st
 
 
 def test_authorizer_that_is_not_active(gateway: Gateway, version: int) -> None:
-    """An INACTIVE authorizer lets nobody in until it is ACTIVE; one is INACTIVE unless it was made otherwise."""
+    """An INACTIVE authorizer refuses every client, an ACTIVE one accepts."""
     name, iot = gateway.create(status="INACTIVE"), gateway.aws.client("iot")
     assert gateway.connect({NAME: name}, version=version) == REFUSED[version]
     iot.update_authorizer(authorizerName=name, status="ACTIVE")
@@ -205,14 +205,14 @@ def test_authorizer_that_is_not_active(gateway: Gateway, version: int) -> None:
 
 
 def test_authorizer_that_does_not_exist(gateway: Gateway, authorizer: str, version: int) -> None:
-    """A name that is unknown, or known in other letters, lets nobody in."""
+    """An unknown name, or one in another case, refuses the client."""
     for name in ("unknown", authorizer.upper()):
         assert gateway.connect({NAME: name}, version=version) == REFUSED[version]
     assert gateway.connect({NAME: authorizer}, version=version) == ACCEPTED[version]
 
 
 def test_default_authorizer(gateway: Gateway, version: int) -> None:
-    """A client that names no authorizer is refused unless there is a default one, and it is active."""
+    """A client that names no authorizer is refused unless there is an active default authorizer."""
     name, iot = gateway.create(), gateway.aws.client("iot")
     assert gateway.connect({}, version=version) == REFUSED[version]
     iot.set_default_authorizer(authorizerName=name)
@@ -238,7 +238,7 @@ def test_default_authorizer(gateway: Gateway, version: int) -> None:
     ],
 )
 def test_authorizer_that_could_never_work(gateway: Gateway, changes: Mapping[str, Any]) -> None:
-    """CreateAuthorizer and UpdateAuthorizer refuse one wrong property, and nothing is changed."""
+    """CreateAuthorizer and UpdateAuthorizer reject an invalid property and change nothing."""
     right: dict[str, Any] = {
         "signingDisabled": False,
         "tokenKeyName": TOKEN_KEY,

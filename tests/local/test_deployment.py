@@ -1,4 +1,4 @@
-"""The template with no parameter at all, as a newcomer deploys it."""
+"""The template deployed with default parameters."""
 
 import json
 
@@ -13,12 +13,12 @@ NAME = "plain-canary"
 
 @pytest.fixture(scope="module")
 def plain(aws: LocalAws) -> DeployedStack:
-    """The stack as `sam deploy` makes it without overrides, its schedule off for quiet."""
+    """The stack with default parameters, except that its schedule is off."""
     return aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"ScheduleState": "DISABLED"})
 
 
 def test_connect_with_no_parameter(aws: LocalAws, plain: DeployedStack) -> None:
-    """The role alone connects to the account's endpoint under a fresh test-* client id."""
+    """The role connects to the account's endpoint with a new test-* client id each time."""
     first, second = (aws.invoke(plain.only("AWS::Lambda::Function"), {}).payload for _ in range(2))
     assert first["healthy"]
     assert first["canary"] == NAME
@@ -29,7 +29,7 @@ def test_connect_with_no_parameter(aws: LocalAws, plain: DeployedStack) -> None:
 
 
 def test_dry_run_connects_to_nothing(aws: LocalAws, plain: DeployedStack) -> None:
-    """A dry run says what would run and leaves no metric."""
+    """A dry run succeeds and emits no metric."""
     function = plain.only("AWS::Lambda::Function")
     dimensions = {"Canary": NAME}
     before = aws.metric_points("IoTConnectCanary", "ConnectSuccess", dimensions)
@@ -37,8 +37,8 @@ def test_dry_run_connects_to_nothing(aws: LocalAws, plain: DeployedStack) -> Non
     assert aws.metric_points("IoTConnectCanary", "ConnectSuccess", dimensions) == before
 
 
-def test_role_may_read_its_own_place_only(aws: LocalAws) -> None:
-    """A parameter of another canary is denied, with a sentence that names it."""
+def test_role_may_read_its_own_prefix_only(aws: LocalAws) -> None:
+    """Reading another canary's parameter is denied, and the error names it."""
     aws.client("ssm").put_parameter(Name="/iot-connect-canary/another/targets", Value="{}", Type="String")
     stack = aws.deploy(
         BUILT_TEMPLATE,
@@ -52,7 +52,7 @@ def test_role_may_read_its_own_place_only(aws: LocalAws) -> None:
 
 
 def test_bad_settings_are_reported_together(aws: LocalAws) -> None:
-    """Several wrong settings make one error that names each."""
+    """One error names every invalid setting."""
     stack = aws.deploy(
         BUILT_TEMPLATE,
         name="mistaken-canary",
@@ -66,7 +66,7 @@ def test_bad_settings_are_reported_together(aws: LocalAws) -> None:
 
 
 def test_custom_mode_gives_the_role_no_connect(aws: LocalAws, plain: DeployedStack) -> None:
-    """Only the mode that uses the role lets the role connect."""
+    """Only auth mode sigv4 gives the role iot:Connect."""
     iam = aws.client("iam")
     stack = aws.deploy(
         BUILT_TEMPLATE,

@@ -1,4 +1,4 @@
-"""What a client may send first, on signed connections and on those of a custom authorizer."""
+"""The first packet of a client, with SigV4 and with a custom authorizer."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -35,25 +35,25 @@ DISCONNECT = b"\xe0\x00"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthPath:
-    """One way into the broker: the upgrade's query string and the user name and password of the CONNECT."""
+    """One way to authenticate: the upgrade's query string, and the user name and password of the CONNECT."""
 
     query: Callable[[], str]
     credentials: Mapping[str, object]
 
     def connect(self, version: int = MQTT_5, client_id: str = "test-1") -> bytes:
-        """Return the CONNECT that is let in."""
+        """Return the CONNECT that is accepted."""
         return connect_packet(version, client_id, **self.credentials)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def signer(aws: LocalAws) -> Signer:
-    """A user that may connect under the prefix."""
+    """A signer whose user may connect under the prefix."""
     return user(aws, "first-packet", ("Allow", "iot:Connect", PREFIX))
 
 
 @pytest.fixture(scope="module", params=["signed", "authorizer"])
 def auth(request: pytest.FixtureRequest, gateway: Gateway, signer: Signer) -> AuthPath:
-    """A signature, and a custom authorizer."""
+    """SigV4, and a custom authorizer."""
     if request.param == "signed":
         return AuthPath(query=lambda: signer.query(gateway.aws.iot_endpoint), credentials={})
     name = gateway.create()
@@ -77,13 +77,13 @@ FIRST_PACKETS = {
 
 @pytest.mark.parametrize("case", FIRST_PACKETS)
 def test_first_packet_that_is_no_connect(aws: LocalAws, auth: AuthPath, case: str) -> None:
-    """Without a CONNECT first the connection is closed without a CONNACK, even when the right one follows."""
+    """If the first packet is not a CONNECT, the connection is closed without a CONNACK, even if a valid one follows."""
     assert exchange(aws, frame(FIRST_PACKETS[case]), frame(auth.connect()), query=auth.query()) == CLOSED
     assert exchange(aws, frame(auth.connect()), query=auth.query()) == ACCEPTED
 
 
 def malformed(connect: bytes) -> Mapping[str, bytes]:
-    """Return CONNECT packets with one thing wrong; the fixed header has two bytes or three."""
+    """Return malformed CONNECT packets; the fixed header has two or three bytes."""
     head = 2 if connect[1] < 0x80 else 3
     level, flags = head + 6, head + 7
     return {
@@ -101,30 +101,30 @@ def malformed(connect: bytes) -> Mapping[str, bytes]:
 
 @pytest.mark.parametrize("case", malformed(connect_packet()))
 def test_malformed_connect(aws: LocalAws, auth: AuthPath, case: str, version: int) -> None:
-    """A CONNECT with one thing wrong ends the connection without a CONNACK."""
+    """A malformed CONNECT closes the connection without a CONNACK."""
     assert exchange(aws, frame(malformed(auth.connect(version))[case]), query=auth.query()) == CLOSED
 
 
 def test_connect_in_a_text_frame(aws: LocalAws, auth: AuthPath) -> None:
-    """MQTT travels in binary frames only."""
+    """A CONNECT in a text frame is refused."""
     ascii_connect = connect_packet(MQTT_311)
     assert exchange(aws, frame(ascii_connect, TEXT), frame(auth.connect()), query=auth.query()) == CLOSED
 
 
 def test_client_leaves_before_its_connect(aws: LocalAws, auth: AuthPath) -> None:
-    """A connection that the client closes first is closed, and the next one is served."""
+    """A client may close the connection before its CONNECT; the next one is served."""
     assert exchange(aws, frame(b"\x03\xe8", CLOSE), query=auth.query()) == CLOSED
     assert exchange(aws, frame(auth.connect()), query=auth.query()) == ACCEPTED
 
 
 def test_connect_in_pieces(aws: LocalAws, auth: AuthPath, version: int) -> None:
-    """A CONNECT may arrive a byte a frame."""
+    """A CONNECT may arrive in frames of one byte."""
     pieces = [frame(bytes([byte])) for byte in auth.connect(version)]
     assert exchange(aws, *pieces, query=auth.query()) == ACCEPTED
 
 
 def test_connect_longer_than_128_kib(aws: LocalAws, auth: AuthPath) -> None:
-    """A first packet that does not end within 128 KiB ends the connection."""
+    """A first packet longer than 128 KiB closes the connection."""
     large = packet(0x10, b"\x00" * 140_000)[:132_000]  # its end never comes
     pieces = [frame(large[start : start + 60_000]) for start in range(0, len(large), 60_000)]
     assert exchange(aws, *pieces, query=auth.query()) == CLOSED
@@ -132,7 +132,7 @@ def test_connect_longer_than_128_kib(aws: LocalAws, auth: AuthPath) -> None:
 
 @pytest.mark.parametrize("version_and_code", [(MQTT_5, 133), (MQTT_311, 2)], ids=["5", "3.1.1"])
 def test_client_id_of_129_bytes(aws: LocalAws, auth: AuthPath, version_and_code: tuple[int, int]) -> None:
-    """A client id has at most 128 bytes, not characters."""
+    """A client id has at most 128 bytes of UTF-8."""
     version, code = version_and_code
     refused = Reply(status=101, code=code)
     for client_id in ("test-".ljust(129, "a"), "test-" + "\u00e9" * 62):
@@ -142,7 +142,7 @@ def test_client_id_of_129_bytes(aws: LocalAws, auth: AuthPath, version_and_code:
 
 
 def test_second_connect(aws: LocalAws, auth: AuthPath, version: int) -> None:
-    """A connection has one CONNECT: a second, for a client id that nobody allowed, ends it."""
+    """A second CONNECT, whose client id is not authorized, closes the connection."""
     second = connect_packet(version, "other-1")
     connection = open_websocket(aws, f"/mqtt?{auth.query()}")
     with connection, connection.makefile("rb") as stream:
@@ -157,13 +157,13 @@ def test_second_connect(aws: LocalAws, auth: AuthPath, version: int) -> None:
 
 
 def test_second_connect_in_the_same_frame(aws: LocalAws, auth: AuthPath) -> None:
-    """Two CONNECT packets at once let in neither."""
+    """Two CONNECT packets in one frame close the connection."""
     both = auth.connect() + connect_packet(MQTT_5, "other-1")
     assert exchange(aws, frame(both), query=auth.query()) == CLOSED
 
 
 def test_signature_does_not_replace_a_named_authorizer(gateway: Gateway, signer: Signer, version: int) -> None:
-    """A signed client that names an authorizer needs its consent too, wherever it names it."""
+    """A signed client that names an authorizer is authenticated by it too, in any placement."""
     aws, name = gateway.aws, gateway.create()
     for script, expected in ((returns(isAuthenticated=False), REFUSED[version]), (returns(), ACCEPTED)):
         password = json.dumps(script).encode()
@@ -175,7 +175,7 @@ def test_signature_does_not_replace_a_named_authorizer(gateway: Gateway, signer:
 
 
 def test_authorizer_does_not_replace_a_signers_policy(gateway: Gateway, signer: Signer) -> None:
-    """A named authorizer that allows every client id gives a signer none that its own policy lacks."""
+    """A client id needs the signer's policy even if a named authorizer allows every client id."""
     aws, name = gateway.aws, gateway.create()
     password = json.dumps(returns(policyDocuments=[policy(resource="*")])).encode()
     sent = connect_packet(MQTT_5, "other-1", username=f"user?{urlencode({NAME: name})}", password=password)
@@ -194,7 +194,7 @@ def test_authorizer_does_not_replace_a_signers_policy(gateway: Gateway, signer: 
     ],
 )
 def test_upgrade_that_is_not_mqtts(aws: LocalAws, target: str, protocol: str, expected: int) -> None:
-    """Another path or another subprotocol than MQTT's is no upgrade of the device gateway."""
+    """An upgrade needs the path /mqtt and the subprotocol mqtt."""
     connection = open_websocket(aws, target, protocol=protocol)
     with connection, connection.makefile("rb") as stream:
         assert read_status(stream) == expected

@@ -1,4 +1,4 @@
-"""The local AWS itself: what it answers, and what is left of it."""
+"""The local AWS itself: its endpoint, its API, its alarms, and its clean-up."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from infra.local.server import ministack_patches
 
 
 def test_endpoint_resolves_anywhere(aws: LocalAws) -> None:
-    """DescribeEndpoint answers localhost with the TLS port."""
-    answer = aws.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
-    assert answer["endpointAddress"] == aws.iot_endpoint
+    """DescribeEndpoint returns localhost with the TLS port."""
+    response = aws.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
+    assert response["endpointAddress"] == aws.iot_endpoint
     assert aws.iot_endpoint.startswith("localhost:")
 
 
 def test_api_refuses_unknown_credentials(aws: LocalAws) -> None:
-    """The API verifies signatures: a made-up key gets no answer."""
+    """The API verifies signatures: an unknown key is refused."""
     stranger = AccessKey(access_key_id="AKIASTRANGER00000000", secret_access_key="s" * 40)
     with pytest.raises(ClientError):
         aws.client("iot", stranger).list_authorizers()
@@ -58,9 +58,9 @@ Resources:
 
 
 def test_composite_alarm_follows_its_rule(aws: LocalAws, tmp_path: Path) -> None:
-    """A composite alarm deploys, beside alarms of Fn::ForEach, and follows the states of its rule.
+    """A composite alarm follows its rule, here over alarms made by Fn::ForEach.
 
-    Its alarms ignore missing data, so that the evaluator leaves them in the state that is set.
+    The alarms ignore missing data, so the evaluator does not change the states that the test sets.
     """
     template = tmp_path / "template.yaml"
     template.write_text(COMPOSITE)
@@ -75,7 +75,7 @@ def test_composite_alarm_follows_its_rule(aws: LocalAws, tmp_path: Path) -> None
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:
-    """After the context the process is gone and so is its directory."""
+    """After the context the process has ended and its directory is deleted."""
     with LocalAws.start() as running:
         state, endpoint = running.server.state, running.iot_endpoint
         assert (state / "server.log").exists()
@@ -87,21 +87,21 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 
 
 def test_environment_of_its_own_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without MiniStack's environment a sentence says how to get it."""
+    """Without MiniStack's environment the error says how to create it."""
     monkeypatch.setenv("LOCAL_AWS_PYTHON", str(tmp_path / "python"))
     with pytest.raises(LocalAwsError, match="Run it through make"):
         interpreter()
 
 
 def test_environment_without_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment without MiniStack is named as the reason, and nothing is left."""
+    """In an environment without MiniStack the error says so."""
     monkeypatch.setenv("LOCAL_AWS_PYTHON", sys.executable)
     with pytest.raises(LocalAwsError, match=r"MiniStack 1\.5\.33 is not in"), process.running_server():
         pass
 
 
 def test_every_patched_name_exists(tmp_path: Path) -> None:
-    """Every name of MiniStack in the table exists in the pinned release, and a missing one is named."""
+    """Every name in the table exists in the pinned release, and an error names a missing one."""
     script = (
         "from infra.local.server import ministack_patches; ministack_patches.require_all(); "
         "ministack_patches.GONE = ministack_patches.Patch(module='ministack.app', name='gone', purpose='a test');\n"

@@ -1,4 +1,4 @@
-"""Parameters that do not fit are refused by CloudFormation itself, before anything is made."""
+"""Invalid parameters, which CloudFormation rejects before it creates any resource."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from infra.local.client.process import BUILT_TEMPLATE
     ],
 )
 def test_stack_refused(aws: LocalAws, parameters: dict[str, str], sentence: str) -> None:
-    """The sentence of the template reaches the one who deploys."""
+    """The error of the deployment has the message of the template."""
     with pytest.raises(LocalAwsError) as refused:
         aws.deploy(BUILT_TEMPLATE, name="refused", parameters=parameters)
     assert sentence in str(refused.value)

@@ -1,4 +1,4 @@
-"""A secret that is rotated while the canary is warm pages nobody."""
+"""A secret that is rotated while the function is warm causes no failed run."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ NAME = "keeper"
 
 @pytest.fixture(scope="module")
 def keeper(aws: LocalAws, canary: DeployedCanary) -> Iterator[DeployedCanary]:
-    """A canary without a schedule: each invocation meets the same warm process, and what that has cached."""
+    """A canary without a schedule, so that every invocation reuses one warm process and its cache."""
     stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters={"ScheduleState": "DISABLED"})
     yield replace(canary, name=NAME, stack=stack)
     aws.delete(NAME)
@@ -25,8 +25,8 @@ def _as_secret(key: dict[str, str]) -> dict[str, str]:
     return {"access_key_id": key["AccessKeyId"], "secret_access_key": key["SecretAccessKey"]}
 
 
-def test_rotated_key_is_fetched_anew_and_tried_once_more(keeper: DeployedCanary) -> None:
-    """The run that meets the old key says that it fetched another; a key that is wrong everywhere stays a failure."""
+def test_rotated_key_is_fetched_and_tried_again(keeper: DeployedCanary) -> None:
+    """After a refusal the new key is fetched and used; a key that is invalid in the secret too stays a failure."""
     iam, secrets = keeper.aws.client("iam"), keeper.aws.client("secretsmanager")
     user, name = "rotating", f"iot-connect-canary/{keeper.name}/rotating"
     resource = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"

@@ -1,4 +1,4 @@
-"""`make run` as people see it: what it prints, how it ends and what it leaves."""
+"""`make run`: its output, its exit codes and its clean-up."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ SECRET_WORDS = ("base64:", "BEGIN RSA", "AKIA")
 
 
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command with a temporary directory of its own."""
+    """Start the command with its own temporary directory."""
     return subprocess.Popen(
         [sys.executable, "-m", "infra.local.demo.run", *arguments],
         cwd=REPOSITORY,
@@ -27,8 +27,8 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def until_line(command: subprocess.Popen[str], part: str) -> str:
-    """Return what the command prints up to a line that holds `part`."""
+def read_until(command: subprocess.Popen[str], part: str) -> str:
+    """Return the command's output up to a line that contains `part`."""
     printed = ""
     assert command.stdout is not None
     for line in command.stdout:
@@ -39,12 +39,12 @@ def until_line(command: subprocess.Popen[str], part: str) -> str:
 
 
 def test_run_of_one_scheduled_run(tmp_path: Path) -> None:
-    """Four modes are shown healthy, one scheduled run follows, then metrics and alarms; exit code 0."""
+    """It prints four healthy auth modes, one scheduled run, metrics and alarms, and exits with 0."""
     command = start(tmp_path, "--runs", "1", "--speed", "12")
     printed, _ = command.communicate(timeout=120)
     assert command.returncode == 0, printed
     lines = printed.splitlines()
-    # A path must not be broken, however long the temporary directory's name is.
+    # A path is not wrapped, however long the temporary directory's name is.
     assert [line for line in lines if len(line) > WIDTH and str(tmp_path) not in line] == []
     for mode in ("sigv4 ", "sigv4-static", "custom-unsigned", "custom-signed"):
         assert any(mode in line and "healthy: " in line for line in lines), mode
@@ -56,8 +56,8 @@ def test_run_of_one_scheduled_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def at_another_terminal(operator: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell command in the environment that the file sets."""
+def run_as_operator(operator: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell command with the environment variables of the operator file."""
     return subprocess.run(
         ["sh", "-c", f'. "$0" && {command}', str(operator)],
         env={"PATH": f"{Path(sys.executable).parent}:{os.defpath}"},
@@ -69,16 +69,16 @@ def at_another_terminal(operator: Path, command: str) -> subprocess.CompletedPro
 
 
 def test_run_broken_on_purpose(tmp_path: Path) -> None:
-    """Who reads the printed file can connect, and take the role's policy away: the next run says so, and the exit."""
+    """With the operator file one can connect and delete the role's policy: the next run and the exit code show it."""
     command = start(tmp_path, "--speed", "12")
-    operator = Path(until_line(command, "operator.sh").splitlines()[-1].removeprefix("  . "))
+    operator = Path(read_until(command, "operator.sh").splitlines()[-1].removeprefix("  . "))
     assert operator.stat().st_mode & 0o777 == 0o600
-    shown = at_another_terminal(operator, "connect-canary connect")
-    assert "healthy      connected in" in shown.stdout, shown.stderr
+    connected = run_as_operator(operator, "connect-canary connect")
+    assert "healthy      connected in" in connected.stdout, connected.stderr
     boto = "import boto3, os; boto3.client('iam').delete_role_policy(RoleName=os.environ['ROLE'], PolicyName='connect')"
-    broken = at_another_terminal(operator, f'python -c "{boto}"')
+    broken = run_as_operator(operator, f'python -c "{boto}"')
     assert broken.returncode == 0, broken.stderr
-    until_line(command, "UNHEALTHY: NotAuthorized in connack")
+    read_until(command, "UNHEALTHY: NotAuthorized in connack")
     command.send_signal(signal.SIGINT)
     command.communicate(timeout=60)
     assert command.returncode == 1
@@ -93,13 +93,13 @@ def test_run_broken_on_purpose(tmp_path: Path) -> None:
     ],
 )
 def test_run_is_interrupted(tmp_path: Path, number: signal.Signals, moment: str, expected: int) -> None:
-    """Ctrl-C and SIGTERM end it soon, with a sentence, and leave nothing."""
+    """Ctrl-C and SIGTERM end it promptly, with a message, and no files remain."""
     command = start(tmp_path, "--speed", "12")
-    until_line(command, moment)
+    read_until(command, moment)
     command.send_signal(number)
-    began = time.monotonic()
+    signalled_at = time.monotonic()
     printed, _ = command.communicate(timeout=60)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - signalled_at < 30
     assert command.returncode == expected
     assert printed.splitlines()[-1] == "Stopped; everything is removed."
     assert "Traceback" not in printed
@@ -115,8 +115,8 @@ def test_run_is_interrupted(tmp_path: Path, number: signal.Signals, moment: str,
         (["--template", "nowhere.yaml"], "there is no template at nowhere.yaml"),
     ],
 )
-def test_run_with_a_wrong_question(tmp_path: Path, arguments: list[str], sentence: str) -> None:
-    """A wrong argument is a sentence and exit code 2."""
+def test_run_with_invalid_arguments(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    """An invalid argument exits with 2 and a message."""
     command = start(tmp_path, *arguments)
     printed, _ = command.communicate(timeout=60)
     assert command.returncode == 2
@@ -125,7 +125,7 @@ def test_run_with_a_wrong_question(tmp_path: Path, arguments: list[str], sentenc
 
 
 def test_run_with_another_template(tmp_path: Path) -> None:
-    """A stack that is no canary's is a sentence and exit code 1, and leaves nothing."""
+    """The template of another stack exits with 1 and a message, and no files remain."""
     command = start(tmp_path, "--template", str(REPOSITORY / "infra" / "authorizer" / "template.yaml"))
     printed, _ = command.communicate(timeout=60)
     assert command.returncode == 1

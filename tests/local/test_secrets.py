@@ -1,4 +1,4 @@
-"""No secret leaves the canary: not in a return value, a log, a metric or an error."""
+"""No secret occurs in a response, a log, a metric or an error."""
 
 import base64
 import json
@@ -24,21 +24,21 @@ PARAMETERS = {
 }
 
 
-def spellings(secret: str) -> Iterator[str]:
-    """Yield a secret as it could be written somewhere."""
+def encodings(secret: str) -> Iterator[str]:
+    """Yield a secret in each encoding in which it could be written."""
     yield secret
     yield quote(secret, safe="")
     yield base64.b64encode(secret.encode()).decode()
     yield json.dumps(secret)[1:-1]
 
 
-def traces(text: str) -> list[str]:
-    """Return which secrets a text shows, in any spelling."""
-    return [name for name, secret in PARAMETERS.items() if any(s in text for s in spellings(secret))]
+def leaked_secrets(text: str) -> list[str]:
+    """Return the names of the secrets that a text contains in any encoding."""
+    return [name for name, secret in PARAMETERS.items() if any(s in text for s in encodings(secret))]
 
 
-def everything(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
-    """Return all that a canary printed, returned and measured, as one text."""
+def all_output(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
+    """Return a canary's logs, responses and metrics, and the server's log, as one text."""
     logged = aws.log_messages(aws.log_group(stack.only("AWS::Lambda::Function")))
     metrics = aws.client("cloudwatch").list_metrics(Namespace="IoTConnectCanary")["Metrics"]
     server = (aws.server.state / "server.log").read_text()
@@ -58,7 +58,7 @@ def everything(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
     ],
 )
 def test_refused_connect_shows_no_secret(aws: LocalAws, mode: str, placement: str) -> None:
-    """A canary whose secrets are all wrong says everything about the refusal but the secrets."""
+    """A refusal with invalid secrets is reported without them."""
     stack = aws.deploy(
         BUILT_TEMPLATE,
         name=f"marked-{mode}-{placement}",
@@ -75,11 +75,11 @@ def test_refused_connect_shows_no_secret(aws: LocalAws, mode: str, placement: st
     events: list[dict[str, object]] = [{}, {"dry_run": True}, {"only": ["nobody"]}]
     returned = [aws.invoke(function, event).payload for event in events]
     assert returned[0]["targets"][0]["healthy"] is False
-    assert traces(everything(aws, stack, returned)) == []
+    assert leaked_secrets(all_output(aws, stack, returned)) == []
 
 
 def test_mistaken_settings_show_no_secret(aws: LocalAws) -> None:
-    """Settings that cannot be used are named, their secrets are not."""
+    """The error of invalid settings does not contain their secrets."""
     stack = aws.deploy(
         BUILT_TEMPLATE,
         name="marked-mistakes",
@@ -94,13 +94,13 @@ def test_mistaken_settings_show_no_secret(aws: LocalAws) -> None:
     )
     invocation = aws.invoke(stack.only("AWS::Lambda::Function"), {})
     assert invocation.failed
-    assert MARK not in everything(aws, stack, [invocation.payload])
+    assert MARK not in all_output(aws, stack, [invocation.payload])
 
 
 def test_healthy_connect_shows_no_secret(aws: LocalAws, canary: DeployedCanary) -> None:
-    """The healthy canary's own secrets show nowhere, signature and key included."""
+    """A healthy run reveals no secret, nor signing key."""
     returned = canary.invoke({})
-    text = everything(aws, canary.stack, [returned])
+    text = all_output(aws, canary.stack, [returned])
     body = "".join(canary.secrets.signing_key.private.splitlines()[1:-1])
     secrets = [
         canary.secrets.token,

@@ -1,4 +1,4 @@
-"""Targets spread over schedules of their own, each of which runs its shard."""
+"""Targets split into shards, each with its own schedule."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ TARGETS = [{"name": f"shard-target-{number}"} for number in range(5)]
 def sharded(
     aws: LocalAws, canary: DeployedCanary, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DeployedCanary]:
-    """The canary with a stack of shards beside it."""
+    """The canary, with a deployed stack of shards."""
     template: Path = tmp_path_factory.mktemp("shards") / "shards.json"
     template.write_text(json.dumps(shards.template(canary.name, shards.split(TARGETS, max_targets=2))))
     aws.deploy(template, name="shards", parameters={"FunctionName": canary.function})
@@ -32,10 +32,10 @@ def test_shard_runs_by_reference(sharded: DeployedCanary) -> None:
 
 
 def test_every_shard_is_scheduled(sharded: DeployedCanary) -> None:
-    """The schedules run every target of every shard."""
+    """The schedules run every target of every shard, and each connects."""
 
-    def verdicts() -> list[float] | None:
+    def latest_successes() -> list[float] | None:
         samples = [sharded.samples("ConnectSuccess", Target=target["name"]) for target in TARGETS]
         return [values[-1] for values in samples] if all(samples) else None
 
-    assert eventually(verdicts) == [1] * len(TARGETS)
+    assert eventually(latest_successes) == [1] * len(TARGETS)

@@ -1,4 +1,4 @@
-"""SigV4 at the upgrade: one thing wrong about the signature or the policy, and the client is refused."""
+"""SigV4 at the upgrade: a client with an invalid signature or policy is refused."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def connect(aws: LocalAws, query: str, *, version: int = MQTT_5, client_id: str 
 
 
 def test_right_signature(aws: LocalAws, right: Signer, version: int) -> None:
-    """A right signature lets in, in the query string and in the header, and minutes old too."""
+    """A valid signature is accepted, in the query string and in the header, also minutes later."""
     assert connect(aws, right.query(aws.iot_endpoint), version=version) == ACCEPTED[version]
     assert (
         connect(aws, replace(right, age=timedelta(minutes=4)).query(aws.iot_endpoint), version=version)
@@ -48,8 +48,8 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_signed_for_another_place_or_time(aws: LocalAws, right: Signer, case: str) -> None:
-    """A signature for another region, service or hour is forbidden, in the query string and in the header."""
+def test_signed_for_another_scope_or_time(aws: LocalAws, right: Signer, case: str) -> None:
+    """A signature for another region, service or hour is refused, in the query string and in the header."""
     wrong = replace(right, **WRONG[case])
     assert connect(aws, wrong.query(aws.iot_endpoint)) == FORBIDDEN
     headers = wrong.headers(aws.iot_endpoint)
@@ -57,7 +57,7 @@ def test_signed_for_another_place_or_time(aws: LocalAws, right: Signer, case: st
 
 
 def test_signed_with_another_key(aws: LocalAws, right: Signer) -> None:
-    """A wrong secret, an unknown key id, and the root key with a wrong or its own secret are forbidden."""
+    """A wrong secret, an unknown key id, and the root key with any secret are refused."""
     keys, root = right.key, aws.server
     wrong = (
         replace(keys, secret_access_key="w" * 40),
@@ -71,7 +71,7 @@ def test_signed_with_another_key(aws: LocalAws, right: Signer) -> None:
 
 
 def tampered(query: str) -> Iterator[str]:
-    """Yield a signed query string with one thing changed."""
+    """Yield variants of a signed query string with one change each."""
     parameters = query.split("&")
     yield f"{query}&added=1"
     yield query[:-1] + ("0" if query[-1] != "0" else "1")
@@ -81,7 +81,7 @@ def tampered(query: str) -> Iterator[str]:
 
 
 def test_signed_query_changed(aws: LocalAws, right: Signer) -> None:
-    """A signed query string with anything added, changed or missing is forbidden."""
+    """A signed query string with anything added, changed or removed is refused."""
     query = right.query(aws.iot_endpoint)
     replies = {each: connect(aws, each) for each in tampered(query)}
     assert len(replies) >= 7
@@ -89,7 +89,7 @@ def test_signed_query_changed(aws: LocalAws, right: Signer) -> None:
 
 
 def test_signed_for_another_host(aws: LocalAws, right: Signer) -> None:
-    """A signature that was made for another endpoint is forbidden."""
+    """A signature for another host is refused."""
     assert connect(aws, right.query("abc-ats.iot.eu-west-1.amazonaws.com")) == FORBIDDEN
 
 
@@ -104,18 +104,18 @@ def test_signed_for_another_host(aws: LocalAws, right: Signer) -> None:
     ],
 )
 def test_half_a_signature(aws: LocalAws, query: str) -> None:
-    """What claims a signature and has none that holds is forbidden at the upgrade."""
+    """A request with parts of a signature but no valid one is refused at the upgrade."""
     assert connect(aws, query) == FORBIDDEN
 
 
 @pytest.mark.parametrize("value", ["AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a, Signature=0"])
 def test_half_a_signature_in_the_header(aws: LocalAws, value: str) -> None:
-    """The same holds for the Authorization header."""
+    """The same in the Authorization header is refused at the upgrade."""
     assert exchange(aws, frame(connect_packet()), headers={"Authorization": value}) == FORBIDDEN
 
 
 def test_no_signature(aws: LocalAws, version: int) -> None:
-    """A client with neither signature nor authorizer is refused with a CONNACK."""
+    """A client without a signature and an authorizer is refused with a CONNACK."""
     assert connect(aws, "", version=version) == REFUSED[version]
     basic = exchange(aws, frame(connect_packet(version)), headers={"Authorization": "Basic dGVzdDp0ZXN0"})
     assert basic == REFUSED[version]
@@ -133,13 +133,13 @@ DENIALS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 @pytest.mark.parametrize("case", DENIALS)
 def test_policy_does_not_allow_the_client(aws: LocalAws, case: str, version: int) -> None:
-    """A right signature of a user whose policy does not allow this client id is denied after the upgrade."""
+    """A valid signature of a user whose policy does not allow the client id is denied after the upgrade."""
     signer = user(aws, f"upgrade-{case}-{version}", *DENIALS[case])
     assert connect(aws, signer.query(aws.iot_endpoint), version=version) == DENIED[version]
 
 
 def test_client_id_outside_the_prefix(aws: LocalAws, right: Signer, version: int) -> None:
-    """The policy decides on the client id, letter for letter."""
+    """The policy matches the client id case-sensitively."""
     query = right.query(aws.iot_endpoint)
     for client_id in ("other-1", "Test-1", "test"):
         assert connect(aws, query, version=version, client_id=client_id) == DENIED[version]
@@ -153,8 +153,8 @@ def test_client_id_outside_the_prefix(aws: LocalAws, right: Signer, version: int
         ("/other", 404, "BadRequestException", "Bad request"),
     ],
 )
-def test_refused_upgrade_names_itself(aws: LocalAws, target: str, status: int, name: str, message: str) -> None:
-    """A refused upgrade carries AWS's name for the error and one id, in its headers and in its body."""
+def test_response_of_a_refused_upgrade(aws: LocalAws, target: str, status: int, name: str, message: str) -> None:
+    """The response has AWS's error type, and the same request id in its headers and its body."""
     with open_websocket(aws, target) as connection:
         response = HTTPResponse(connection)
         response.begin()

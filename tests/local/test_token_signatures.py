@@ -1,4 +1,4 @@
-"""Tokens of custom authorizers: whose signature lets in, and whose does not."""
+"""Signed tokens of custom authorizers: valid and invalid signatures."""
 
 import base64
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from tests.local.targets import sign
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedAuthorizer:
-    """An authorizer with two public keys, and their owners' private keys."""
+    """An authorizer with two public keys, and their private keys."""
 
     name: str
     first: SigningKey
     second: SigningKey
 
     def fields(self, **changes: str | None) -> dict[str, str]:
-        """Return right fields, signed with the first key; a change to None leaves a field out."""
+        """Return valid fields, signed with the first key; a change to None omits a field."""
         right: dict[str, str | None] = {
             NAME: self.name,
             TOKEN_KEY: "token",
@@ -41,7 +41,7 @@ def signed(gateway: Gateway) -> SignedAuthorizer:
 
 
 def sign_sha512(token: str, pem: str) -> str:
-    """Return a signature over another hash than AWS IoT's."""
+    """Return a signature over SHA-512 instead of SHA-256."""
     key = serialization.load_pem_private_key(pem.encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), hashes.SHA512())).decode()
@@ -51,14 +51,14 @@ def sign_sha512(token: str, pem: str) -> str:
 def test_signature_of_either_registered_key(
     gateway: Gateway, signed: SignedAuthorizer, placement: str, version: int
 ) -> None:
-    """A token that either key's owner signed lets its client in, one that anybody else signed does not."""
+    """A signature with either registered key is accepted, one with another key is refused."""
     for key, expected in ((signed.first, ACCEPTED), (signed.second, ACCEPTED), (SigningKey.new(), REFUSED)):
         fields = signed.fields(**{SIGNATURE: sign("token", key.private)})
         assert gateway.connect(fields, version=version, placement=placement) == expected[version]
 
 
 def test_key_that_was_removed(gateway: Gateway) -> None:
-    """A signature stops to count when its public key is taken from the authorizer."""
+    """A signature is refused once its public key is removed from the authorizer."""
     kept, removed = SigningKey.new(), SigningKey.new()
     keys = {"kept": kept.public, "removed": removed.public}
     name = gateway.create(signingDisabled=False, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
@@ -69,7 +69,7 @@ def test_key_that_was_removed(gateway: Gateway) -> None:
 
 
 def wrong_signatures(signed: SignedAuthorizer) -> dict[str, dict[str, str]]:
-    """Return the fields of clients with one thing wrong about the signature."""
+    """Return the fields of clients with an invalid token or signature."""
     right = sign("token", signed.first.private)
     changes: dict[str, dict[str, str | None]] = {
         "missing": {SIGNATURE: None},
@@ -88,14 +88,14 @@ def wrong_signatures(signed: SignedAuthorizer) -> dict[str, dict[str, str]]:
 
 
 def test_signature_with_one_thing_wrong(gateway: Gateway, signed: SignedAuthorizer, version: int) -> None:
-    """Whatever is wrong about token or signature, the client is refused; only the right pair lets it in."""
+    """An invalid token or signature is refused; only the valid pair is accepted."""
     replies = {name: gateway.connect(fields, version=version) for name, fields in wrong_signatures(signed).items()}
     assert replies == dict.fromkeys(replies, REFUSED[version])
     assert gateway.connect(signed.fields(), version=version) == ACCEPTED[version]
 
 
 def test_event_of_a_verified_token(gateway: Gateway, signed: SignedAuthorizer) -> None:
-    """The function is told the token and that its signature was verified, and only when it was."""
+    """The event has the token and signatureVerified; an unverified token never reaches the function."""
     assert gateway.connect(signed.fields(), client_id="test-verified") == ACCEPTED[MQTT_5]
     wrong = signed.fields(**{SIGNATURE: sign("token", SigningKey.new().private)})
     assert gateway.connect(wrong, client_id="test-forged") == REFUSED[MQTT_5]
@@ -105,12 +105,12 @@ def test_event_of_a_verified_token(gateway: Gateway, signed: SignedAuthorizer) -
 
 
 def test_signature_is_no_pass(gateway: Gateway, signed: SignedAuthorizer) -> None:
-    """A right signature does not help where the function says no."""
+    """A client with a valid signature is refused if the function refuses it."""
     assert gateway.connect(signed.fields(), returns(isAuthenticated=False)) == REFUSED[MQTT_5]
 
 
 def test_signing_disabled(gateway: Gateway, version: int) -> None:
-    """An authorizer without signing takes no notice of a wrong signature."""
+    """An authorizer with signing disabled ignores a wrong signature."""
     keys = {"key": SigningKey.new().public}
     name = gateway.create(signingDisabled=True, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
     fields = {NAME: name, TOKEN_KEY: "token", SIGNATURE: "wrong"}
@@ -118,7 +118,7 @@ def test_signing_disabled(gateway: Gateway, version: int) -> None:
 
 
 def test_fields_under_names_of_any_case(gateway: Gateway, signed: SignedAuthorizer) -> None:
-    """Header and parameter names are the same in capitals; values are not."""
+    """Names of fields are case-insensitive; values are not."""
     upper = {name.upper(): value for name, value in signed.fields().items()}
     for placement in ("username", "headers", "query"):
         assert gateway.connect(upper, placement=placement) == ACCEPTED[MQTT_5]
