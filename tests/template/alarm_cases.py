@@ -1,11 +1,11 @@
-"""What the alarms do about histories: the runs, one letter each as in alarm_histories.py, and the changes of state."""
+"""Histories of runs, one letter each as in alarm_histories.py, and the expected state changes of the alarms."""
 
 from collections.abc import Mapping, Sequence
 
-# Ten good runs come first, and twenty good ones follow.
+# Every history has ten good runs before and twenty after.
 GOOD = "0" * 10
 QUIET: Mapping[str, str] = {}
-# Three runs make an alarm; two bad ones of the latest five do not.
+# Three bad runs of the latest five go to ALARM, two do not.
 TWENTY_BAD = "ALARM 12, OK 32"
 
 
@@ -14,12 +14,12 @@ def framed(letters: str) -> str:
     return GOOD + letters + "0" * 20
 
 
-# Runs 10 and later, and what the alarms do. `ALARM 12` is: as soon as run 12 is heard of, or would be, which is a
-# minute after it begins, whatever the schedule. Alarms that are not named stay as they are.
+# Runs 10 and later, and the state changes. `ALARM 12` is when the data of run 12 have arrived or would have, a minute
+# after its start. Alarms that are not named do not change.
 ONE_TARGET: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("healthy", "0" * 20, QUIET),
     ("ill", "X" * 20, {"FailedConnectsAlarm": TWENTY_BAD}),
-    ("let in", "U" * 20, {"FailedConnectsAlarm": TWENTY_BAD}),
+    ("unexpectedly accepted", "U" * 20, {"FailedConnectsAlarm": TWENTY_BAD}),
     ("one blip", "X", QUIET),
     ("two blips", "X000X", QUIET),
     ("two runs ill", "XX", QUIET),
@@ -47,7 +47,7 @@ ONE_TARGET: Sequence[tuple[str, str, Mapping[str, str]]] = (
     ("as slow as allowed", "s" * 20, QUIET),
     ("slow now and then", "S000S000S", QUIET),
     ("three of five slow", "S0S0S", {"LatencyAlarm": "ALARM 14, OK 15"}),
-    # Nothing is said to have recovered as long as nobody knows.
+    # Missing data does not mean recovery.
     (
         "ill, then silent, then healthy",
         "X" * 10 + "-" * 10,

@@ -1,7 +1,7 @@
-"""Histories of metric data, as the canary's own metrics and Lambda's would be, written as one letter a run.
+"""Histories of the canary's and Lambda's metric data, written as one letter per run.
 
-`history({"default": "000XX0"}, …)` is six runs of which two failed. What the letters mean stands in `OUTCOMES` and
-`RUNS_WITHOUT_OUTCOME`.
+`history({"default": "000XX0"}, …)` is six runs of which two failed. `OUTCOMES` and `RUNS_WITHOUT_OUTCOME` define the
+letters.
 """
 
 import functools
@@ -14,12 +14,12 @@ from connect_canary.model.phases import Phase
 from tests.template.alarm_simulation import MINUTE, Datum, Metric
 from tests.template.emitted_metrics import emitted, outcome
 
-# A threshold for connects, and connects about it.
+# The latency threshold of the histories.
 THRESHOLD_MS = 500
 _FAILED: Mapping[str, Any] = {"healthy": False, "connect_ms": None}
 _EXPIRED: Mapping[str, Any] = {**_FAILED, "phase": Phase.TLS, "failure": Failure.CERTIFICATE_EXPIRED}
 
-# What a target came to, by letter.
+# A target's outcome, by letter.
 OUTCOMES: Mapping[str, Mapping[str, Any]] = {
     "0": {},
     "X": {**_FAILED, "phase": Phase.CONNACK, "failure": Failure.NOT_AUTHORIZED},
@@ -32,28 +32,28 @@ OUTCOMES: Mapping[str, Mapping[str, Any]] = {
     "5": {"certificate_days_left": 15.0},
     "E": {**_EXPIRED, "certificate_days_left": -0.5},
 }
-# No run; a run that was throttled; one that raised before any connect; this target has bad settings (the others run,
-# and then the function raises); this target is not among those that the event names.
+# No run; a throttled run; a run that raised before any connect; this target has invalid settings (the others run, and
+# then the function raises); the event does not select this target.
 NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED = "-", "T", "!", "B", " "
 RUNS_WITHOUT_OUTCOME = frozenset({NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When runs begin, in seconds after the full minute, and how long their data need to be seen."""
+    """Start times of runs, in seconds after the full minute, and the delay until their data arrive."""
 
     every_minutes: int = 1
-    # Taken in turns: EventBridge Scheduler is accurate to a minute.
+    # Cycled through: EventBridge Scheduler is accurate to a minute.
     offsets_s: Sequence[float] = field(default=(5.0,))
     delay_s: float = 20.0
 
     def begins(self, run: int) -> float:
-        """Return when a run begins."""
+        """Return the start time of a run."""
         return run * self.every_minutes * MINUTE + self.offsets_s[run % len(self.offsets_s)]
 
 
 def history(patterns: Mapping[str, str], *, canary: str, function: str, schedule: Schedule) -> list[Datum]:
-    """Return the data of runs whose letters are given by target, one letter a run."""
+    """Return the metric data of runs; `patterns` has one letter per run for each target."""
     return [
         Datum(metric=metric, value=value, unit=unit, timestamp=begin, arrival=begin + schedule.delay_s)
         for run, letters in enumerate(zip(*patterns.values(), strict=True))
@@ -66,7 +66,7 @@ _Sample = tuple[Metric, float, str]
 
 
 def _run(letters: Mapping[str, str], canary: str, function: str) -> Iterator[_Sample]:
-    """Yield what one run leaves, be it one that did not take place."""
+    """Yield the samples of one run, if it takes place."""
     kinds = frozenset(letters.values())
     yield from _of_lambda(kinds, function)
     if not kinds & {NOT_RUN, THROTTLED, RAISED}:
@@ -78,7 +78,7 @@ def _run(letters: Mapping[str, str], canary: str, function: str) -> Iterator[_Sa
 
 
 def _of_lambda(kinds: frozenset[str], function: str) -> Iterator[_Sample]:
-    """Yield Lambda's own metrics (developer guide, monitoring-metrics-types): a throttled request is no invocation."""
+    """Yield Lambda's own metrics (developer guide, monitoring-metrics-types): throttled requests do not count."""
     dimensions = frozenset({("FunctionName", function)})
     if NOT_RUN in kinds:
         return

@@ -1,6 +1,6 @@
-"""Alarms of a resolved template over a history of metric data, minute by minute; pure.
+"""Simulates the alarms of a resolved template over a history of metric data, minute by minute. Pure functions.
 
-`simulate(alarms, history, minutes=…)` returns each alarm's changes of state and the messages that they send.
+`simulate(alarms, history, minutes=…)` returns each alarm's state changes and their actions.
 """
 
 import bisect
@@ -15,7 +15,7 @@ Properties = Mapping[str, Any]
 Dimensions = frozenset[tuple[str, str]]
 
 MINUTE = 60.0
-# What is simulated. Another property changes an alarm in a way that nobody would see here.
+# Properties that are simulated; any other is an error.
 KNOWN_PROPERTIES = frozenset(
     {
         *("AlarmName", "AlarmDescription", "ActionsEnabled", "AlarmActions", "OKActions", "InsufficientDataActions"),
@@ -32,7 +32,7 @@ _ACTIONS: Mapping[State, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """What identifies a metric: another set of dimensions is another metric."""
+    """The identity of a metric: namespace, name and dimensions."""
 
     namespace: str
     name: str
@@ -41,7 +41,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Datum:
-    """One value of a metric at `timestamp`, to be seen from `arrival` on (both in seconds)."""
+    """One value of a metric at `timestamp`, available from `arrival` on (both in seconds)."""
 
     metric: Metric
     value: float
@@ -52,7 +52,7 @@ class Datum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """An alarm that changed its state when so many minutes were over, and who was sent a message about it."""
+    """A state change of an alarm after so many minutes, and the ARNs of its actions."""
 
     minute: int
     state: State
@@ -66,17 +66,17 @@ def simulate(
     minutes: range,
     state: State = State.OK,
 ) -> dict[str, list[Transition]]:
-    """Return the changes of each alarm's state, which is `state` before it is evaluated at each of `minutes`."""
+    """Return the state changes of each alarm, evaluated at each of `minutes` from the initial `state` on."""
     by_metric: defaultdict[Metric, list[Datum]] = defaultdict(list)
     for datum in history:
         by_metric[datum.metric].append(datum)
     return {
-        name: _transitions(alarm, _of_unit(by_metric[_watched(alarm)], alarm), minutes, state)
+        name: _transitions(alarm, _of_unit(by_metric[_metric_of(alarm)], alarm), minutes, state)
         for name, alarm in alarms.items()
     }
 
 
-def _watched(alarm: Properties) -> Metric:
+def _metric_of(alarm: Properties) -> Metric:
     return Metric(
         namespace=alarm["Namespace"],
         name=alarm["MetricName"],
@@ -85,8 +85,8 @@ def _watched(alarm: Properties) -> Metric:
 
 
 def _of_unit(data: Iterable[Datum], alarm: Properties) -> list[Datum]:
-    wanted = [datum for datum in data if alarm.get("Unit") in (None, datum.unit)]
-    return sorted(wanted, key=lambda datum: datum.timestamp)
+    matching = [datum for datum in data if alarm.get("Unit") in (None, datum.unit)]
+    return sorted(matching, key=lambda datum: datum.timestamp)
 
 
 def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state: State) -> list[Transition]:
@@ -102,7 +102,7 @@ def _transitions(alarm: Properties, data: Sequence[Datum], minutes: range, state
         now = minute * MINUTE
         within = slice(bisect.bisect_left(timestamps, now - reach), bisect.bisect_left(timestamps, now))
         points = datapoints((sample for arrival, sample in samples[within] if arrival <= now), rule, now)
-        # What was evaluated a minute ago would come to the same state again.
+        # The same datapoints as a minute ago would result in the same state.
         if points != latest and (changed := evaluate(points, rule, state).state) is not state:
             state = changed
             transitions.append(Transition(minute=minute, state=state, actions=_actions(alarm, state)))

@@ -1,4 +1,4 @@
-"""The alarms of both templates as they deploy, resolved for given parameters."""
+"""The alarms of both templates, resolved for given parameters."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def target_alarms(*targets: str, **values: str) -> dict[str, Any]:
     for target in targets:
         one = {**template["Parameters"], identifier: {"Type": "String", "Default": target}}
         stack = ResolvedTemplate(template={**template, "Parameters": one, "Resources": fragment}, values=values)
-        # `&{Target}` stands for the name without what a logical id may not hold.
+        # `&{Target}` is the name without characters that a logical id may not have.
         alnum = "".join(filter(str.isalnum, target))
-        alarms |= {name.replace(f"&{{{identifier}}}", alnum): made for name, made in stack.of_type(ALARM).items()}
+        alarms |= {name.replace(f"&{{{identifier}}}", alnum): alarm for name, alarm in stack.of_type(ALARM).items()}
     return alarms

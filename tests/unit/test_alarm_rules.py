@@ -18,7 +18,7 @@ from infra.local.server.alarm_rules import (
 
 # CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data": the datapoints of
 # the evaluation range (0 healthy, X breaching, - missing), then the state for missing, ignore,
-# breaching and notBreaching. K keeps the state that the alarm has.
+# breaching and notBreaching. K keeps the alarm's current state.
 THREE_OF_THREE = """
 0-X-X OK OK OK OK
 0---- OK OK OK OK
@@ -33,8 +33,8 @@ TWO_OF_THREE = """
 ----0 OK OK ALARM OK
 ---X- ALARM K ALARM OK
 """
-# The same page, "Avoiding premature transitions to alarm state": a breach that is younger than the
-# datapoints to alarm is no alarm yet. An older edition of the page names the state that it is.
+# The same page, "Avoiding premature transitions to alarm state": a breach that is younger than DatapointsToAlarm
+# periods does not go to ALARM yet. An older edition of the page names the resulting state.
 PREMATURE_OF_THREE = """
 ----X INSUFFICIENT_DATA K ALARM OK
 ---X- INSUFFICIENT_DATA K ALARM OK
@@ -56,7 +56,7 @@ CASES = [
 
 
 def rule(*, needed: int = 2, missing: TreatMissingData = TreatMissingData.MISSING, period: float = 60) -> Rule:
-    """Return the rule of an alarm that wants at least 1 in `needed` of 3 periods."""
+    """Return the rule of an alarm that needs at least 1 in `needed` of 3 periods."""
     return Rule(
         statistic="Minimum",
         period=period,
@@ -74,20 +74,20 @@ def rule(*, needed: int = 2, missing: TreatMissingData = TreatMissingData.MISSIN
 def test_state_as_the_user_guide_says(
     needed: int, points: str, missing: TreatMissingData, expected: str, current: State
 ) -> None:
-    """Every row of the guide comes out, whatever the alarm's state was."""
+    """Every row of the guide holds, from every current state."""
     values = [{"0": 1.0, "X": 0.0, "-": None}[point] for point in points]
-    finding = evaluate(values, rule(needed=needed, missing=missing), current)
-    assert finding.state == (current if expected == "K" else expected)
+    evaluation = evaluate(values, rule(needed=needed, missing=missing), current)
+    assert evaluation.state == (current if expected == "K" else expected)
 
 
 def test_reason_names_what_was_seen() -> None:
-    """The reason gives the datapoints, the threshold and how missing data was treated."""
+    """The reason has the datapoints, the comparison and the threshold."""
     reason = evaluate([None, 1.0, 0.0, None, 0.0], rule(), State.OK).reason
     assert "2 of the last 3 datapoints [1, 0, 0] were less than the threshold (1)" in reason
 
 
 def test_datapoints_of_finished_periods_only() -> None:
-    """A period counts when it is over, and an older one fills in for nothing here."""
+    """Only completed periods have datapoints, also those before the evaluation range."""
     samples = [MetricSample(timestamp=second, value=second) for second in (0, 59, 60, 130, 299, 301)]
     values = datapoints(samples, rule(), now=301)
     assert values == [0, 60, 130, None, 299]
@@ -124,20 +124,20 @@ def test_statistic_of_samples(statistic: str, expected: float) -> None:
 
 
 def test_statistic_weighs_counts() -> None:
-    """A value that was seen three times weighs three times."""
+    """A value with sample count 3 has three times the weight."""
     samples = [MetricSample(timestamp=0, value=1, count=3), MetricSample(timestamp=0, value=5)]
     assert statistic_of(samples, "Average") == 2
     assert statistic_of(samples, "p50") == 1
 
 
 def test_statistic_unknown() -> None:
-    """A statistic that this evaluator does not know is an error, not a guess."""
+    """An unsupported statistic is an error."""
     with pytest.raises(ValueError, match="TM90"):
         statistic_of([MetricSample(timestamp=0, value=1)], "TM90")
 
 
 def test_rule_on_a_faster_clock() -> None:
-    """Periods, and the minute from one evaluation to the next, pass as fast as the clock."""
+    """`speed` divides the period and the time between two evaluations."""
     alarm = {
         "Statistic": "Sum",
         "Period": 300,
@@ -157,7 +157,7 @@ def test_rule_on_a_faster_clock() -> None:
     )
 
 
-# Whether 1, 2 and 3 breach the threshold 2, and the words of the reason.
+# Whether 1, 2 and 3 breach the threshold 2, and the comparison in the reason.
 COMPARISONS = {
     "GreaterThanThreshold": ([False, False, True], "were greater than the threshold (2)"),
     "GreaterThanOrEqualToThreshold": ([False, True, True], "were greater than or equal to the threshold (2)"),
@@ -168,16 +168,16 @@ COMPARISONS = {
 
 @pytest.mark.parametrize("comparison", COMPARISONS)
 def test_comparison_at_the_threshold_and_beside_it(comparison: str) -> None:
-    """Each operator decides below, at and above the threshold, and the reason says which it was."""
+    """Each operator compares below, at and above the threshold, and the reason names it."""
     breaches, words = COMPARISONS[comparison]
     one = replace(rule(needed=1), evaluation_periods=1, threshold=2, comparison=comparison)
-    findings = [evaluate([value], one, State.OK) for value in (1.0, 2.0, 3.0)]
-    assert [finding.state is State.ALARM for finding in findings] == breaches
-    assert all(words in finding.reason for finding in findings)
+    evaluations = [evaluate([value], one, State.OK) for value in (1.0, 2.0, 3.0)]
+    assert [each.state is State.ALARM for each in evaluations] == breaches
+    assert all(words in each.reason for each in evaluations)
 
 
 def test_treatment_of_missing_data_in_the_templates_words() -> None:
-    """TreatMissingData has four values, and the reason names the one that was used."""
+    """TreatMissingData has four values, and the reason names the one in use."""
     assert {str(each) for each in TreatMissingData} == {"missing", "ignore", "breaching", "notBreaching"}
     assert "[none]" in evaluate([None], rule(missing=TreatMissingData.IGNORE), State.OK).reason
     assert (
@@ -187,7 +187,7 @@ def test_treatment_of_missing_data_in_the_templates_words() -> None:
 
 
 def test_sum_weighs_counts() -> None:
-    """A value that was seen three times is added three times."""
+    """Sum and SampleCount multiply by the sample count."""
     samples = [MetricSample(timestamp=0, value=2, count=3), MetricSample(timestamp=0, value=5)]
     assert statistic_of(samples, "Sum") == 11
     assert statistic_of(samples, "SampleCount") == 4

@@ -1,4 +1,4 @@
-"""What the local AWS takes for a response of a custom authorizer's function."""
+"""Which responses of a custom authorizer's function the local AWS accepts."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ EXACTLY_2048 = {"a": "x" * 2034, "b": 1}
 
 
 def payload(**changes: Any) -> bytes:
-    """Return a right response's JSON with some members changed or left out."""
+    """Return the JSON of a valid response with some members changed or omitted."""
     return json.dumps({k: v for k, v in {**RIGHT, **changes}.items() if v is not ABSENT}).encode()
 
 
@@ -44,13 +44,13 @@ def payload(**changes: Any) -> bytes:
     ],
 )
 def test_response_within_every_limit(changes: dict[str, Any]) -> None:
-    """A right response, at each limit too, gives its documents as they are."""
+    """A valid response, also at each limit, returns its policy documents unchanged."""
     assert policy_documents(payload(**changes)) == {**RIGHT, **changes}["policyDocuments"]
 
 
 @pytest.mark.parametrize("value", [False, None, "true", "True", 1, [], {}, ABSENT])
 def test_client_is_authenticated_by_true_only(value: object) -> None:
-    """Nothing but true authenticates a client."""
+    """Only the JSON value true authenticates a client."""
     with pytest.raises(RefusedError, match="not authenticated"):
         policy_documents(payload(isAuthenticated=value))
 
@@ -87,13 +87,13 @@ def test_interval(name: str, value: object) -> None:
     ],
 )
 def test_policy_documents(value: object, reason: str) -> None:
-    """Policies are a list of at most ten JSON objects, as text or as they are, of 2048 characters each."""
+    """Policies are a list of at most ten JSON objects or strings of 2048 characters each."""
     with pytest.raises(RefusedError, match=reason):
         policy_documents(payload(policyDocuments=value))
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"true", b"[]", b'"text"', b"{", b"\xff"])
 def test_no_json_object(body: bytes) -> None:
-    """A payload that is no JSON object authenticates nobody."""
+    """A payload that is not a JSON object is refused."""
     with pytest.raises(RefusedError, match="no JSON object"):
         policy_documents(body)

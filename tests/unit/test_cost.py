@@ -1,4 +1,4 @@
-"""The monthly price, line by line."""
+"""The bill of a month, line by line."""
 
 import contextlib
 import io
@@ -23,12 +23,12 @@ def _line(workload: Workload, subject: str) -> cost.Line:
 
 
 def test_bill_of_one_target() -> None:
-    """One target a minute costs about two dollars a month."""
+    """One target per minute costs about two dollars per month."""
     assert 1.5 < total(bill(Workload())) < 2.0
 
 
 def test_bill_grows_with_targets() -> None:
-    """A hundred targets cost a hundred times the metrics, messages and logs, and one schedule."""
+    """Messages and metrics are billed per target, the schedule per run."""
     one, hundred = Workload(), Workload(targets=100)
     assert _line(hundred, "Scheduler") == _line(one, "Scheduler")
     assert _line(hundred, "IoT messages").dollars == pytest.approx(100 * _line(one, "IoT messages").dollars)
@@ -37,7 +37,7 @@ def test_bill_grows_with_targets() -> None:
 
 
 def test_bill_shrinks_with_period() -> None:
-    """Every five minutes costs a fifth of the runs; metrics and alarms stay."""
+    """A run every five minutes costs a fifth of what is billed per run; metrics cost the same."""
     often, seldom = Workload(), Workload(every=300)
     for subject in ("Scheduler", "Lambda requests", "Lambda duration", "Logs", "IoT connections"):
         assert _line(seldom, subject).dollars == pytest.approx(_line(often, subject).dollars / 5)
@@ -45,18 +45,18 @@ def test_bill_shrinks_with_period() -> None:
 
 
 def test_bill_with_shards() -> None:
-    """Shards are more invocations of less time each, and the same connects."""
+    """Ten shards make ten times the invocations, each shorter, and the same number of connects."""
     whole, sharded = Workload(targets=1000), Workload(targets=1000, shards=10)
     assert _line(sharded, "Scheduler").quantity == 10 * _line(whole, "Scheduler").quantity
     assert sharded.seconds_per_run < whole.seconds_per_run / 5
     assert sharded.connects == whole.connects
 
 
-def test_connects_a_second() -> None:
-    """Shards start together, unless a longer period lets them take turns by the minute."""
-    together, in_turns = (Workload(targets=1000, shards=10, every=every, run_seconds=2.0) for every in (60, 300))
+def test_connects_per_second() -> None:
+    """Shards start together if they run every minute, and a minute apart with a longer period."""
+    together, apart = (Workload(targets=1000, shards=10, every=every, run_seconds=2.0) for every in (60, 300))
     assert together.connects_per_second == 500
-    assert in_turns.connects_per_second == 100
+    assert apart.connects_per_second == 100
     assert Workload(run_seconds=0.3).connects_per_second == 1
 
 
@@ -73,7 +73,7 @@ def test_cost_table_is_current() -> None:
 
 
 def test_bill_with_alarms_dashboards_and_secrets() -> None:
-    """What is counted by the piece is added by the piece."""
+    """Alarms, dashboards and secrets are billed per unit."""
     more = Workload(targets=2, target_alarms=2, dashboards=1, secrets=3)
     assert _line(more, "Alarms").dollars == pytest.approx(0.5)
     assert _line(more, "Dashboards").dollars == pytest.approx(3.0)
@@ -91,14 +91,14 @@ def test_metrics_price_in_tiers(metrics: int, dollars: float) -> None:
 
 
 def test_memory_buys_time() -> None:
-    """More memory is a larger share of a processor, up to a whole one."""
+    """More memory comes with more of a vCPU, up to a whole one."""
     seconds = [Workload(targets=100, memory_mb=mb).seconds_per_run for mb in (256, 512, 1769, 3538)]
     assert seconds[0] > seconds[1] > seconds[2] == seconds[3]
     assert Workload(run_seconds=2.5).seconds_per_run == 2.5
 
 
 def test_log_bytes_are_what_is_printed() -> None:
-    """The log's price rests on the lines that the code really prints for a healthy target."""
+    """The log bytes per target are those that a healthy target really prints."""
     outcome = outcome_of(
         endpoint="a1b2c3d4e5f6g7-ats.iot.eu-west-1.amazonaws.com:443",
         phases_ms={"dns": 1.2, "tcp": 8.0, "tls": 17.4, "upgrade": 9.1, "connack": 60.4},
@@ -116,7 +116,7 @@ def test_log_bytes_are_what_is_printed() -> None:
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         emit_metrics("fleet", outcome, cold_start=False)
-        # Loggers are kept by name, with their stream, so this one needs a name of its own.
+        # Loggers are cached by name, with their stream, so this one needs its own name.
         formatter = new_logger().registered_formatter
         log_outcome(Logger(service="iot-cost-canary", stream=out, logger_formatter=formatter), outcome)
     printed = len(out.getvalue().encode()) + _EVENT_BYTES * len(out.getvalue().splitlines())
@@ -124,12 +124,12 @@ def test_log_bytes_are_what_is_printed() -> None:
 
 
 def test_prices_have_sources() -> None:
-    """Every price names the page that it is from."""
+    """Every price names its source."""
     assert all(price.source.startswith("https://aws.amazon.com/") for price in cost.PRICES.values())
 
 
 def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None:
-    """The command prints a line for each thing that costs something, and their sum."""
+    """The command prints the lines that cost something, and their sum."""
     assert cost.main(["--targets", "100", "--every", "60"]) == 0
     out = capsys.readouterr().out
     assert f"{total(bill(Workload(targets=100))):.2f} USD" in out
@@ -149,8 +149,8 @@ def test_command_line_shows_the_bill(capsys: pytest.CaptureFixture[str]) -> None
         (["--secrets", "-1"], "'-1' is not a whole number"),
     ],
 )
-def test_command_line_wrong_question(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong question ends with a sentence and 2."""
+def test_command_line_invalid_arguments(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Invalid arguments exit with 2 and a message."""
     with pytest.raises(SystemExit) as ended:
         cost.main(arguments)
     assert ended.value.code == 2

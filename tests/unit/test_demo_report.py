@@ -1,4 +1,4 @@
-"""The lines that `make run` prints."""
+"""The text output of `make run`."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -30,20 +30,20 @@ def run(*outcomes: dict[str, Any], errors: tuple[str, ...] = ()) -> Run:
 
 
 def test_healthy_outcome_shows_the_phases_that_count() -> None:
-    """A healthy line shows the time and each phase of at least a tenth of it."""
+    """A healthy line has the connect time and each phase of at least a tenth of it."""
     (line,) = outcome_lines(HEALTHY)
     assert line.endswith("healthy: 40 ms (dns 6, tls 9, upgrade 10, connack 14)")
     assert len(line) <= WIDTH
 
 
 def test_expected_refusal_is_healthy() -> None:
-    """A target that was turned away as expected says so."""
+    """An expected refusal is shown as healthy, with its failure."""
     (line,) = outcome_lines(REFUSED)
     assert line.endswith("healthy: refused, as expected (NotAuthorized)")
 
 
-def test_failure_tells_everything() -> None:
-    """A failure shows its name and phase, then its reason and hint on lines that fit."""
+def test_failure_with_reason_and_hint() -> None:
+    """A failure has its name and phase, then its reason and hint in wrapped lines."""
     head, *rest = outcome_lines(FAILED)
     assert head.endswith("UNHEALTHY: NotAuthorized in connack")
     assert " ".join(" ".join(rest).split()) == "CONNACK 135 Not authorized. Look at the policy " + "y" * 60
@@ -59,12 +59,12 @@ def test_failure_tells_everything() -> None:
     ],
 )
 def test_run_in_lines(what: Run, expected: list[str]) -> None:
-    """A run is one line, and what went wrong is a line more."""
+    """A run is one line, followed by its errors."""
     assert run_lines(7, what) == expected
 
 
 def test_failed_run_explains_its_targets() -> None:
-    """A run with a failed target shows the target again, with its reason."""
+    """A run with a failed target is followed by that target's outcome."""
     first, *rest = run_lines(7, run(HEALTHY, FAILED))
     assert first == "12:00:00 run 7 UNHEALTHY: unsigned 40 ms, unsigned NotAuthorized"
     assert rest == outcome_lines(FAILED)
@@ -77,6 +77,6 @@ def test_table_is_aligned() -> None:
 
 
 def test_everything_fits() -> None:
-    """Whatever is printed is at most 80 columns wide."""
+    """No line is longer than 80 columns."""
     assert len(shorten("x" * 200)) == WIDTH
     assert all(len(line) <= WIDTH for line in wrap("word " * 100))

@@ -1,4 +1,4 @@
-"""Log lines to metric data, as CloudWatch reads the Embedded Metric Format."""
+"""Parsing of the CloudWatch Embedded Metric Format."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def test_every_metric_under_every_set_of_dimensions() -> None:
-    """Two metrics under two sets of dimensions are four series."""
+    """Two metrics under two sets of dimensions are four data."""
     data = metric_data(json.dumps(document()))
     assert [(d.name, d.dimensions, d.values, d.unit) for d in data] == [
         ("Success", {"Canary": "c", "Target": "t"}, (1.0,), "Count"),
@@ -43,12 +43,12 @@ def test_every_metric_under_every_set_of_dimensions() -> None:
     ],
 )
 def test_line_without_usable_metrics(line: str) -> None:
-    """What is no EMF document, or a broken one, has no metrics and breaks nothing."""
+    """A line that is not a valid EMF document has no metrics and raises nothing."""
     assert metric_data(line) == []
 
 
-def test_datum_as_put_metric_data_wants_it() -> None:
-    """Each value counts once, under the datum's name, dimensions, unit and time in seconds."""
+def test_request_of_put_metric_data() -> None:
+    """The request has each value with count 1, name, dimensions, unit and a timestamp in seconds."""
     first, *_, last = metric_data(json.dumps(document()))
     assert {datum.namespace for datum in (first, last)} == {"N"}
     assert last.request() == {
@@ -62,7 +62,7 @@ def test_datum_as_put_metric_data_wants_it() -> None:
 
 
 def test_hundred_metrics_a_line() -> None:
-    """CloudWatch takes the first hundred metrics of a directive."""
+    """CloudWatch reads the first 100 metrics of a directive."""
     names = [f"M{number}" for number in range(101)]
     made = document(**dict.fromkeys(names, 1))
     directive = made["_aws"]["CloudWatchMetrics"][0]

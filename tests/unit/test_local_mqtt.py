@@ -1,4 +1,4 @@
-"""The local device gateway's reading of MQTT packets, byte by byte."""
+"""The local device gateway's MQTT packets: parsing CONNECT, encoding CONNACK."""
 
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ def length(count: int) -> bytes:
 
 
 def packet(body: bytes, first_byte: int = 0x10) -> bytes:
-    """Return a packet of this body."""
+    """Return a packet with this body."""
     return bytes([first_byte]) + length(len(body)) + body
 
 
@@ -47,14 +47,14 @@ def connect(
 
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_binary_password(level: int) -> None:
-    """Client id, user name and a password of any bytes are read in both versions."""
+    """Client id, user name and a binary password are parsed in both versions."""
     read = parse_connect(connect(text(b"test-1") + text(b"user?a=b") + text(b"\x00\xff"), level=level, flags=0xC2))
     assert read == ConnectPacket(protocol_level=level, client_id="test-1", username="user?a=b", password=b"\x00\xff")
 
 
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_client_id_only(level: int) -> None:
-    """A user name or a password that is not there is None, which an empty one is not."""
+    """A missing user name or password is None, an empty one is not."""
     read = parse_connect(connect(text(b"test-1"), level=level))
     assert read == ConnectPacket(protocol_level=level, client_id="test-1", username=None, password=None)
     read = parse_connect(connect(text(b"") + text(b"") + text(b""), level=level, flags=0xC2))
@@ -72,7 +72,7 @@ def test_password_without_user_name() -> None:
 @pytest.mark.parametrize("flags", [0x86, 0x8E, 0x96, 0xB6])
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_will(level: int, flags: int) -> None:
-    """A will of any quality of service, retained or not, stands before the user name and is passed over."""
+    """A will with any QoS, retained or not, is skipped."""
     properties = b"\x02\x01\x00" if level == MQTT_5 else b""
     payload = text(b"test-1") + properties + text(b"topic") + text(b"message\xff") + text(b"user")
     read = parse_connect(connect(payload, level=level, flags=flags))
@@ -81,7 +81,7 @@ def test_connect_with_will(level: int, flags: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 65_535])
 def test_connect_of_any_length(size: int) -> None:
-    """Lengths of one, two and three bytes are read, of the packet and of its properties."""
+    """Lengths of the packet and its properties may have one, two or three bytes."""
     payload = text(b"test-1") + text(b"u") + text(b"p" * size)
     sent = connect(payload, flags=0xC2, properties=length(size) + b"x" * size)
     assert parse_connect(sent).password == b"p" * size
@@ -122,7 +122,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("case", MALFORMED)
 def test_malformed_connect(case: str) -> None:
-    """What is no CONNECT of 3.1.1 or 5 is refused, with the reason."""
+    """A malformed CONNECT raises an error with the reason."""
     sent, reason = MALFORMED[case]
     with pytest.raises(MalformedPacketError, match=reason):
         parse_connect(sent)
@@ -130,7 +130,7 @@ def test_malformed_connect(case: str) -> None:
 
 @given(st.binary(max_size=64))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    """Whatever follows a CONNECT's first byte is read or refused in one way."""
+    """Any bytes after the first are parsed or raise MalformedPacketError."""
     try:
         read = parse_connect(packet(body))
     except MalformedPacketError:
@@ -140,7 +140,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 
 
 def test_packet_in_pieces() -> None:
-    """A packet is complete with its last byte, not before, and stays so when another follows."""
+    """A packet is complete from its last byte on."""
     sent = connect(text(b"test-1") + text(b"u") + text(b"p"), flags=0xC2)
     assert [is_complete(sent[:count]) for count in range(len(sent))] == [False] * len(sent)
     assert is_complete(sent)
@@ -148,8 +148,8 @@ def test_packet_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"\xc0", b"\x11", b"G", b"\x10\xff\xff\xff\xff"])
-def test_packet_that_can_become_no_connect(sent: bytes) -> None:
-    """What cannot become a CONNECT is refused without waiting for its end."""
+def test_packet_that_cannot_become_a_connect(sent: bytes) -> None:
+    """Bytes that cannot become a CONNECT raise before the packet is complete."""
     with pytest.raises(MalformedPacketError):
         is_complete(sent)
 
@@ -159,7 +159,7 @@ PACKETS = st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0, 1, 2, 127, 
 
 @given(packets=PACKETS, cuts=st.lists(st.integers(0, 700), max_size=8))
 def test_types_of_packets_however_divided(packets: list[tuple[int, int]], cuts: list[int]) -> None:
-    """Each packet's type is found once and in order, wherever the stream is cut."""
+    """Each packet's type is returned once and in order, wherever the stream is split."""
     stream = b"".join(packet(bytes([0x10]) * size, kind << 4) for kind, size in packets)
     bounds = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     types = PacketTypes()
@@ -168,13 +168,13 @@ def test_types_of_packets_however_divided(packets: list[tuple[int, int]], cuts: 
 
 
 def test_type_is_known_before_the_packet_ends() -> None:
-    """A packet's type is told with the last byte of its header, whatever the flags beside it."""
+    """A packet's type is returned at the last byte of its header, without its flags."""
     types = PacketTypes()
     assert [types.feed(bytes([byte])) for byte in b"\x1f\x80\x01"] == [[], [], [1]]
 
 
 def test_type_of_a_packet_whose_length_does_not_end() -> None:
-    """A stream whose packets can no longer be told apart is refused."""
+    """A malformed length raises, because packets cannot be separated any more."""
     with pytest.raises(MalformedPacketError):
         PacketTypes().feed(b"\x30\xff\xff\xff\xff")
 

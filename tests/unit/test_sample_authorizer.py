@@ -1,4 +1,4 @@
-"""The sample authorizer's answers, right and wrong, as AWS IoT Core would ask it."""
+"""The sample authorizer's responses to events of AWS IoT Core."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ import pytest
 
 from infra.local.demo.demo_targets import AUTHORIZER_TEMPLATE
 
-Response = Callable[[dict[str, Any]], dict[str, Any]]
+Authorize = Callable[[dict[str, Any]], dict[str, Any]]
 ARN = "arn:aws:iot:eu-west-1:123456789012:client/test-*"
 
 
@@ -33,8 +33,8 @@ def with_token(token: object, *, verified: bool = True) -> dict[str, Any]:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Response:
-    """The function, loaded from its file as Lambda would, with a password and a token."""
+def authorize(monkeypatch: pytest.MonkeyPatch) -> Authorize:
+    """The function, loaded from its file as on Lambda, with a password and a token."""
     environment = {
         "USERNAME": "canary",
         "PASSWORD_SHA256": sha256(b"\x00\xff").upper(),
@@ -56,11 +56,11 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Response:
     "event",
     [with_password(), with_password("canary?x-amz-customauthorizer-name=a"), with_token("token")],
 )
-def test_known_client_may_connect_and_nothing_else(answer: Response, event: dict[str, Any]) -> None:
-    """A known client gets one policy, and it allows one action under one prefix."""
-    answered = answer(event)
-    assert answered["isAuthenticated"] is True
-    (document,) = map(json.loads, answered["policyDocuments"])
+def test_known_client_may_connect_and_nothing_else(authorize: Authorize, event: dict[str, Any]) -> None:
+    """A known client gets one policy, which allows one action under one prefix."""
+    response = authorize(event)
+    assert response["isAuthenticated"] is True
+    (document,) = map(json.loads, response["policyDocuments"])
     assert document["Statement"] == [{"Effect": "Allow", "Action": "iot:Connect", "Resource": ARN}]
 
 
@@ -79,18 +79,18 @@ def test_known_client_may_connect_and_nothing_else(answer: Response, event: dict
         with_token("token", verified=False),
     ],
 )
-def test_unknown_client_is_not_authenticated(answer: Response, event: dict[str, Any]) -> None:
-    """Anything else is turned away without a reason and without an error."""
-    assert answer(event) == {"isAuthenticated": False}
+def test_unknown_client_is_not_authenticated(authorize: Authorize, event: dict[str, Any]) -> None:
+    """Any other client is refused without an error."""
+    assert authorize(event) == {"isAuthenticated": False}
 
 
 @pytest.mark.parametrize(
     ("variable", "event"),
     [("PASSWORD_SHA256", with_password(password="")), ("TOKEN_SHA256", with_token(""))],
 )
-def test_way_in_without_a_digest_is_closed(
-    answer: Response, monkeypatch: pytest.MonkeyPatch, variable: str, event: dict[str, Any]
+def test_credential_without_a_digest_is_disabled(
+    authorize: Authorize, monkeypatch: pytest.MonkeyPatch, variable: str, event: dict[str, Any]
 ) -> None:
-    """A way in that was not set up lets nobody in, with an empty credential neither."""
+    """A credential without a digest is refused, also an empty one."""
     monkeypatch.setenv(variable, "")
-    assert answer(event) == {"isAuthenticated": False}
+    assert authorize(event) == {"isAuthenticated": False}

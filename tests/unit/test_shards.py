@@ -1,4 +1,4 @@
-"""Many targets in shards: nothing is lost, everything fits, and the function can read it."""
+"""Targets in shards: none is lost, every shard fits into a parameter, and the function can read it."""
 
 import io
 import json
@@ -26,59 +26,59 @@ def _problems(*targets: object) -> tuple[str, ...]:
 
 
 def test_split_keeps_every_target_in_order() -> None:
-    """The shards, one after the other, are the targets."""
+    """The shards, concatenated, are the targets."""
     assert [target for shard in split(TARGETS, max_targets=40) for target in shard] == TARGETS
 
 
 @given(sizes=st.lists(st.integers(0, 4000), min_size=1, max_size=60), max_targets=st.integers(1, 20))
 def test_split_fits(sizes: list[int], max_targets: int) -> None:
-    """No shard has more targets, or more characters, than it may have."""
+    """No shard has more targets or characters than allowed."""
     targets = [{"name": str(number), "client_id_prefix": "x" * size} for number, size in enumerate(sizes)]
-    made = split(targets, max_targets=max_targets)
-    assert [target for shard in made for target in shard] == targets
-    assert all(shard and len(shard) <= max_targets for shard in made)
-    assert all(len(document(shard)) <= shards.PARAMETER_CHARACTERS for shard in made)
+    parts = split(targets, max_targets=max_targets)
+    assert [target for shard in parts for target in shard] == targets
+    assert all(shard and len(shard) <= max_targets for shard in parts)
+    assert all(len(document(shard)) <= shards.PARAMETER_CHARACTERS for shard in parts)
 
 
 def test_split_target_too_long() -> None:
-    """A target that no parameter can hold is named."""
+    """The error names a target that does not fit into a parameter."""
     with pytest.raises(ShardsError, match=r"targets\[1\] has \d+ characters; allowed: 4096"):
         split([TARGETS[0], {"name": "long", "ca_file": "x" * 5000}])
 
 
 def test_split_too_many() -> None:
-    """More shards than a template has room for are refused."""
+    """More shards than a template can have are an error."""
     with pytest.raises(ShardsError, match=r"this makes 250 shards; allowed: 249"):
         split(TARGETS, max_targets=1)
 
 
 def test_document_is_ascii() -> None:
-    """A parameter's size is counted in bytes, so a character is one."""
+    """A parameter's size limit is in bytes, so a document has only characters of one byte."""
     assert document([{"name": "a", "authorizer_username": "Zoë"}]).isascii()
 
 
 def test_read_targets_as_written() -> None:
-    """References stay references, and a document's schema is not a target's business."""
+    """References are not resolved, and the document's $schema is ignored."""
     targets = [{"name": "a", "authorizer_password": "secretsmanager:x#y"}]
     text = json.dumps({"$schema": "targets.schema.json", "targets": targets})
     assert read_targets(text, "targets.json") == targets
 
 
 def test_read_targets_with_secret() -> None:
-    """A secret that is written out would stand in the template; the sentence does not show it."""
+    """A literal secret is refused, because a template is no secret; the message does not contain it."""
     (problem,) = _problems({"name": "a", "authorizer_password": "marked-secret"})
     assert problem.startswith("targets[0].authorizer_password is a secret")
     assert "marked-secret" not in problem
 
 
 def test_read_targets_all_problems() -> None:
-    """Every mistake of every target has its sentence."""
+    """Every problem of every target is reported."""
     assert len(_problems({"name": "a"}, {"name": "a"}, {"nme": "b"}, 3)) == 4
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"targets": []}'])
 def test_read_targets_no_document(text: str) -> None:
-    """What is no targets document is refused with a sentence."""
+    """Text that is not a targets document is refused with a message."""
     with pytest.raises(ShardsError, match=r"^targets\.json is "):
         read_targets(text, "targets.json")
 
@@ -88,7 +88,7 @@ def _of_type(kind: str, made: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_template_schedule_for_each_shard() -> None:
-    """Each schedule sends a reference to its own shard's parameter, once."""
+    """Each schedule sends a reference to its shard's parameter, without retries."""
     made = template("fleet", split(TARGETS, max_targets=100))
     parameters, schedules = _of_type("AWS::SSM::Parameter", made), _of_type("AWS::Scheduler::Schedule", made)
     inputs = [json.loads(schedule["Target"]["Input"]) for schedule in schedules]
@@ -98,14 +98,14 @@ def test_template_schedule_for_each_shard() -> None:
 
 
 def test_shards_every_minute() -> None:
-    """Shards that run every minute run at the same time."""
+    """Shards that run every minute start together."""
     schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", split(TARGETS, max_targets=100)))
     assert {schedule["ScheduleExpression"] for schedule in schedules} == {"rate(1 minute)"}
 
 
 @pytest.mark.parametrize("every", [period for period in shards.PERIODS if period > 1])
-def test_shards_take_turns(every: int) -> None:
-    """Shards that run seldom take turns by the minute, so that their connects do not come at once."""
+def test_shards_start_a_minute_apart(every: int) -> None:
+    """Shards with a longer period start a minute apart, so that their connects do not coincide."""
     schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", split(TARGETS, max_targets=5), every=every))
     expressions = [schedule["ScheduleExpression"] for schedule in schedules]
     assert set(expressions) == {f"cron({minute}/{every} * * * ? *)" for minute in range(every)}
@@ -113,13 +113,13 @@ def test_shards_take_turns(every: int) -> None:
 
 
 def test_periods_are_the_alarms() -> None:
-    """Every period of a shard is one that the canary's alarms can have."""
+    """Every period of a shard is an allowed period of the canary's alarms."""
     periods = read("template.yaml")["Parameters"]["SchedulePeriodSeconds"]["AllowedValues"]
     assert {every * 60 for every in shards.PERIODS} <= set(periods)
 
 
 def test_template_role_may_invoke_only() -> None:
-    """The schedules' role may invoke the one function and nothing else."""
+    """The schedules' role may only invoke the function."""
     (role,) = _of_type("AWS::IAM::Role", template("fleet", split(TARGETS)))
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -128,7 +128,7 @@ def test_template_role_may_invoke_only() -> None:
 
 
 def test_shards_make_plans(aws: FakeAws) -> None:
-    """The function takes each schedule's event, and together the events run every target once."""
+    """The function accepts each schedule's event, and together they run every target once."""
     made = template("fleet", split(TARGETS, max_targets=60))
     aws.parameters |= {parameter["Name"]: parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
     ran: list[str] = []
@@ -139,7 +139,7 @@ def test_shards_make_plans(aws: FakeAws) -> None:
 
 
 def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The template goes to standard output, what to do with it to standard error."""
+    """The template is printed on standard output, how to deploy it on standard error."""
     path = tmp_path / "targets.json"
     path.write_text(document(TARGETS))
     assert shards.main([str(path), "--canary", "fleet", "--targets-per-shard", "50"]) == 0
@@ -149,14 +149,14 @@ def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_command_line_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A document may come from a pipe."""
+    """- reads the document from standard input."""
     monkeypatch.setattr("sys.stdin", io.StringIO(document(TARGETS[:3])))
     assert shards.main(["-", "--canary", "fleet"]) == 0
     assert "3 target(s) in 1 shard(s)" in capsys.readouterr().err
 
 
 def test_command_line_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file that is not there is a sentence and 2."""
+    """A missing file exits with 2 and a message."""
     assert shards.main([str(tmp_path / "none.json"), "--canary", "fleet"]) == 2
     assert "No such file" in capsys.readouterr().err
 
@@ -170,8 +170,8 @@ def test_command_line_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ["x", "--canary", "c", "--every", "7"],
     ],
 )
-def test_command_line_wrong_question(arguments: list[str]) -> None:
-    """A wrong question ends with 2."""
+def test_command_line_invalid_arguments(arguments: list[str]) -> None:
+    """Invalid arguments exit with 2."""
     with pytest.raises(SystemExit) as ended:
         shards.main(arguments)
     assert ended.value.code == 2

@@ -1,4 +1,4 @@
-"""The published schema and the example: current, complete, and of one mind with the code."""
+"""The published schema and the example: current, complete, and consistent with the code."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ from tests.unit.test_targets import ENTRIES
 
 VALIDATOR = jsonschema.Draft7Validator(targets_schema.schema())
 EXAMPLE = ROOT / "docs" / "targets.example.json"
-# What no schema can see: it depends on the variables, on other targets, on the content, or on what stands elsewhere.
+# Problems that a schema cannot detect: they depend on variables, other targets, decoded content, or other resources.
 BEYOND_A_SCHEMA = (
     "is needed with auth_mode",
     "valid base64",
@@ -35,7 +35,7 @@ BEYOND_A_SCHEMA = (
     "that can be read",
     "port from 1 to",
     "bytes of",
-    # Whether one is needed depends on the endpoint's name, and an empty one takes AWS_REGION away.
+    # Whether it is required depends on the endpoint's name, and an empty one removes AWS_REGION.
     "signing_region is not set",
     "iot:DescribeEndpoint failed",
 )
@@ -54,12 +54,12 @@ VALID: dict[str, st.SearchStrategy[object]] = _ANY_WORD | {
     "authorizer_placement": st.sampled_from(AuthorizerPlacement),
     "authorizer_password": _WORD | st.just("base64:AAAA"),
 }
-# What a mode cannot do without, and what it cannot have.
+# Required settings of an auth mode.
 NEEDED = {
     AuthMode.SIGV4_STATIC: ("access_key_id", "secret_access_key"),
     AuthMode.CUSTOM_SIGNED: ("authorizer_token_key_name", "authorizer_token_value", "authorizer_token_signature"),
 }
-ELSEWHERE = {"ca_file", "authorizer_signing_key"}  # a file, or a key, that has to be there
+NEEDS_CONTENT = {"ca_file", "authorizer_signing_key"}  # the path of a file, a key in PEM
 NO_VALUE: list[object] = [None, True, False, [], {}, {"ssm": "/a"}]
 WRONG: dict[str, list[object]] = {
     "name": ["", "a b", "n" * 65, "é", "a/b"],
@@ -84,9 +84,9 @@ BROKEN = [
 
 @st.composite
 def valid_entries(draw: st.DrawFn) -> dict[str, Any]:
-    """Return an entry that neither schema nor code has anything against."""
+    """Return an entry that is valid for schema and code."""
     mode = draw(VALID["auth_mode"])
-    optional = sorted(VALID.keys() - {"name", "auth_mode"} - ELSEWHERE)
+    optional = sorted(VALID.keys() - {"name", "auth_mode"} - NEEDS_CONTENT)
     keys = [*draw(st.lists(st.sampled_from(optional), unique=True, max_size=6)), *NEEDED.get(AuthMode(str(mode)), ())]
     return {"name": draw(VALID["name"]), "auth_mode": mode, **{key: draw(VALID[key]) for key in keys}}
 
@@ -107,14 +107,14 @@ def _command(*arguments: str, root: Path = ROOT) -> "subprocess.CompletedProcess
 
 
 def test_published_schema_is_current() -> None:
-    """What editors read is what the code says."""
+    """docs/targets.schema.json is what the command prints."""
     assert targets_schema.PUBLISHED.read_text() == targets_schema.as_text()
     assert _command().stdout == targets_schema.as_text()
     assert _command("--check").returncode == 0
 
 
-def test_stale_schema_is_told(tmp_path: Path) -> None:
-    """Which file, and the command that mends it."""
+def test_stale_schema_fails_the_check(tmp_path: Path) -> None:
+    """The message names the file and the command that updates it."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "targets.schema.json").write_text("{}")
     shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=shutil.ignore_patterns("local", "__pycache__"))
@@ -123,20 +123,20 @@ def test_stale_schema_is_told(tmp_path: Path) -> None:
     assert done.stderr.startswith("docs/targets.schema.json is not what the settings say; run: ")
 
 
-def test_command_with_a_wrong_flag_is_a_wrong_question() -> None:
-    """Exit code 2 and a sentence, as everywhere."""
+def test_command_with_an_unknown_flag() -> None:
+    """An unknown flag exits with 2 and a message."""
     done = _command("--chek")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
 def test_schema_is_a_schema() -> None:
-    """By the rules of draft 7 itself."""
+    """It is valid JSON Schema of draft 7."""
     jsonschema.Draft7Validator.check_schema(targets_schema.schema())
 
 
 def test_schema_has_every_setting_of_a_target() -> None:
-    """With words, default and choices from the code."""
+    """Every setting has its help, default and choices."""
     properties = targets_schema.schema()["definitions"]["target"]["properties"]
     assert list(properties) == ["name", *TARGET_KEYS]
     for setting in TARGET_SETTINGS:
@@ -149,15 +149,15 @@ def test_schema_has_every_setting_of_a_target() -> None:
 
 @pytest.mark.parametrize(("entry", "sentence"), ENTRIES)
 def test_schema_refuses_what_the_code_refuses(entry: object, sentence: str) -> None:
-    """Except what a schema cannot see."""
-    seen = not any(words in sentence for words in (*BEYOND_A_SCHEMA, "valid Unicode"))
-    assert VALIDATOR.is_valid({"targets": [entry]}) is not seen
+    """The schema refuses every entry that the code refuses, except for problems that it cannot detect."""
+    detectable = not any(words in sentence for words in (*BEYOND_A_SCHEMA, "valid Unicode"))
+    assert VALIDATOR.is_valid({"targets": [entry]}) is not detectable
 
 
 @settings(max_examples=40)
 @given(valid_entries())
 def test_schema_and_code_accept_any_valid_entry(entry: dict[str, Any]) -> None:
-    """Whatever settings it has of its own."""
+    """Entries with any valid settings are accepted by both."""
     assert [error.message for error in VALIDATOR.iter_errors({"targets": [entry]})] == []
     assert _problems(entry) == ()
 
@@ -167,20 +167,20 @@ def test_schema_and_code_accept_any_valid_entry(entry: dict[str, Any]) -> None:
 def test_schema_and_code_refuse_an_entry_for_its_one_wrong_key(
     entry: dict[str, Any], broken: tuple[str, object]
 ) -> None:
-    """One wrong value in an entry that is valid otherwise: both say which key it is, and name no other."""
+    """Schema and code report the key of the one invalid value, and no other."""
     _assert_refused(entry, *broken)
 
 
 @pytest.mark.parametrize(("key", "value"), BROKEN, ids=repr)
 def test_schema_and_code_refuse_each_wrong_value(key: str, value: object) -> None:
-    """All of them, in an entry that has nothing else."""
+    """Each invalid value, in an otherwise minimal entry."""
     _assert_refused({"name": "a", "auth_mode": AuthMode.CUSTOM_UNSIGNED}, key, value)
 
 
 def _assert_refused(entry: dict[str, Any], key: str, value: object) -> None:
-    # The code looks at a region only where something is signed for it, and at a prefix only where it is used.
+    # The code validates a region only if it signs with it, and a prefix only if it uses it.
     around = entry | {"auth_mode": AuthMode.SIGV4} if key == "signing_region" else entry
-    around = {other: kept for other, kept in around.items() if (key, other) != ("client_id_prefix", "client_id")}
+    around = {other: current for other, current in around.items() if (key, other) != ("client_id_prefix", "client_id")}
     wrong = around | {key: value}
     errors = list(VALIDATOR.iter_errors({"targets": [wrong]}))
     assert {error.path[-1] for error in errors} == ({key} if key in VALID else {0})
@@ -188,27 +188,27 @@ def _assert_refused(entry: dict[str, Any], key: str, value: object) -> None:
 
 
 def test_schema_accepts_an_empty_value_that_takes_an_inherited_one_away() -> None:
-    """As the code does, but where one of a list is needed."""
+    """An empty value is accepted, except for choices and time-outs."""
     closed = {setting.key for setting in TARGET_SETTINGS if setting.choices} | {"timeout_seconds"}
     for key in TARGET_KEYS:
         assert VALIDATOR.is_valid({"targets": [{"name": "a", key: ""}]}) is (key not in closed)
 
 
 def test_schema_accepts_references_everywhere() -> None:
-    """Any value may be one."""
+    """Every setting may be a reference."""
     entry = {"name": "a", **dict.fromkeys(TARGET_KEYS, "ssm:/a")}
     assert VALIDATOR.is_valid({"targets": [entry]})
 
 
 def test_schema_refuses_what_is_no_document() -> None:
-    """The frame around the targets."""
+    """The document must be an object with a list of targets."""
     refused: list[object] = [[], {}, {"targets": []}, {"targets": {}}, {"targets": [{"name": "a"}], "other": 1}]
     assert not any(VALIDATOR.is_valid(wrong) for wrong in refused)
     assert VALIDATOR.is_valid({"$schema": "x", "targets": [{"name": "a"}]})
 
 
 def test_example_is_accepted_by_schema_and_code(aws: FakeAws) -> None:
-    """With every parameter and secret that it refers to in place."""
+    """The example is valid when its parameters and secrets exist."""
     written = EXAMPLE.read_text()
     VALIDATOR.validate(json.loads(written))
     own = "/iot-connect-canary/fleet"
@@ -227,7 +227,7 @@ def test_example_is_accepted_by_schema_and_code(aws: FakeAws) -> None:
 
 
 def test_example_shows_every_feature() -> None:
-    """Each setting, each choice, a port, a reference of each kind, and the three targets that must refuse."""
+    """It has each setting, each choice, a port, references of each scheme, and three expected refusals."""
     targets = json.loads(EXAMPLE.read_text())["targets"]
     assert {key for target in targets for key in target} == {"name", *TARGET_KEYS}
     effective = [{setting.key: setting.default for setting in TARGET_SETTINGS} | target for target in targets]
@@ -245,7 +245,7 @@ def test_example_shows_every_feature() -> None:
 
 
 def test_example_holds_no_secret_itself() -> None:
-    """Whoever copies it keeps secrets where they belong."""
+    """Every secret of the example is a reference."""
     secret = {setting.key for setting in TARGET_SETTINGS if setting.secret}
     for target in json.loads(EXAMPLE.read_text())["targets"]:
         assert all(target[key].startswith(("ssm:", "secretsmanager:")) for key in secret & set(target))

@@ -1,4 +1,4 @@
-"""Signatures on the tokens of custom authorizers, made by the cryptography package and by OpenSSL's rules."""
+"""Signatures of custom authorizers' tokens: RSA PKCS#1 v1.5 over SHA-256."""
 
 import base64
 
@@ -20,7 +20,7 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
 
 
 def sign(token: str, key: rsa.RSAPrivateKey, algorithm: hashes.HashAlgorithm | None = None) -> str:
-    """Return a token's signature as its owner hands it out."""
+    """Return the base64 signature of a token."""
     return base64.b64encode(key.sign(token.encode(), padding.PKCS1v15(), algorithm or hashes.SHA256())).decode()
 
 
@@ -30,7 +30,7 @@ KEYS = (pem(FIRST), pem(SECOND))
 @pytest.mark.parametrize("key", [FIRST, SECOND])
 @pytest.mark.parametrize("token", ["token", "", "caf\u00e9", "a" * 4096])
 def test_signature_of_a_registered_key(key: rsa.RSAPrivateKey, token: str) -> None:
-    """Each of the keys may sign, any text."""
+    """A signature of any text with any of the keys is valid."""
     assert is_signed_by_any(token, sign(token, key), KEYS)
 
 
@@ -49,12 +49,12 @@ def test_signature_of_a_registered_key(key: rsa.RSAPrivateKey, token: str) -> No
     ],
 )
 def test_signature_that_does_not_hold(signature: str) -> None:
-    """A stranger's signature, one of something else, or one that is not base64 does not hold."""
+    """A signature with another key, of another text or hash, or not in base64 is invalid."""
     assert not is_signed_by_any("token", signature, KEYS)
 
 
 def test_keys_that_cannot_be_used() -> None:
-    """A key that is none, too short or of another kind signs nothing, and hides no key after it."""
+    """Invalid, short and non-RSA keys verify nothing, and do not affect other keys."""
     useless = ("", "no key", pem(SHORT), pem(ELLIPTIC))
     assert not any(is_signed_by_any("token", sign("token", key), useless) for key in (FIRST, SHORT))
     assert is_signed_by_any("token", sign("token", SECOND), (*useless, *KEYS))
@@ -62,7 +62,7 @@ def test_keys_that_cannot_be_used() -> None:
 
 
 def test_public_key() -> None:
-    """A public key is RSA, of at least 2048 bits, in PEM; a private key is none."""
+    """A public key is RSA of at least 2048 bits in PEM; a private key is refused."""
     private = FIRST.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     ).decode()
