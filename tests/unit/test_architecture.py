@@ -2,11 +2,12 @@
 
 import ast
 import functools
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.unit.module_imports import imported_names
 
 PACKAGE = Path(__file__).parents[2] / "function" / "connect_canary"
 
@@ -68,17 +69,7 @@ def _source(module: str) -> str:
 @functools.cache
 def _imports(module: str) -> frozenset[str]:
     """Return the dotted name of every module that is imported, in functions and for type checkers too."""
-    return frozenset(_imported_names(ast.parse(_source(module))))
-
-
-def _imported_names(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
+    return frozenset(imported_names(ast.parse(_source(module)), PACKAGES))
 
 
 def _own_modules(module: str) -> set[str]:
