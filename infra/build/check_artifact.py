@@ -39,10 +39,10 @@ def problems(artifact: Path, architecture: str) -> list[str]:
     library = artifact / _LIBRARY
     if not library.is_file():
         return [f"{library} is missing: the SDK's native library was not installed"]
-    found = int.from_bytes(library.read_bytes()[_E_MACHINE], "little")
-    if found != MACHINES[architecture]:
-        names = {machine: name for name, machine in MACHINES.items()}
-        return [f"{library} is for {names.get(found, hex(found))}, the template says {architecture}"]
+    machine = int.from_bytes(library.read_bytes()[_E_MACHINE], "little")
+    if machine != MACHINES[architecture]:
+        names = {number: name for name, number in MACHINES.items()}
+        return [f"{library} is for {names.get(machine, hex(machine))}, the template says {architecture}"]
     return _import_problems(artifact) if architecture == host_architecture() else []
 
 
@@ -57,14 +57,14 @@ def size_mb(artifact: Path) -> float:
 
 
 def _import_problems(artifact: Path) -> list[str]:
-    found: list[str] = []
+    messages: list[str] = []
     for what, code in {"the handler": _IMPORT, "the imports of references": _IMPORT_LATE}.items():
         command = [sys.executable, "-I", "-S", "-c", code, str(artifact.resolve()), sysconfig.get_path("purelib")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = " ".join(done.stderr.strip().splitlines()[-1:])
-            found.append(f"{what} cannot be imported from the artifact alone: {last}")
-    return found
+            messages.append(f"{what} cannot be imported from the artifact alone: {last}")
+    return messages
 
 
 def main() -> int:
@@ -73,12 +73,12 @@ def main() -> int:
     parser.add_argument("artifact", type=Path, help="the built directory, .aws-sam/build/CanaryFunction")
     parser.add_argument("architecture", choices=sorted(MACHINES), help="Architecture of the template")
     arguments = parser.parse_args()
-    found = problems(arguments.artifact, arguments.architecture)
-    for problem in found:
+    messages = problems(arguments.artifact, arguments.architecture)
+    for problem in messages:
         print(problem, file=sys.stderr)
-    if not found:
+    if not messages:
         print(f"The artifact is for {arguments.architecture}, {size_mb(arguments.artifact):.1f} MB unpacked.")
-    return 1 if found else 0
+    return 1 if messages else 0
 
 
 if __name__ == "__main__":

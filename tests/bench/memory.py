@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from infra.local.client.local_aws import REGION, LocalAws, LocalAwsError
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import REGION, LocalAwsError
 from tests.bench.network import healthy_endpoint, loopback, measure
 from tests.bench.report import Section, spread, table, verdict
 from tests.bench.settings import SECRET_ACCESS_KEY, one_target

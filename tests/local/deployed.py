@@ -25,9 +25,9 @@ def eventually(find: Callable[[], T | None], *, seconds: float = MAX_WAIT_SECOND
     """Call `find` until its result is true and return that; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        found = find()
-        if found:
-            return found
+        result = find()
+        if result:
+            return result
         time.sleep(0.2)
     raise AssertionError(f"nothing found within {seconds:.0f} s")
 

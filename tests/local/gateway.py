@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import ACCOUNT_ID, REGION
 from tests.local.mqtt_client import MQTT_5, MQTT_311, Reply, connect_packet, exchange, frame
 
 NAME = "x-amz-customauthorizer-name"

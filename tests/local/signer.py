@@ -12,7 +12,8 @@ from awscrt.auth import (
 )
 from awscrt.http import HttpHeaders, HttpRequest
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, AccessKey, LocalAws, create_user
+from infra.local.client.local_aws import AccessKey, LocalAws, create_user
+from infra.local.client.process import ACCOUNT_ID, REGION
 
 SERVICE = "iotdevicegateway"
 PREFIX = f"arn:aws:iot:{REGION}:{ACCOUNT_ID}:client/test-*"

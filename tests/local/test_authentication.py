@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.client.local_aws import ACCOUNT_ID, LocalAws
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import ACCOUNT_ID
 from infra.local.demo.demo_targets import AUTHORIZER_STACK, SigningKey, deploy_authorizer
 from tests.local.deployed import DeployedCanary
 from tests.local.targets import TargetObject, named, presigned, role, sign, signed, static, unsigned

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import ACCOUNT_ID, REGION
 from infra.local.demo.demo_targets import SigningKey
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:none"

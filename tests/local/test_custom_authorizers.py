@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION
+from infra.local.client.process import ACCOUNT_ID, REGION
 from infra.local.demo.demo_targets import SigningKey
 from tests.local.gateway import (
     ABSENT,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.local.client.local_aws import LocalAws, LocalAwsError
-from infra.local.client.process import BUILT_TEMPLATE
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import BUILT_TEMPLATE, LocalAwsError
 
 
 @pytest.mark.parametrize(

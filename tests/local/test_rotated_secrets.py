@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.local.client.local_aws import ACCOUNT_ID, LocalAws, create_user
-from infra.local.client.process import BUILT_TEMPLATE, REGION
+from infra.local.client.local_aws import LocalAws, create_user
+from infra.local.client.process import ACCOUNT_ID, BUILT_TEMPLATE, REGION
 from tests.local.deployed import DeployedCanary
 
 NAME = "keeper"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, AccessKey, LocalAws
+from infra.local.client.local_aws import AccessKey, LocalAws
+from infra.local.client.process import ACCOUNT_ID, REGION
 from tests.local.gateway import ACCEPTED, DENIED, REFUSED
 from tests.local.mqtt_client import MQTT_5, Reply, connect_packet, exchange, frame, open_websocket
 from tests.local.signer import PREFIX, Signer, user

@@ -59,12 +59,12 @@ def test_signature_of_either_registered_key(
 
 def test_key_that_was_removed(gateway: Gateway) -> None:
     """A signature is refused once its public key is removed from the authorizer."""
-    kept, removed = SigningKey.new(), SigningKey.new()
-    keys = {"kept": kept.public, "removed": removed.public}
+    current, removed = SigningKey.new(), SigningKey.new()
+    keys = {"current": current.public, "removed": removed.public}
     name = gateway.create(signingDisabled=False, tokenKeyName=TOKEN_KEY, tokenSigningPublicKeys=keys)
     fields = {NAME: name, TOKEN_KEY: "token", SIGNATURE: sign("token", removed.private)}
     assert gateway.connect(fields) == ACCEPTED[MQTT_5]
-    gateway.aws.client("iot").update_authorizer(authorizerName=name, tokenSigningPublicKeys={"kept": kept.public})
+    gateway.aws.client("iot").update_authorizer(authorizerName=name, tokenSigningPublicKeys={"current": current.public})
     assert gateway.connect(fields) == REFUSED[MQTT_5]
 
 

@@ -19,9 +19,7 @@ import botocore.session
 from botocore.config import Config
 
 from infra.local.client import stacks
-from infra.local.client.process import ACCOUNT_ID, REGION, LocalAwsError, RunningServer, running_server
-
-__all__ = ["ACCOUNT_ID", "REGION", "AccessKey", "Invocation", "LocalAws", "LocalAwsError"]
+from infra.local.client.process import REGION, RunningServer, running_server
 
 _BUCKET = "local-deployments"
 _OPERATOR = "operator"

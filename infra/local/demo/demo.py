@@ -10,7 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.client.local_aws import LocalAws, LocalAwsError
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import LocalAwsError
 from infra.local.client.stacks import DeployedStack
 from infra.local.demo import demo_targets, operator_env, report
 from infra.local.demo.run_log import RunLog

@@ -11,8 +11,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from infra.local.client.local_aws import ACCOUNT_ID, REGION, LocalAws, create_user
-from infra.local.client.process import REPOSITORY
+from infra.local.client.local_aws import LocalAws, create_user
+from infra.local.client.process import ACCOUNT_ID, REGION, REPOSITORY
 from infra.local.client.stacks import DeployedStack
 
 AUTHORIZER_TEMPLATE = REPOSITORY / "infra" / "authorizer" / "template.yaml"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
-from infra.local.client.local_aws import REGION, LocalAws
+from infra.local.client.local_aws import LocalAws
+from infra.local.client.process import REGION
 
 FILE_NAME = "operator.sh"
 # The operator's own would take precedence.

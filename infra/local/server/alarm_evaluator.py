@@ -53,11 +53,11 @@ class AlarmEvaluator:
 
 
 def _samples(alarm: dict[str, Any]) -> Iterator[MetricSample]:
-    wanted = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
+    dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions") or []}
     for (namespace, name, _), points in list(ministack_patches.METRIC_STORE.original().items()):
         if (namespace, name) == (alarm["Namespace"], alarm["MetricName"]):
             for point in points:
-                if point["Dimensions"] == wanted and _has_unit(point, alarm):
+                if point["Dimensions"] == dimensions and _has_unit(point, alarm):
                     yield MetricSample(
                         timestamp=point["Timestamp"],
                         value=point["Value"],
