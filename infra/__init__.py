@@ -1,1 +1,1 @@
-"""What stands around the function."""
+"""Tools, templates and the local AWS around the function."""

@@ -1,1 +1,1 @@
-"""A local AWS: MiniStack with its gaps filled, and what `make run` and the tests do with it."""
+"""A local AWS based on MiniStack: its server, its client, and the demo of `make run`."""

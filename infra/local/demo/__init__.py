@@ -1,1 +1,1 @@
-"""What `make run` shows."""
+"""The demo of `make run`."""

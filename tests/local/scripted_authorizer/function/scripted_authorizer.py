@@ -1,4 +1,4 @@
-"""A custom authorizer whose response is what the client's password says, right or wrong."""
+"""A custom authorizer that runs the script in the client's password."""
 
 import base64
 import json
