@@ -52,10 +52,10 @@ class Pki:
         self.ca_file = directory / "ca.pem"
         self.client_ca_file = directory / "client-ca.pem"
         now = datetime.now(UTC)
-        trusted, stranger = _authority("Faulty endpoint CA", now), _authority("Nobody's CA", now)
-        between = _authority("Faulty endpoint intermediate CA", now, signer=trusted)
-        self.ca_file.write_bytes(_pem(trusted.certificate))
-        self.client_ca_file.write_bytes(_pem(stranger.certificate))
+        trusted, stranger = new_authority("Faulty endpoint CA", now), new_authority("Nobody's CA", now)
+        between = new_authority("Faulty endpoint intermediate CA", now, signer=trusted)
+        self.ca_file.write_bytes(certificate_pem(trusted.certificate))
+        self.client_ca_file.write_bytes(certificate_pem(stranger.certificate))
         for kind in _LEAVES:
             self._write(kind, trusted, stranger, between, now)
 
@@ -71,32 +71,32 @@ class Pki:
             "self-signed": None,
         }.get(kind, trusted)
         names = ("elsewhere.invalid",) if kind in {"wrong-name", "expired-elsewhere"} else NAMES
-        starts = now + timedelta(days=_STARTS_AFTER_DAYS.get(kind, -1))
+        not_before = now + timedelta(days=_STARTS_AFTER_DAYS.get(kind, -1))
         not_after = now + timedelta(days=days_left(kind))
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if kind == "wrong-purpose" else ExtendedKeyUsageOID.SERVER_AUTH
         builder = (
-            _certificate(names[0], key, signer, starts, not_after)
-            .add_extension(_alternative_names(names), critical=False)
+            certificate_builder(names[0], key, signer, not_before, not_after)
+            .add_extension(alternative_names(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         )
         leaf = builder.sign(signer.key if signer else key, hashes.SHA256())
         path = self.file(kind)
         path.touch(mode=0o600)
-        path.write_bytes(_pem(leaf) + _key_pem(key))
+        path.write_bytes(certificate_pem(leaf) + key_pem(key))
 
 
-def _authority(name: str, now: datetime, signer: Authority | None = None) -> Authority:
+def new_authority(name: str, now: datetime, signer: Authority | None = None) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
-        _certificate(name, key, signer, now - timedelta(days=100), now + timedelta(days=400))
+        certificate_builder(name, key, signer, now - timedelta(days=100), now + timedelta(days=400))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_certifies(), critical=True)
+        .add_extension(_ca_key_usage(), critical=True)
     )
     return Authority(certificate=builder.sign(signer.key if signer else key, hashes.SHA256()), key=key)
 
 
-def _certificate(
+def certificate_builder(
     name: str, key: ec.EllipticCurvePrivateKey, signer: Authority | None, not_before: datetime, not_after: datetime
 ) -> x509.CertificateBuilder:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -114,12 +114,12 @@ def _certificate(
     )
 
 
-def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
+def alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
     addresses = [x509.IPAddress(ip_address(address)) for address in _ADDRESSES] if names == NAMES else []
     return x509.SubjectAlternativeName([*(x509.DNSName(name) for name in names), *addresses])
 
 
-def _certifies() -> x509.KeyUsage:
+def _ca_key_usage() -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=True,
@@ -133,11 +133,11 @@ def _certifies() -> x509.KeyUsage:
     )
 
 
-def _pem(certificate: x509.Certificate) -> bytes:
+def certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

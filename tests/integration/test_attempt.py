@@ -28,7 +28,7 @@ from connect_canary.probe.certificate_check import check_certificate
 from tests.faulty import pki
 from tests.faulty.server import FaultyEndpoint
 from tests.faulty.server_connection import ClientGoneError, ServerConnection
-from tests.faulty.steps import Behaviour, silence, tls_handshake
+from tests.faulty.steps import Behaviour, refuse, silence, tls_handshake
 from tests.unit.factories import target_of
 
 
@@ -70,15 +70,15 @@ async def test_credentials_that_end_before_signing(
 async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: FaultyEndpoint, tmp_path: Path) -> None:
     """The SDK trusts it without its root, and so does the certificate check, in every Python."""
     now = datetime.now(UTC)
-    between = pki._authority("Intermediate CA", now, signer=pki._authority("Root CA", now))
+    between = pki.new_authority("Intermediate CA", now, signer=pki.new_authority("Root CA", now))
     key = ec.generate_private_key(ec.SECP256R1())
     leaf = (
-        pki._certificate("localhost", key, between, now - timedelta(days=1), now + timedelta(days=1))
-        .add_extension(pki._alternative_names(("localhost",)), critical=False)
+        pki.certificate_builder("localhost", key, between, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(pki.alternative_names(("localhost",)), critical=False)
         .sign(between.key, hashes.SHA256())
     )
-    (tmp_path / "between.pem").write_bytes(pki._pem(leaf) + pki._key_pem(key))
-    bundle = pki._pem(between.certificate)
+    (tmp_path / "between.pem").write_bytes(pki.certificate_pem(leaf) + pki.key_pem(key))
+    bundle = pki.certificate_pem(between.certificate)
     port = await endpoint.serve(Behaviour(handshake=tls_handshake("between")))
     target = target_of(endpoint=f"localhost:{port}", ca_file=bundle.decode(), auth_mode="custom-unsigned")
     assert (await run_attempt(target, timeout_s=5)).healthy
@@ -162,6 +162,24 @@ async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(
     )
     outcome = await run_attempt(target, timeout_s=5)
     assert (outcome.failure, outcome.reason) == ("TlsFailed", "the endpoint closed the connection")
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_secret_that_the_endpoint_echoes_is_masked_in_the_reason(
+    endpoint: FaultyEndpoint, version: MqttVersion
+) -> None:
+    """The diagnosis masks the secrets of the authentication that it repeats."""
+    port = await endpoint.serve(Behaviour(upgrade=refuse("403 Forbidden", body=b"hidden-mark is unknown")))
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=version,
+        authorizer_password="hidden-mark",
+    )
+    outcome = await run_attempt(target, timeout_s=5)
+    assert (outcome.failure, outcome.http_status) == ("UpgradeForbidden", 403)
+    assert "*** is unknown" in (outcome.reason or "")
 
 
 async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: FaultyEndpoint) -> None:

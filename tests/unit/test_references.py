@@ -17,7 +17,6 @@ from aws_lambda_powertools.utilities.parameters import base as powertools_base
 from connect_canary.config import entries
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.references import ReferenceResolver
-from connect_canary.config.sources.service_call import _MAX_ATTEMPTS, _READ_TIMEOUT_S
 from connect_canary.config.targets_document import TargetEntry, read_document
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import Expect
@@ -26,6 +25,8 @@ from tests.unit.factories import ENDPOINT, REGION, document, environment, plan_o
 from tests.unit.fake_aws import FakeAws
 
 OWN = "/iot-connect-canary/fleet"
+# How a service is called: tests/integration/test_service_timeouts.py measures these.
+MAX_ATTEMPTS, READ_TIMEOUT_S = 2, 4
 
 
 def _refused(lookup: ReferenceResolver, reference: str) -> str:
@@ -474,7 +475,7 @@ def test_service_that_cannot_be_reached_is_waited_for_once(aws: FakeAws, monkeyp
         made = plan_of(targets=document(*lost, *good))
     assert [planned.target.name for planned in made.planned] == ["good", "secret"]
     assert len(made.problems) == len(lost)
-    assert len(visits) == _MAX_ATTEMPTS
+    assert len(visits) == MAX_ATTEMPTS
 
 
 @pytest.mark.usefixtures("aws")
@@ -489,7 +490,7 @@ def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         made = plan_run({}, environment(targets=targets), deadline=began + 1)
-    assert time.monotonic() - began < _READ_TIMEOUT_S
+    assert time.monotonic() - began < READ_TIMEOUT_S
     assert [planned.target.name for planned in made.planned] == ["good"]
     assert made.problems == (
         "targets[1].authorizer_password refers to ssm:/p: no answer in the time that a run has for references",

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from awscrt import websocket
@@ -85,7 +85,9 @@ class _DiagnosticSession:
             opened.close()
 
     def on_setup(self, data: websocket.OnConnectionSetupData) -> None:
-        self._read_headers(dict(_lower(data.handshake_response_headers)), data.handshake_response_body)
+        headers = dict(_lower(data.handshake_response_headers))
+        request_id, message = error_details(headers, data.handshake_response_body, self._auth.secrets)
+        self._diagnosis.request_id, self._diagnosis.message = request_id, message
         if data.websocket is None:
             self._diagnosis.http_status = data.handshake_response_status
             self._end()
@@ -95,19 +97,6 @@ class _DiagnosticSession:
         else:
             self._websocket = data.websocket
             data.websocket.send_frame(websocket.Opcode.BINARY, self._connect)
-
-    def _read_headers(self, headers: dict[str, str], body: bytes | None) -> None:
-        request_id, error_type, message = (
-            redact(text, self._auth.secrets)
-            for text in (
-                headers.get("x-amzn-requestid", ""),
-                headers.get("x-amzn-errortype", ""),
-                _message(body or b""),
-            )
-        )
-        kind = _ERROR_TYPE.match(error_type)
-        self._diagnosis.request_id = request_id if _REQUEST_ID.fullmatch(request_id) else None
-        self._diagnosis.message = ": ".join(word for word in (kind.group() if kind else "", message) if word) or None
 
     def _note_accepted(self) -> None:
         """Record that this connection was accepted, so it does not explain the refusal before it."""
@@ -140,6 +129,19 @@ class _DiagnosticSession:
     def _end(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the result is not awaited any more
             self._loop.call_soon_threadsafe(self.done.set)
+
+
+def error_details(
+    headers: Mapping[str, str], body: bytes | None, secrets: Sequence[str]
+) -> tuple[str | None, str | None]:
+    """Return request id and message of a refused upgrade, without the secrets that the endpoint echoes."""
+    request_id, error_type, message = (
+        redact(text, secrets)
+        for text in (headers.get("x-amzn-requestid", ""), headers.get("x-amzn-errortype", ""), _message(body or b""))
+    )
+    kind = _ERROR_TYPE.match(error_type)
+    text = ": ".join(word for word in (kind.group() if kind else "", message) if word)
+    return request_id if _REQUEST_ID.fullmatch(request_id) else None, text or None
 
 
 def _lower(headers: Iterable[tuple[str, str]] | None) -> Iterable[tuple[str, str]]:
