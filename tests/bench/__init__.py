@@ -1,1 +1,1 @@
-"""The bench: what a run costs in time, CPU and memory, measured beside the bare SDK. Run by `make bench` only."""
+"""Benchmarks: time, CPU and memory of a run, compared with the bare SDK. Run by `make bench` only."""

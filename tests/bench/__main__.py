@@ -19,7 +19,7 @@ _BENCHES: Mapping[str, tuple[Callable[..., Section], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benches that were asked for; exit code 1 when a target is missed."""
+    """Run the named benches; exit code 1 when a limit is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_BENCHES)} (default: all)")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 40, 9 or 5 by bench)")

@@ -1,4 +1,4 @@
-"""Bench `connect`: a warm run beside the bare SDK, on loopback and over true round trips."""
+"""Bench `connect`: a warm run compared with the bare SDK, on loopback and over true round trips."""
 
 import statistics
 from collections.abc import Mapping, Sequence

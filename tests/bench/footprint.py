@@ -10,7 +10,7 @@ from tests.bench.settings import Context
 
 
 def main() -> None:
-    """Answer with what the cold run cost; the question is its environment."""
+    """Print what the cold run cost; its environment configures it."""
     os.environ.update(json.load(sys.stdin))
     output = quiet_output()
     began = time.perf_counter()

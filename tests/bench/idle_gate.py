@@ -1,4 +1,4 @@
-"""How busy the machine is with other things, and waiting until it is not."""
+"""Waits until the machine is idle, so that other work does not disturb a measurement."""
 
 import time
 from pathlib import Path
@@ -9,14 +9,14 @@ _MAX_WAIT_S = 15.0
 
 
 def wait_until_idle() -> None:
-    """Return when the machine has little else to do, or when it stays busy for too long."""
+    """Return when the machine is nearly idle, or after a maximum wait."""
     deadline = time.monotonic() + _MAX_WAIT_S
     while busy_share() > _MAX_BUSY_SHARE and time.monotonic() < deadline:
         pass
 
 
 def busy_share() -> float:
-    """Return the share of all cores' time that was used in a moment from now."""
+    """Return the share of all cores' time that was used during the next sample."""
     idle, total = _ticks()
     time.sleep(_SAMPLE_S)
     idle_later, total_later = _ticks()

@@ -98,7 +98,7 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[BenchEndpoint]:
 
 
 def measure(place: Network, module: str, request: object) -> Any:
-    """Return what a fresh process on the client's side answers to `question`, JSON both ways, in a quiet moment."""
+    """Return a fresh client process's response to `request`, JSON both ways, once the machine is idle."""
     idle_gate.wait_until_idle()
     client = _start([*place.client_side, *_module(module)])
     try:

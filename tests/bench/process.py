@@ -1,4 +1,4 @@
-"""What a measuring process knows of itself; imports nothing of what is measured."""
+"""Measurements of the own process; imports nothing of what is measured."""
 
 import os
 import sys

@@ -31,7 +31,7 @@ def spread(values: Sequence[float], *, digits: int = 1) -> str:
 
 
 def verdict(value: float, limit: float, *, unit: str = "", digits: int = 2) -> str:
-    """Return a value beside the limit that it should keep."""
+    """Return a value with its limit, marked if it exceeds it."""
     prefix = "" if value <= limit else "**missed:** "
     return f"{prefix}{value:,.{digits}f}{unit} (≤ {limit:,.{digits}f}{unit})"
 
@@ -60,7 +60,7 @@ def _cpu() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What one bench found out; `results` is for programs, `failed` names the targets that were missed."""
+    """The result of one bench; `results` is for programs, `failed` names the targets that were missed."""
 
     name: str
     title: str
@@ -71,7 +71,7 @@ class Section:
 
 
 def write(path: Path, sections: Iterable[Section], order: Iterable[str]) -> None:
-    """Put each section into the document, in place of its predecessor; sections not measured now stay."""
+    """Put each section into the document, in place of the old one; sections that were not measured stay."""
     by_name = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
     by_name |= {section.name: render(section) for section in sections}
     path.parent.mkdir(exist_ok=True)

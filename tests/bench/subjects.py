@@ -1,4 +1,4 @@
-"""What is compared: the canary's handler, and the bare SDK as its documentation shows it, with the same arguments."""
+"""The subjects: the canary's handler, and the bare SDK as its documentation shows it, with the same arguments."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Bench `targets`: one run over more and more healthy targets, beside a loop over the bare SDK and the ideal."""
+"""Bench `targets`: one run over up to 1,000 healthy targets, compared with a bare SDK loop and the ideal."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -133,7 +133,7 @@ def _row(count: int, curve: Mapping[int, Mapping[str, Sequence[Mapping[str, floa
 
 
 def _goal(setting: _Setting, curve: Mapping[int, Mapping[str, Sequence[Mapping[str, float]]]]) -> str:
-    """Return how the curve stands to its goal, if it has one."""
+    """Return how the curve compares with its goal, if it has one."""
     if setting.megabytes is not None:
         wall_s = _median(curve[_COUNTS[-1]]["run"], "wall_ms") / 1000
         peak_mb = _median(curve[_COUNTS[-1]]["run"], "peak_mb")

@@ -1,6 +1,6 @@
-"""The process that measures: reads one question as JSON, answers as JSON; what the handler prints goes nowhere.
+"""The measuring process: reads one request and writes the response, both JSON; the handler's output is discarded.
 
-Contenders take turns within one process, so that a busy moment of the machine meets all of them.
+Subjects take turns within one process, so that a busy moment of the machine affects all of them.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def certificate(request: Request) -> dict[str, Any]:
 
 
 def run(request: Request) -> dict[str, Any]:
-    """Return what one warm run over many targets took; `cgroup` holds its CPU share, if it is to have one."""
+    """Return what one warm run over many targets took; `cgroup` holds its CPU share, if it is limited."""
     endpoint, version, count = BenchEndpoint(**request["endpoint"]), request["version"], request["targets"]
     _join_cgroup(request.get("cgroup"))
     configure(one_target(endpoint, version))
@@ -70,7 +70,7 @@ def loop(request: Request) -> dict[str, Any]:
 def _alternate(subjects: Mapping[str, Callable[[], Timing]], rounds: int) -> dict[str, Any]:
     timings: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
     for number in range(_WARM_UP_ROUNDS + rounds):
-        # Each goes first every second time: who comes second may meet what the first one left to do.
+        # The order alternates: the second subject may pay for work that the first one left behind.
         turns = list(subjects.items())[:: 1 if number % 2 else -1]
         for name, subject in turns:
             one = subject()
@@ -91,7 +91,7 @@ def round_trip_ms(endpoint: BenchEndpoint) -> float:
 
 @contextlib.contextmanager
 def _costs() -> Iterator[dict[str, float]]:
-    """Yield what fills with wall time, CPU time of all threads, and the process's peak of resident memory."""
+    """Yield a dictionary for wall time, CPU time of all threads, and the process's peak of resident memory."""
     costs: dict[str, float] = {}
     cpu, started = _cpu_s(), time.perf_counter()
     yield costs
@@ -119,7 +119,7 @@ _MEASUREMENTS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Answer the one question on standard input."""
+    """Respond to the one request on standard input."""
     request = json.load(sys.stdin)
     with quiet_output() as output:
         json.dump(_MEASUREMENTS[request["what"]](request), output)

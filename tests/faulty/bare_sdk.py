@@ -1,4 +1,4 @@
-"""The bare SDK, as its samples use it: cases on standard input, a JSON line for each when the time is over."""
+"""The bare SDK, as its samples use it: cases on standard input, a JSON line for each when the time is up."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _APART_S = 0.03
 
 @dataclass(slots=True)
 class Result:
-    """What the SDK said of one case; None is nothing at all."""
+    """What the SDK reported about one case; None if nothing."""
 
     id: str
     version: str
@@ -101,7 +101,7 @@ class _Case:
 
 
 def main() -> None:
-    """Start every case a moment after the one before; print what the SDK has said after the given seconds."""
+    """Start every case a moment after the one before; print what the SDK has reported after the given seconds."""
     request = json.load(sys.stdin)
     cases = [_Case(case) for case in request["cases"]]
     for case in cases:

@@ -54,7 +54,7 @@ ENVIRON: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A scenario, asked in one MQTT version and one auth mode."""
+    """A scenario in one MQTT version and one auth mode."""
 
     scenario: str
     version: MqttVersion
@@ -62,12 +62,12 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The target's name, unique a case."""
+        """The target's name, unique per case."""
         return f"{self.scenario}-{self.version}-{self.mode}"
 
     @property
     def expected(self) -> Expected:
-        """What the canary must say."""
+        """The outcome that the canary must report."""
         return BY_ID[self.scenario].expects(self.version)
 
     @property
@@ -100,7 +100,7 @@ def observe(
 
 
 def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurrent: int = 1000) -> dict[str, str]:
-    """Return the variables that make the canary watch `entries` of a targets document."""
+    """Return the variables that configure the canary with `entries` of a targets document."""
     return {
         "CANARY_TARGETS": json.dumps({"targets": list(entries)}),
         "CANARY_TIMEOUT_SECONDS": str(deadline_s),
@@ -109,7 +109,7 @@ def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurr
 
 
 def cases_of(ids: Iterable[str], modes: Sequence[str] = ("sigv4-static",)) -> list[Case]:
-    """Return the cases of `ids` in each MQTT version that they are about and each of `modes`."""
+    """Return the cases of `ids` in each of their MQTT versions and each of `modes`."""
     return [
         Case(scenario=id_, version=version, mode=mode)
         for id_ in ids

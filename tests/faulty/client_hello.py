@@ -1,7 +1,7 @@
 """Which application protocols the handler offers on which port: `python -m tests.faulty.client_hello PORT ...`.
 
-It listens on loopback, answers no ClientHello, and prints a JSON object with the lists of protocols (ALPN) that came to
-each port, one list a connection. Its network must be its own where a port needs privileges.
+It listens on loopback, responds to no ClientHello, and prints a JSON object with the lists of protocols (ALPN) that
+each port received, one list per connection. A privileged port needs a network namespace.
 """
 
 import json

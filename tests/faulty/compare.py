@@ -33,7 +33,7 @@ Message = tuple[str, float | None]
 
 
 def observe_bare_sdk(server: FaultyServer, cases: Sequence[Case], seconds: float) -> dict[Case, Message]:
-    """Return what the bare SDK says of each case and after how many milliseconds; None is nothing at all."""
+    """Return the bare SDK's message for each case and after how many milliseconds it came; None for no message."""
     request = {
         "seconds": seconds,
         "cases": [
@@ -67,7 +67,7 @@ def _bare_message(result: Mapping[str, Any]) -> str:
 
 
 def observe_canary(server: FaultyServer, cases: Sequence[Case]) -> dict[Case, Message]:
-    """Return what the canary says of each case and after how many milliseconds."""
+    """Return the canary's message for each case and after how many milliseconds it came."""
     prompt = [case for case in cases if case.expected.when is Promptness.AT_ONCE]
     waiting_cases = [case for case in cases if case.expected.when is Promptness.DEADLINE]
     outcomes, _ = observe(server, prompt, deadline_s=DEADLINE_S, concurrent=1)
@@ -82,7 +82,7 @@ def _canary_message(outcome: Mapping[str, Any]) -> Message:
 
 
 def table(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message]) -> str:
-    """Return the table, one row a scenario, and two where the MQTT versions are told different things."""
+    """Return the table, one row a scenario, and two where the results differ by MQTT version."""
     lines = [
         "| The endpoint ... | MQTT | the bare SDK says | after | the canary says | after |",
         "|---|---|---|--:|---|--:|",

@@ -21,7 +21,7 @@ def _answer(status: str, headers: str = "") -> Step:
 
 
 async def _carry(connection: ServerConnection) -> bool:
-    """Connect to where the client asks to go, on loopback only, and carry bytes both ways."""
+    """Connect to the requested address, on loopback only, and relay bytes both ways."""
     host, _, port = (await connection.read_request()).target.rpartition(":")
     if host not in {"localhost", "127.0.0.1"}:
         raise ClientGoneError

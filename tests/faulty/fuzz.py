@@ -28,7 +28,7 @@ _NEVER = {Failure.UNCLASSIFIED, Failure.DEADLINE_EXCEEDED}
 
 @dataclass(slots=True)
 class FuzzResult:
-    """What so many cases came to: outcomes by name, and a sentence for each broken promise."""
+    """The result of a fuzzing run: outcomes by name, and a sentence for each broken promise."""
 
     cases: int = 0
     names: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class FuzzResult:
 
 
 def fuzz(cases: int, *, seed: int, layers: Sequence[str] = LAYERS) -> FuzzResult:
-    """Run at least so many cases, both MQTT versions and every layer in each run of one warm handler."""
+    """Run at least `cases` cases, both MQTT versions and every layer in each run of one warm handler."""
     fuzzed = FuzzResult()
     listeners = [
         (f"fuzz-{layer}:{seed}-{version}-{lane}", version)
@@ -88,7 +88,7 @@ def _broken(result: Mapping[str, Any], printed: str, names: list[str], number: i
 
 
 def _unwell(handler: Handler, server: FaultyServer) -> Iterator[str]:
-    """Yield a sentence if the process that has seen it all cannot connect to a healthy endpoint any more."""
+    """Yield a sentence if the process can no longer connect to a healthy endpoint."""
     entry = Case(scenario="healthy", version=MqttVersion.V5).target(server.port("healthy"), server.ca_file)
     result, _ = handler.invoke(watching([entry], _SECONDS_A_RUN / 2), seconds=_SECONDS_A_RUN)
     if not result["response"]["healthy"]:
@@ -96,7 +96,7 @@ def _unwell(handler: Handler, server: FaultyServer) -> Iterator[str]:
 
 
 def main() -> None:
-    """Fuzz, and say what came of it."""
+    """Fuzz and print the result."""
     parser = argparse.ArgumentParser(prog="python -m tests.faulty.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=NIGHTLY_CASES, help="at least so many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="the same bytes as another time (default: new ones)")

@@ -13,7 +13,7 @@ _CONNACK, _NO_PACKET = bytes([wire.CONNACK << 4]), b"\x00"
 
 
 def is_fuzz(id_: str) -> bool:
-    """Tell whether `id_` is `fuzz-<layer>:<seed>`."""
+    """Return whether `id_` is `fuzz-<layer>:<seed>`."""
     return id_.startswith(_PREFIX)
 
 
@@ -28,12 +28,12 @@ def _random(seed: str, number: int) -> Random:
 
 
 async def _end_connection(connection: ServerConnection, random: Random) -> bool:
-    """End the visit in one of the ways that connections end."""
+    """End the connection in one of the ways that connections end."""
     return await random.choice((steps.silence, steps.close, steps.close_tls, steps.reset))(connection)
 
 
 def _mutate(whole: bytes, random: Random) -> bytes:
-    """Return `whole` with some bytes changed, left out, doubled or put in; or wholly random bytes."""
+    """Return `whole` with some bytes changed, removed, repeated or inserted; or entirely random bytes."""
     if random.random() < 1 / 4:
         return random.randbytes(random.randrange(_MAX_BYTES))
     data = bytearray(whole)
@@ -52,7 +52,7 @@ def _mutate(whole: bytes, random: Random) -> bytes:
 
 
 def _without_second_connack(data: bytes, level: int) -> bytes:
-    """Return `data` without a second CONNACK, where the SDK cannot bear it.
+    """Return `data` without a second CONNACK, where it crashes the SDK.
 
     awscrt 0.36.1's MQTT 3.1.1 client schedules its ping task a second time and later runs freed memory (SIGSEGV).
     """

@@ -1,7 +1,7 @@
-"""The Lambda's handler in a process of its own: a question a line on standard input, an answer a line among the output.
+"""The Lambda's handler in its own process: one request per line on standard input, one response per line in its output.
 
-A question is `{"environ": ..., "event": ..., "seconds": ..., "runs": ...}`; the variables replace those of the question
-before. The answer is the last run's, with what the process holds after it.
+A request is `{"environ": ..., "event": ..., "seconds": ..., "runs": ...}`; the variables replace those of the previous
+request. The response is the last run's, with the resources that the process holds after it.
 """
 
 import json
@@ -39,7 +39,7 @@ def _respond(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resources() -> dict[str, int]:
-    """Return what the process holds; what only /proc tells is 0 elsewhere."""
+    """Return the resources that the process holds; what needs /proc is 0 elsewhere."""
     proc = Path("/proc/self")
     if not proc.exists():
         return {"threads": threading.active_count(), "descriptors": 0, "resident_bytes": 0}
@@ -52,7 +52,7 @@ def _resources() -> dict[str, int]:
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Serve requests until standard input ends."""
     set_names: set[str] = set()
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,8 +1,8 @@
-"""A module of ours with name resolution, and if wanted a network, of its own: Linux namespaces, no privileges needed.
+"""Runs a module with its own name resolution and, if wanted, its own network: Linux namespaces, no privileges needed.
 
 `isolated()` is the beginning of a command line; inside the namespaces `main` puts other files in the place of
-/etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf, brings the loopback interface up, holds port 53 without ever
-answering, and becomes the rest of the command line. `joined()` begins one that runs in a process's namespaces.
+/etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf, brings the loopback interface up, holds port 53 without
+responding, and becomes the rest of the command line. `joined()` begins one that runs in a process's namespaces.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _REQUEST = "16sh14x"
 
 
 def is_possible() -> bool:
-    """Tell whether this machine lets an ordinary user make namespaces."""
+    """Return whether this machine lets an ordinary user make namespaces."""
     if not sys.platform.startswith("linux") or not shutil.which("unshare"):
         return False
     tried = subprocess.run([*_unshare(network=True), "true"], capture_output=True, check=False)
@@ -31,7 +31,7 @@ def is_possible() -> bool:
 def isolated(
     *, hosts: Path | None = None, resolv: Path | None = None, nsswitch: Path | None = None, network: bool = False
 ) -> Sequence[str]:
-    """Return the beginning of a command line that runs its rest with other files, and with no network but its own."""
+    """Return the beginning of a command line that runs its rest with other files and its own network."""
     replaced = {"hosts": hosts, "resolv": resolv, "nsswitch": nsswitch}
     files = [f"--{name}={path}" for name, path in replaced.items() if path]
     alone = ["--network"] if network else []
@@ -39,7 +39,7 @@ def isolated(
 
 
 def joined(pid: int) -> Sequence[str]:
-    """Return the beginning of a command line that runs its rest in the namespaces of a process of ours."""
+    """Return the beginning of a command line that runs its rest in the namespaces of another process."""
     return ["nsenter", f"--target={pid}", "--user", "--mount", "--net", "--preserve-credentials", f"--wd={Path.cwd()}"]
 
 

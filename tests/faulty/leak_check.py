@@ -1,4 +1,4 @@
-"""Many runs in a row in one warm process, frozen now and then as Lambda freezes it: what it holds before and after."""
+"""Many runs in a row in one warm process, frozen now and then as Lambda does: the resources held before and after."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ _SECONDS_PER_RUN, _HEALTHY_DEADLINE_S = 30, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakReport:
-    """What a process came to: its failures, what it held warm and in the end, and whether it could still connect."""
+    """The result of many runs: failures, resources when warm and at the end, and whether the process still connects."""
 
     failures: Mapping[str | None, int]
     warm: Mapping[str, int]
@@ -29,7 +29,7 @@ class LeakReport:
 
 
 def check_leaks(scenario: str, *, runs: int, deadline_s: float, targets_per_version: int = 1) -> LeakReport:
-    """Run the canary so often against one scenario, in both MQTT versions at a time, then against a healthy one."""
+    """Run the canary `runs` times against one scenario in both MQTT versions, then once against a healthy endpoint."""
     failures: Counter[str | None] = Counter()
     with FaultyServer(scenario, "healthy") as server, Handler(**ENVIRON) as handler:
         environ = watching(_entries(server, scenario, targets_per_version), deadline_s)
@@ -46,7 +46,7 @@ def check_leaks(scenario: str, *, runs: int, deadline_s: float, targets_per_vers
 
 
 def freeze(handler: Handler) -> None:
-    """Stop the process for a moment between two runs, and let it go on."""
+    """Suspend the process for a moment between two runs."""
     os.kill(handler.pid, signal.SIGSTOP)
     time.sleep(_FROZEN_S)
     os.kill(handler.pid, signal.SIGCONT)
@@ -61,7 +61,7 @@ def _entries(server: FaultyServer, scenario: str, targets_per_version: int = 1) 
 
 
 def _wait_until_settled(handler: Handler, warm: Mapping[str, int]) -> dict[str, int]:
-    """Return what the process holds once the SDK has let go of its last clients."""
+    """Return the resources held once the SDK has released its last clients."""
     deadline = time.monotonic() + _SETTLES_WITHIN_S
     while (held := handler.held())["descriptors"] > warm["descriptors"] and time.monotonic() < deadline:
         time.sleep(1)

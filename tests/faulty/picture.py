@@ -35,7 +35,7 @@ def draw(path: Path, scenarios: Sequence[str] = SCENARIOS) -> str:
         sessions = [_session(server, scenario) for scenario in scenarios]
     console.print(Text("\n\n").join(sessions))
     text = console.export_text(clear=False, styles=False)
-    # Viewers of a picture load nothing from elsewhere, so the font would only be asked for in vain.
+    # Viewers of a picture load nothing from elsewhere, so the font would be requested in vain.
     svg = re.sub(r"\s*@font-face\s*\{[^}]*\}", "", console.export_svg(title="connect-canary", unique_id="connect"))
     path.write_text(f"{svg.rstrip()}\n")
     return text
@@ -82,7 +82,7 @@ def _read(descriptor: int) -> bytes:
     """Return what the terminal has next, nothing at its end."""
     try:
         return os.read(descriptor, _READ_BYTES)
-    except OSError:  # Linux says EIO when the last writer is gone
+    except OSError:  # Linux raises EIO when the last writer has closed
         return b""
 
 

@@ -1,4 +1,4 @@
-"""A certificate authority of the moment, and one server certificate for each way of being wrong."""
+"""A temporary certificate authority, and a server certificate for each way to be invalid."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The faulty endpoint and the handler, each in a process of its own, so that none waits for another's GIL."""
+"""The faulty endpoint and the handler, each in its own process, so that they do not share a GIL."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _PACKAGES = os.pathsep.join((str(ROOT), str(ROOT / "function")))
 
 
 class _Process:
-    """One of our modules, spoken to over its standard streams; a context manager."""
+    """One of our modules, controlled over its standard streams; a context manager."""
 
     def __init__(self, module: str, *arguments: str, environ: Mapping[str, str], before: Sequence[str] = ()) -> None:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -44,7 +44,7 @@ class _Process:
         stdin.flush()
 
     def _receive(self, prefix: str) -> tuple[str, str]:
-        """Return the first line that begins so, without its beginning, and everything before it."""
+        """Return the first line with this prefix, without the prefix, and everything before it."""
         printed = ""
         for line in cast("IO[str]", self._process.stdout):
             if line.startswith(prefix):
@@ -86,12 +86,12 @@ class FaultyServer(_Process):
         return next(port for name, port in self.ports if name == id_)
 
     def report(self) -> list[dict[str, Any]]:
-        """Return what each listener has seen so far, in the order of `ports`."""
+        """Return what each listener has received so far, in the order of `ports`."""
         self._send("report")
         return cast("list[dict[str, Any]]", json.loads(self._receive("REPORT ")[0]))
 
     def seen(self, id_: str) -> dict[str, Any]:
-        """Return what the first listener of `id_` has seen so far."""
+        """Return what the first listener of `id_` has received so far."""
         return self.report()[[name for name, _ in self.ports].index(id_)]
 
 
@@ -105,7 +105,7 @@ class Handler(_Process):
     def invoke(
         self, environ: Mapping[str, str], *, seconds: float, event: Mapping[str, Any] | None = None, runs: int = 1
     ) -> tuple[dict[str, Any], str]:
-        """Return what the handler answers to so many runs in a row, and everything that the process printed."""
+        """Return the result of `runs` runs in a row, and everything that the process printed."""
         request = {"environ": dict(environ), "event": dict(event or {}), "seconds": seconds, "runs": runs}
         return self._request(request)
 

@@ -1,4 +1,4 @@
-"""The table of scenarios: what the endpoint does, and what the canary must say of it; tests and docs share it."""
+"""The table of scenarios: what the endpoint does, and the outcome that the canary must report."""
 
 import ssl
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ from tests.faulty.steps import Behaviour, sequence
 
 
 class Promptness(StrEnum):
-    """How soon the canary must know."""
+    """How soon the canary must report."""
 
     AT_ONCE = "at once"
     DEADLINE = "deadline"
 
 
 class Listener(StrEnum):
-    """What stands at a scenario's port."""
+    """What listens on a scenario's port."""
 
     SERVING = "serving"
     CLOSED = "closed"
@@ -29,11 +29,11 @@ class Listener(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the canary must say; a healthy outcome has no failure.
+    """The outcome that the canary must report; a healthy one has no failure.
 
     Its reason contains `reason` in any case, because the specifications differ on capital letters, and `message`.
     `certificate` is the kind of certificate that the canary must have read. `entered_phase` is the phase that a client
-    may have entered when the answer to an earlier one fails it. `diagnosis_s` is what asking again takes at least.
+    may have entered when the response to an earlier one fails it. `diagnosis_s` is the diagnosis's minimum.
     """
 
     phase: Phase | None = None
@@ -86,12 +86,12 @@ class Scenario:
     pauses_s: Mapping[Phase, float] = field(default_factory=dict)
 
     def expects(self, version: MqttVersion) -> Expected:
-        """Return what the canary must say in one MQTT version."""
+        """Return the expected outcome in one MQTT version."""
         return self.expected_311 or self.expected if version is MqttVersion.V3_1_1 else self.expected
 
 
 _CLOSED, _RESET = "the endpoint closed the connection", "the endpoint reset the connection"
-# How each end of a connection is told. Right after accepting it depends on what the client has already seen and sent.
+# The reason for each end of a connection. Right after accepting, it depends on what the client has seen and sent.
 _END_REASONS: Mapping[str, str] = {
     "tcp-close": "the connection",
     "tcp-reset": "reset",
@@ -112,7 +112,7 @@ _END_REASONS: Mapping[str, str] = {
 
 
 def _ended_with(expected: Expected, id_: str) -> Expected:
-    """Return what is expected where a scenario ends the connection."""
+    """Return `expected` with the reason for how the scenario ends the connection."""
     return replace(expected, reason=_END_REASONS.get(id_, expected.reason))
 
 
@@ -367,7 +367,7 @@ def _refused_connect(code: int) -> Expected:
 
 
 def _codes() -> list[Scenario]:
-    """Return a scenario for each code of MQTT 3.1.1 with its cousin of 5, and for each other code of 5."""
+    """Return a scenario for each code of MQTT 3.1.1 paired with its counterpart in 5, and for each other code of 5."""
     pairs = [
         Scenario(
             id=f"connack-{old}-{new}",

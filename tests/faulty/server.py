@@ -1,7 +1,7 @@
 """The faulty endpoint as a process of its own: `python -m tests.faulty.server [--host H] ID ...`.
 
-It prints `PORTS` and a JSON object with the CA file and a port for each id, answers each line `report` on standard
-input with `REPORT` and what its listeners have seen, and ends with its standard input. Ids are those of the scenarios,
+It prints `PORTS` and a JSON object with the CA file and a port for each id, responds to each line `report` on standard
+input with `REPORT` and its request logs, and ends with its standard input. Ids are those of the scenarios,
 of the egress proxies, and `fuzz-<layer>:<seed>`; `all` stands for every scenario. An id given twice has two listeners.
 """
 
@@ -29,7 +29,7 @@ _FILLERS = 8
 
 
 class FaultyEndpoint:
-    """Listeners on loopback, one a scenario; an async context manager that closes all of them."""
+    """Listeners on loopback, one per scenario; an async context manager that closes all of them."""
 
     def __init__(self, directory: Path, host: str = LOOPBACK) -> None:
         """Keep certificates in `directory` and listen on `host`."""
@@ -51,7 +51,7 @@ class FaultyEndpoint:
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        # Transports close one turn of the loop after they are told to.
+        # Transports close one iteration of the loop after `close`.
         await asyncio.sleep(0)
         self._stack.close()
 
@@ -79,7 +79,7 @@ class FaultyEndpoint:
         return listener.getsockname()[1]  # type: ignore[no-any-return]  # a port
 
     def _bound(self) -> socket.socket:
-        """Return a socket with a port of its own, on which nobody listens yet."""
+        """Return a bound socket that does not listen yet."""
         # Without the protocol asyncio does not recognize TCP, and leaves Nagle's algorithm on.
         tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound = self._stack.enter_context(contextlib.closing(tcp))

@@ -1,4 +1,4 @@
-"""One client's connection to the faulty endpoint: its bytes, under our control to the last one, and what it sent."""
+"""One client's connection to the faulty endpoint: byte-level control of the server side, and a log of its requests."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _COUNTS = ("connections", "handshakes", "upgrades", "connects", "disconnects")
 
 
 class ClientGoneError(Exception):
-    """The client has left, or sends what no client may; the visit is over."""
+    """The client has closed the connection or violated the protocol."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class UpgradeRequest:
 
 @dataclass(slots=True)
 class RequestLog:
-    """What one listener has seen of its clients; counts are totals, lists keep what came last."""
+    """What one listener received; counts are totals, lists keep the most recent entries."""
 
     connections: int = 0
     handshakes: int = 0
@@ -80,7 +80,7 @@ class ServerConnection:
     # -- bytes -----------------------------------------------------------------------------------------------------
 
     async def receive_raw(self) -> bytes:
-        """Return what came next on TCP; raise ClientGoneError at its end."""
+        """Return the next data from TCP; raise ClientGoneError at its end."""
         try:
             data = await self._reader.read(_CHUNK)
         except OSError as error:
@@ -90,7 +90,7 @@ class ServerConnection:
         return data
 
     async def send_raw(self, data: bytes) -> None:
-        """Put `data` on TCP as it is."""
+        """Send `data` on TCP unencrypted."""
         try:
             self._writer.write(data)
             await self._writer.drain()
@@ -98,7 +98,7 @@ class ServerConnection:
             raise ClientGoneError from error
 
     async def handshake(self, context: ssl.SSLContext, *, allow: int | None = None, pause_s: float = 0.0) -> bool:
-        """Shake hands; send `allow` bytes of the answer at most. Tell whether it came to an end."""
+        """Perform the TLS handshake, sending at most `allow` bytes per flight. Return whether it completed."""
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         while True:
             try:
@@ -120,7 +120,7 @@ class ServerConnection:
                 return True
 
     async def receive(self) -> bytes:
-        """Return what came next inside TLS; raise ClientGoneError at its end."""
+        """Return the next data inside TLS; raise ClientGoneError at its end."""
         if self._tls is None:
             return await self.receive_raw()
         while True:
@@ -139,7 +139,7 @@ class ServerConnection:
             return data
 
     async def send(self, data: bytes) -> None:
-        """Send `data`, inside TLS once hands are shaken."""
+        """Send `data`, inside TLS after the handshake."""
         if self._tls is None:
             await self.send_raw(data)
             return
@@ -156,7 +156,7 @@ class ServerConnection:
         await self.send_raw(self._outgoing.read())
 
     async def read_until_closed(self) -> None:
-        """Read on without answering until the client leaves."""
+        """Read without responding until the client closes."""
         with contextlib.suppress(ClientGoneError):
             while True:
                 await self.receive_raw()
@@ -164,7 +164,7 @@ class ServerConnection:
     # -- ends ------------------------------------------------------------------------------------------------------
 
     async def end_tls(self) -> None:
-        """End TLS as its protocol wants (close_notify), and keep TCP."""
+        """Close TLS with close_notify and keep TCP open."""
         if self._tls is not None:
             with contextlib.suppress(ssl.SSLError, ClientGoneError):
                 self._tls.unwrap()
@@ -172,22 +172,22 @@ class ServerConnection:
                 await self._flush()
 
     async def close_tls(self) -> None:
-        """End TLS as its protocol wants, then TCP."""
+        """Close TLS with close_notify, then TCP."""
         await self.end_tls()
         self.close()
 
     def cork(self) -> None:
-        """Send nothing more before the end, and then everything in one segment with it (Linux)."""
+        """Hold back data until the close, then send all of it in one segment (TCP_CORK, Linux)."""
         connected: socket.socket = self._writer.get_extra_info("socket")
         if _CORK is not None:
             connected.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
 
     def close(self) -> None:
-        """End TCP without a word (FIN)."""
+        """Close TCP (FIN)."""
         self._writer.close()
 
     def reset(self) -> None:
-        """End TCP rudely (RST)."""
+        """Reset TCP (RST)."""
         connected: socket.socket = self._writer.get_extra_info("socket")
         with contextlib.suppress(OSError):
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -196,7 +196,7 @@ class ServerConnection:
     # -- HTTP and MQTT ---------------------------------------------------------------------------------------------
 
     async def read_request(self) -> UpgradeRequest:
-        """Return the client's HTTP request and write it down; raise ClientGoneError."""
+        """Return the client's HTTP request and log it; raise ClientGoneError."""
         head = b""
         while _HEAD_END not in head:
             head += await self.receive()
@@ -225,7 +225,7 @@ class ServerConnection:
                 self._received.extend(self._packets.feed(payload))
 
     async def read_connect(self) -> wire.ConnectPacket:
-        """Return the client's CONNECT and write it down; raise ClientGoneError."""
+        """Return the client's CONNECT and log it; raise ClientGoneError."""
         kind, body = await self.read_packet()
         try:
             connect = wire.parse_connect(body)
@@ -243,12 +243,12 @@ class ServerConnection:
 def tls_context(
     chain: Path, *, ciphers: str = "", curve: str = "", newest: int = 0, client_ca: str = ""
 ) -> ssl.SSLContext:
-    """Return a server's context: the certificate in `chain`, and what else makes it picky."""
+    """Return a server's context: the certificate in `chain` and further restrictions."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     if newest:
         with warnings.catch_warnings():
-            # That old versions are deprecated is why a scenario offers them.
+            # A scenario offers old versions because they are deprecated.
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
             context.maximum_version = ssl.TLSVersion(newest)

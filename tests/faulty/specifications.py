@@ -1,4 +1,4 @@
-"""What the specifications say of a refusal, written down from them and not from the code that is tested."""
+"""What the specifications say about a refusal, independent of the code under test."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ CONNACK_5: Mapping[int, tuple[str, str]] = {
 CONNACK: Mapping[int, tuple[str, str]] = {**CONNACK_3_1_1, **CONNACK_5}
 UNKNOWN_CODE = ("unknown code", "ConnectRefused")
 
-# RFC 9110, sections 15.5.2 and 15.5.4: whoever asks is not let in. Every other status that is not 101 is another
+# RFC 9110, sections 15.5.2 and 15.5.4: the client is not authorized. Every other status that is not 101 is another
 # refusal, and 101 without a WebSocket is none at all (RFC 6455, section 4.1).
 NOT_LET_IN = frozenset({401, 403})
 SWITCHING_PROTOCOLS = 101

@@ -1,6 +1,6 @@
-"""What a listener does at each phase of a visit: healthy steps, slow ones, and the ways to fail.
+"""What a listener does in each phase of a connection: healthy, slow and failing steps.
 
-A step is a coroutine function of the visit; it tells whether the visit goes on to the next phase.
+A step is a coroutine function of the connection; it returns whether the connection goes on to the next phase.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _VERY_LONG_S = 60.0
 
 
 async def noop(_connection: ServerConnection) -> bool:
-    """Do nothing, and go on."""
+    """Do nothing."""
     return True
 
 
@@ -26,37 +26,37 @@ async def noop(_connection: ServerConnection) -> bool:
 
 
 async def silence(connection: ServerConnection) -> bool:
-    """Answer nothing, keep the connection."""
+    """Never respond, keep the connection open."""
     await connection.read_until_closed()
     return False
 
 
 async def close(connection: ServerConnection) -> bool:
-    """End TCP (FIN)."""
+    """Close TCP (FIN)."""
     connection.close()
     return False
 
 
 async def close_tls(connection: ServerConnection) -> bool:
-    """End TLS in order, then TCP."""
+    """Close TLS with close_notify, then TCP."""
     await connection.close_tls()
     return False
 
 
 async def reset(connection: ServerConnection) -> bool:
-    """End TCP rudely (RST)."""
+    """Reset TCP (RST)."""
     connection.reset()
     return False
 
 
 async def cork(connection: ServerConnection) -> bool:
-    """Let what is sent from now on leave together with the end, so that no client can be quicker than it."""
+    """Send the following data together with the close, so that no client can respond in between."""
     connection.cork()
     return True
 
 
 def sequence(*steps: Step) -> Step:
-    """Return one step that takes several, as long as they go on."""
+    """Return a step that runs several until one ends the connection."""
 
     async def each(connection: ServerConnection) -> bool:
         for step in steps:
@@ -68,7 +68,7 @@ def sequence(*steps: Step) -> Step:
 
 
 def pause(seconds: float) -> Step:
-    """Return a step that only takes time."""
+    """Return a step that waits."""
 
     async def wait(_connection: ServerConnection) -> bool:
         await asyncio.sleep(seconds)
@@ -78,7 +78,7 @@ def pause(seconds: float) -> Step:
 
 
 def send(data: bytes) -> Step:
-    """Return a step that sends `data`, inside TLS once there is any."""
+    """Return a step that sends `data`, inside TLS after the handshake."""
 
     async def step(connection: ServerConnection) -> bool:
         await connection.send(data)
@@ -88,7 +88,7 @@ def send(data: bytes) -> Step:
 
 
 async def receive(connection: ServerConnection) -> bool:
-    """Wait for anything from the client."""
+    """Wait for data from the client."""
     await connection.receive()
     return True
 
@@ -123,7 +123,7 @@ def tls_handshake(  # noqa: PLR0913 - each is one way in which servers differ
 
 
 def alert(description: int, *, pause_s: float = 0.0) -> Step:
-    """Return a step that answers the ClientHello with a fatal alert (RFC 8446, section 6) and closes."""
+    """Return a step that responds to the ClientHello with a fatal alert (RFC 8446, section 6) and closes."""
     return sequence(receive, pause(pause_s), send(bytes([21, 3, 3, 0, 2, 2, description])), close)
 
 
@@ -131,7 +131,7 @@ def alert(description: int, *, pause_s: float = 0.0) -> Step:
 
 
 async def receive_request(connection: ServerConnection) -> bool:
-    """Read the upgrade request and say nothing."""
+    """Read the upgrade request without responding."""
     await connection.read_request()
     return True
 
@@ -194,7 +194,7 @@ def _head(status: str, headers: Mapping[str, str]) -> bytes:
 
 
 def endless_header(every_s: float, *, line_bytes: int = 16) -> Step:
-    """Return a header that never ends: a line every so often."""
+    """Return a response head that never ends: one line every `every_s`."""
 
     async def respond(connection: ServerConnection) -> bool:
         await connection.read_request()
@@ -227,7 +227,7 @@ def send_connack(code_311: int = 0, code_5: int = 0, *, reason_string: str = "",
 
 
 def respond_to_connect(make: Callable[[int], bytes], *, last: bool = False) -> Step:
-    """Return a step that answers CONNECT with whatever `make` returns for the client's MQTT level."""
+    """Return a step that responds to CONNECT with `make(level)`, the level being the client's."""
 
     async def respond(connection: ServerConnection) -> bool:
         await connection.read_connect()
@@ -238,7 +238,7 @@ def respond_to_connect(make: Callable[[int], bytes], *, last: bool = False) -> S
 
 
 def send_connack_slowly(every_s: float) -> Step:
-    """Return an accepting CONNACK, byte by byte on the wire."""
+    """Return an accepting CONNACK, sent byte by byte."""
 
     async def respond(connection: ServerConnection) -> bool:
         await connection.read_connect()
@@ -249,7 +249,7 @@ def send_connack_slowly(every_s: float) -> Step:
 
 
 async def receive_connect(connection: ServerConnection) -> bool:
-    """Read the CONNECT and say nothing."""
+    """Read the CONNECT without responding."""
     await connection.read_connect()
     return True
 
@@ -270,7 +270,7 @@ async def disconnect_cleanly(connection: ServerConnection) -> bool:
 
 
 async def ignore_disconnect(connection: ServerConnection) -> bool:
-    """Take the DISCONNECT, answer neither it nor the WebSocket's close, keep TCP for as long as it can be kept."""
+    """Ignore the DISCONNECT and the WebSocket's close, and keep TCP open."""
     await connection.read_until_closed()
     await asyncio.sleep(_VERY_LONG_S)
     return False
@@ -281,7 +281,7 @@ _HEALTHY_HANDSHAKE, _HEALTHY_UPGRADE, _HEALTHY_CONNACK = tls_handshake(), switch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """A step for each phase; what is not said is healthy."""
+    """A step for each phase, healthy by default."""
 
     accept: Step = noop
     handshake: Step = _HEALTHY_HANDSHAKE
@@ -290,7 +290,7 @@ class Behaviour:
     disconnect: Step = disconnect_cleanly
 
     async def run(self, connection: ServerConnection) -> None:
-        """Go from phase to phase until a step ends the visit; raise ClientGoneError when the client does."""
+        """Run each phase until a step ends the connection; raise ClientGoneError when the client does."""
         for step in (self.accept, self.handshake, self.upgrade, self.connack, self.disconnect):
             if not await step(connection):
                 return

@@ -1,4 +1,4 @@
-"""Which phases an outcome must have times of, and what those times come to."""
+"""The phases that an outcome must time, and the totals of those times."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ def _until(phase: Phase | None) -> list[str]:
 
 
 def phases_total_ms(outcome: Mapping[str, Any]) -> float:
-    """Return what an outcome's phases add up to."""
+    """Return the sum of an outcome's phase times."""
     phases_ms: Mapping[str, float] = outcome["phases_ms"]
     return sum(phases_ms.values())
 
 
 def waited_s(outcome: Mapping[str, Any]) -> float:
-    """Return the seconds within which something did not happen, as the reason says it; raise ValueError."""
+    """Return the seconds of the time-out that the reason names; raise ValueError if it names none."""
     (seconds,) = re.findall(r"within (\d+\.\d) s", outcome["reason"])
     return float(seconds)
 

@@ -1,4 +1,4 @@
-"""The bytes of WebSocket (RFC 6455) and of MQTT 3.1.1 and 5, read and written, rightly or wrongly; pure."""
+"""The bytes of WebSocket (RFC 6455) and of MQTT 3.1.1 and 5, read and written, valid or invalid; no I/O."""
 
 import hashlib
 from base64 import b64encode
@@ -22,7 +22,7 @@ class MalformedError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectPacket:
-    """What a client says in its CONNECT."""
+    """The fields of a client's CONNECT."""
 
     level: int
     client_id: str
@@ -33,7 +33,7 @@ class ConnectPacket:
 
 
 def accept_key(key: str) -> str:
-    """Return the Sec-WebSocket-Accept that answers a Sec-WebSocket-Key."""
+    """Return the Sec-WebSocket-Accept for a Sec-WebSocket-Key."""
     return b64encode(hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()).decode()
 
 
@@ -46,7 +46,7 @@ def frame(  # noqa: PLR0913 - each is a field of a frame
     mask: bytes | None = None,
     length: int | None = None,
 ) -> bytes:
-    """Return a frame as a server sends it; `reserved`, `mask` and a `length` of one's own make it a wrong one."""
+    """Return a frame as a server sends it; `reserved`, `mask` and `length` make it an invalid one."""
     size = len(payload) if length is None else length
     masked = 0 if mask is None else _MASKED
     head = bytes([(_FIN if fin else 0) | reserved << 4 | opcode])
@@ -60,19 +60,19 @@ def frame(  # noqa: PLR0913 - each is a field of a frame
 
 
 def unmask(payload: bytes, mask: bytes) -> bytes:
-    """Apply a mask, which also takes it off."""
+    """Apply or remove a mask."""
     return bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
 
 
 class Frames:
-    """Takes a client's frames out of a stream of chunks."""
+    """Parses a client's frames from a stream of chunks."""
 
     def __init__(self) -> None:
         """Begin with nothing received."""
         self._data = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield opcode and payload of each frame that is whole."""
+        """Yield opcode and payload of each complete frame."""
         self._data += data
         while (taken := self._take()) is not None:
             yield taken
@@ -95,14 +95,14 @@ class Frames:
 
 
 class Packets:
-    """Takes a client's MQTT packets out of a stream of chunks."""
+    """Parses a client's MQTT packets from a stream of chunks."""
 
     def __init__(self) -> None:
         """Begin with nothing received."""
         self._data = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yield type and body of each packet that is whole."""
+        """Yield type and body of each complete packet."""
         self._data += data
         while (taken := self._take()) is not None:
             yield taken
@@ -183,7 +183,7 @@ def variable(number: int) -> bytes:
 
 
 def packet(kind: int, body: bytes = b"", *, flags: int = 0, length: int | None = None) -> bytes:
-    """Return a packet; a `length` of one's own makes it a wrong one."""
+    """Return a packet; another `length` makes it an invalid one."""
     return bytes([kind << 4 | flags]) + variable(len(body) if length is None else length) + body
 
 

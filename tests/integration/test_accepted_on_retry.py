@@ -1,4 +1,4 @@
-"""An endpoint that refuses once and accepts when it is asked once more: what the second answer may not be taken for."""
+"""An endpoint that refuses once and accepts on retry: the second response does not explain the first."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ ACCEPTED = "asked once more, the endpoint accepts what it has just refused"
 
 
 def _refusing_first() -> Step:
-    """Return an upgrade that is refused once; a visit that only looks at the certificate does not count."""
+    """Return an upgrade that is refused once; the certificate check sends none."""
     refused: list[ServerConnection] = []
 
     async def answer(connection: ServerConnection) -> bool:

@@ -57,7 +57,7 @@ def _answering(sockets: contextlib.ExitStack) -> socket.socket:
 
 
 def _refusing(sockets: contextlib.ExitStack) -> socket.socket:
-    """Return a socket on whose port nobody listens."""
+    """Return a bound socket that does not listen."""
     return sockets.enter_context(_bound())
 
 
@@ -125,13 +125,13 @@ async def test_address_that_answers_late_is_still_waited_for(sockets: contextlib
     addresses = [_silent(sockets), _silent(sockets)]
     connecting = asyncio.create_task(_connected(*addresses))
     await asyncio.sleep(2 * DELAY_S)
-    # With a longer queue, the SYN that the system sends once more is answered.
+    # With a longer queue, the retransmitted SYN is accepted.
     addresses[late].listen(2 * _FILLERS)
     assert (await connecting)[0] == _address(addresses[late])
 
 
 async def test_addresses_that_all_fail_are_one_failure(sockets: contextlib.ExitStack) -> None:
-    """It is the first one's: nobody can connect to the broadcast address, but that is not what is told."""
+    """It is the first address's; the failure of the broadcast address is not reported."""
     first, second = _address(_refusing(sockets)), (*_address(_refusing(sockets))[:4], ("255.255.255.255", 443))
     with pytest.raises(DialError, match=rf"^127\.0\.0\.1:{first[4][1]}: Connection refused$") as caught:
         await connect_any([first, second])
@@ -163,7 +163,7 @@ async def _outcomes(tmp_path: Path, sockets: contextlib.ExitStack, *, silent: bo
 async def test_healthy_second_address_makes_a_healthy_target(
     tmp_path: Path, sockets: contextlib.ExitStack, *, silent: bool
 ) -> None:
-    """A client of the SDK gets through as well; that the first address is ill shows in phase tcp when it is silent."""
+    """The SDK connects as well; a silent first address shows in phase tcp."""
     for outcome in await _outcomes(tmp_path, sockets, silent=silent):
         assert outcome["healthy"], outcome["reason"]
         assert not silent or outcome["phases_ms"]["tcp"] >= DELAY_S * 1000

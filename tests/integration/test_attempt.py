@@ -1,4 +1,4 @@
-"""Single attempts at an endpoint in this process, where the scenario is the client's own."""
+"""Single attempts at an endpoint in this process, for situations that only the client can create."""
 
 import contextlib
 import socket
@@ -124,7 +124,7 @@ async def test_certificate_is_read_in_every_version_that_the_sdk_speaks(
 async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
     endpoint: FaultyEndpoint, version: MqttVersion, newest: ssl.TLSVersion
 ) -> None:
-    """It has closed the connection, although its TCP stays: the SDK leaves first, and only says that it failed."""
+    """It has closed the connection, although its TCP stays: the SDK closes first and reports only a failure."""
 
     async def end_tls(connection: ServerConnection) -> bool:
         await connection.read_request()
@@ -146,7 +146,7 @@ async def test_endpoint_that_ends_tls_instead_of_answering_the_upgrade(
 async def test_endpoint_that_ends_tls_with_an_alert_at_the_upgrade(
     endpoint: FaultyEndpoint, version: MqttVersion
 ) -> None:
-    """A client certificate that TLS 1.3 asks for is missed only then; the SDK leaves without a word."""
+    """A client certificate that TLS 1.3 asks for is checked only then; the SDK closes without a reason."""
 
     async def demand(connection: ServerConnection) -> bool:
         with contextlib.suppress(ClientGoneError):

@@ -169,7 +169,7 @@ def _entries(server: FaultyServer, *scenarios: str) -> list[dict[str, Any]]:
 
 
 def test_many_targets_show_the_ill_ones(server: FaultyServer, tmp_path: Path) -> None:
-    """One line for a healthy target, everything about an ill one."""
+    """One line for a healthy target, all details of an unhealthy one."""
     document = _document(tmp_path, *_entries(server, "healthy", "http-403", "port-closed"))
     done = _run("connect", "--targets", document)
     assert (done.returncode, done.stderr) == (1, "")
@@ -219,7 +219,7 @@ def test_check_lists_targets_and_connects_to_nothing(server: FaultyServer, tmp_p
     assert server.seen("upgrade-silent")["connections"] == before
 
 
-# -- wrong questions -----------------------------------------------------------------------------------------------
+# -- invalid arguments ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -251,14 +251,14 @@ def test_wrong_question_gets_sentences(
 
 
 def test_endpoint_that_nobody_gave() -> None:
-    """It is asked for, and the sentence names the flag when that fails."""
+    """It is requested from AWS IoT, and the sentence names the flag when that fails."""
     done = _run("connect", environ={"AWS_ENDPOINT_URL_IOT": "http://127.0.0.1:1"})
     assert done.returncode == 2
     assert "connect-canary: --endpoint is not set, and iot:DescribeEndpoint failed: " in done.stderr
 
 
 def test_package_that_is_missing() -> None:
-    """A sentence says how to get it; with --json nobody needs it."""
+    """A sentence says how to get it; not needed with --json."""
     script = "import sys; sys.modules['rich'] = None; from connect_canary.cli.main import main; sys.exit(main())"
     commands = [[sys.executable, "-c", script, "check", "--endpoint", "localhost", *form] for form in ([], ["--json"])]
     without, with_json = (
@@ -270,7 +270,7 @@ def test_package_that_is_missing() -> None:
 
 
 def test_output_that_cannot_be_written(server: FaultyServer) -> None:
-    """A full disk is no unhealthy target, and no traceback; nor is a reader that has left."""
+    """A full disk or a closed pipe is reported as such, without a traceback, and is not an unhealthy target."""
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
             _command(*_at(server, "healthy")), env=AROUND, stdout=full, stderr=subprocess.PIPE, text=True, check=False
@@ -369,7 +369,7 @@ class _Terminal:
     def _read(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._ours], [], [], max(deadline - time.monotonic(), 0))
         data = b""
-        # Linux tells the end of a terminal's other side as an error.
+        # Linux reports the close of a terminal's other side as an error.
         with contextlib.suppress(OSError):
             data = os.read(self._ours, 65536) if ready else b""
         self.screen += data.decode(errors="replace")
@@ -412,7 +412,7 @@ def test_interrupted_runs_are_summed_up(server: FaultyServer) -> None:
 
 
 def test_interrupted_before_there_is_an_outcome(server: FaultyServer) -> None:
-    """Ctrl-C within the only run says so, at once and without a traceback."""
+    """Ctrl-C within the only run is reported at once and without a traceback."""
     before = server.seen("upgrade-silent")["connections"]
     with _Terminal(*_at(server, "upgrade-silent", "--timeout_seconds", "300")) as terminal:
         terminal.wait_for("connecting: 0 of 1")

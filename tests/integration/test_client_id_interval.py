@@ -39,7 +39,7 @@ class _Account(FakeAws):
 
 
 class _PasswordListener:
-    """A listener that accepts clients with the password `new` and refuses all others, and notes when each came."""
+    """A listener that accepts clients with the password `new`, refuses all others, and records each connect time."""
 
     def __init__(self) -> None:
         self.first_upgrade_takes_s = 0.0
@@ -49,7 +49,7 @@ class _PasswordListener:
         self.clients: list[wire.ConnectPacket] = []
 
     async def upgrade(self, connection: ServerConnection) -> bool:
-        """Accept an upgrade, the first one late; the certificate check asks for none."""
+        """Accept an upgrade, the first one late; the certificate check requests none."""
         key = (await connection.read_request()).headers["sec-websocket-key"]
         pause_s, self.first_upgrade_takes_s = self.first_upgrade_takes_s, 0.0
         await asyncio.sleep(pause_s)
@@ -58,7 +58,7 @@ class _PasswordListener:
         return True
 
     async def answer(self, connection: ServerConnection) -> bool:
-        """Take a CONNECT and answer it."""
+        """Respond to a CONNECT."""
         client = await connection.read_connect()
         self.connect_times.append(time.monotonic())
         self.clients.append(client)
@@ -77,7 +77,7 @@ class _PasswordListener:
 
 @pytest.fixture
 async def listener(tmp_path: Path) -> AsyncIterator[_PasswordListener]:
-    """The door, open."""
+    """A listener that is serving."""
     listener = _PasswordListener()
     async with FaultyEndpoint(tmp_path) as endpoint:
         listener.port = await endpoint.serve(Behaviour(upgrade=listener.upgrade, connack=listener.answer))
@@ -101,7 +101,7 @@ async def _outcome(
     aws: FakeAws | None = None,
     **settings: str,
 ) -> dict[str, Any]:
-    """Return the outcome of one target with a fixed client id at `door`."""
+    """Return the outcome of one target with a fixed client id at `listener`."""
     case = Case(scenario="healthy", version=version, mode="unsigned")
     target = case.target(listener.port, listener.ca_file, **{"client_id": CLIENT_ID} | settings)
     environ = watching([target], timeout_s) | ({"AWS_ENDPOINT_URL_SSM": aws.url} if aws else {})
@@ -159,7 +159,7 @@ async def test_try_with_a_rotated_secret_has_a_client_id_of_its_own(
 async def test_secret_that_is_gone_or_unchanged_leaves_the_first_outcome(
     listener: _PasswordListener, handler: Handler, after: Mapping[str, str]
 ) -> None:
-    """It was asked for again, nothing better was found, and what is told is the endpoint's refusal."""
+    """It is fetched again without a new value, and the endpoint's refusal is reported."""
     aws = _Account(after)
     with serving(aws):
         outcome = await _outcome(listener, handler, MqttVersion.V5, aws=aws, authorizer_password="ssm:/password")
@@ -186,7 +186,7 @@ async def test_try_that_would_come_too_early_is_left_out(listener: _PasswordList
 async def test_denial_without_a_word_is_tried_with_a_rotated_secret_in_mqtt_3_1_1(
     listener: _PasswordListener, handler: Handler
 ) -> None:
-    """AWS IoT turns such clients away by closing the connection."""
+    """AWS IoT refuses such clients by closing the connection."""
     aws = _Account({"/password": "new"})
     listener.refuses_without_a_word = True
     with serving(aws):
@@ -197,7 +197,7 @@ async def test_denial_without_a_word_is_tried_with_a_rotated_secret_in_mqtt_3_1_
 
 
 async def test_connection_that_closes_is_no_denial_in_mqtt_5(listener: _PasswordListener, handler: Handler) -> None:
-    """That version has a word for it, so the secret is not to blame and not asked for again."""
+    """That version has a reason code for it, so the secret is not fetched again."""
     aws = _Account({"/password": "new"})
     listener.refuses_without_a_word = True
     with serving(aws):

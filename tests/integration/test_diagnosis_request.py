@@ -1,4 +1,4 @@
-"""The diagnosis is authenticated in full, as the first request was, so that its answer tells why that one failed."""
+"""The diagnosis is authenticated in full, as the first request was, so that its response explains that failure."""
 
 import hashlib
 import hmac

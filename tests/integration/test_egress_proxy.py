@@ -99,7 +99,7 @@ def test_lower_case_no_proxy_goes_first(
 
 
 def _curl(server: FaultyServer, environ: Mapping[str, str]) -> set[str]:
-    """Return which listeners have a client when curl asks the endpoint."""
+    """Return which listeners have a client when curl requests the endpoint."""
     before = _connections(server)
     command = ["curl", "--silent", "--max-time", "5", "--cacert", server.ca_file]
     url = f"https://localhost:{server.port(FOR_CURL)}/"

@@ -30,7 +30,7 @@ from tests.faulty.timing import (
 )
 
 DEADLINE_S = 2.5
-# What is told at once must not have waited for a deadline: that one is far away.
+# What is reported at once must not have waited for a deadline, which is far away here.
 FAR_DEADLINE_S = 10.0
 AT_ONCE_MS = FAR_DEADLINE_S * 1000 / 2
 LATE_MS = 1500
@@ -38,7 +38,7 @@ LATE_MS = 1500
 EARLY_S = 0.1
 _HOUR = 1 / 24
 
-# Where the way to authenticate changes what goes over the wire, every mode is asked.
+# Every auth mode runs where it changes what goes over the wire.
 _WHERE_MODES_MATTER = (
     "healthy",
     "http-401",
@@ -55,7 +55,7 @@ CASES = list(dict.fromkeys([*cases_of(BY_ID), *cases_of(_WHERE_MODES_MATTER, MOD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What the canary said of every case, what it printed, and what the endpoint saw."""
+    """The outcome of every case, what the canary printed, and what the endpoint received."""
 
     outcomes: Mapping[Case, dict[str, Any]]
     printed: str
@@ -71,7 +71,7 @@ def server() -> Iterator[FaultyServer]:
 
 @pytest.fixture(scope="module")
 def observed(server: FaultyServer) -> Observed:
-    """Every case, in two runs of the handler: the one for what is told at once, the other for what takes a deadline."""
+    """Every case, in two runs of the handler: one for what is reported at once, one for what needs a deadline."""
     at_once = [case for case in CASES if case.expected.when is Promptness.AT_ONCE]
     late = [case for case in CASES if case.expected.when is Promptness.DEADLINE]
     outcomes, printed = observe(server, at_once, deadline_s=FAR_DEADLINE_S, concurrent=8)
@@ -82,7 +82,7 @@ def observed(server: FaultyServer) -> Observed:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_outcome_of_situation(observed: Observed, case: Case) -> None:
-    """Name, phase and evidence are the table's, and they are told in time."""
+    """Name, phase and evidence are the table's, and they are reported in time."""
     outcome, expected = observed.outcomes[case], case.expected
     assert (outcome["phase"], outcome["failure"]) == (expected.phase, expected.failure), outcome["reason"]
     assert outcome["healthy"] is (expected.failure is None)
@@ -165,13 +165,13 @@ def test_untrusted_endpoint_gets_no_request(observed: Observed) -> None:
 
 
 def test_healthy_endpoint_sees_one_session_a_run(observed: Observed) -> None:
-    """A healthy run is one CONNECT and one DISCONNECT; the certificate check beside it sends no request."""
+    """A healthy run is one CONNECT and one DISCONNECT; the concurrent certificate check sends no request."""
     seen, runs = observed.seen["healthy"], len([case for case in CASES if case.scenario == "healthy"])
     assert (seen["upgrades"], seen["connects"], seen["disconnects"]) == (runs, runs, runs)
 
 
 def test_refused_upgrade_is_asked_once_more(observed: Observed) -> None:
-    """The diagnosis asks a refused upgrade a second time, and no third time."""
+    """The diagnosis repeats a refused upgrade once."""
     assert observed.seen["http-404"]["upgrades"] == 2 * len(MqttVersion)
 
 
@@ -247,7 +247,7 @@ def test_connect_is_little_more_than_its_phases(observed: Observed) -> None:
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.expected.times_out], ids=lambda case: case.name)
 def test_time_out_is_the_deadline(observed: Observed, case: Case) -> None:
-    """The reason says in seconds how long was waited, from the attempt's beginning to its deadline."""
+    """The reason states the seconds from the attempt's start to its deadline."""
     outcome = observed.outcomes[case]
     assert DEADLINE_S - EARLY_S <= waited_s(outcome) <= outcome["elapsed_ms"] / 1000 + WAITED_ROUNDING_S
     assert outcome["elapsed_ms"] >= (DEADLINE_S - EARLY_S) * 1000
@@ -383,7 +383,7 @@ def test_slow_credentials_are_not_in_the_connect(slow_credentials: list[dict[str
 
 
 def test_slow_credentials_are_in_the_deadline(slow_credentials: list[dict[str, Any]]) -> None:
-    """The deadline, and what the reason says of it, count from the attempt's beginning."""
+    """The deadline and the time in the reason count from the attempt's start."""
     outcome = slow_credentials[1]
     assert outcome["failure"] == "UpgradeTimedOut"
     assert waited_s(outcome) >= DEADLINE_S - EARLY_S
@@ -421,7 +421,7 @@ def test_accept_where_refusal_is_expected(handler: Handler, server: FaultyServer
 def test_refusal_where_refusal_is_expected(
     handler: Handler, server: FaultyServer, scenario: str, version: MqttVersion
 ) -> None:
-    """A client that is turned away for who it is makes a target healthy that expects it."""
+    """An authentication refusal is healthy where it is expected."""
     outcome = _outcome(handler, server, Case(scenario=scenario, version=version), expect="refuse")
     assert outcome["healthy"], outcome["reason"]
 
@@ -431,7 +431,7 @@ def test_refusal_where_refusal_is_expected(
 def test_network_failure_where_refusal_is_expected(
     handler: Handler, server: FaultyServer, scenario: str, version: MqttVersion
 ) -> None:
-    """An endpoint that is ill is a failure also where a refusal is expected."""
+    """An unhealthy endpoint is a failure also where a refusal is expected."""
     case = Case(scenario=scenario, version=version)
     outcome = _outcome(handler, server, case, expect="refuse")
     assert (outcome["healthy"], outcome["failure"]) == (False, case.expected.failure)

@@ -1,4 +1,4 @@
-"""Many runs in a row in one warm process: it leaks nothing, and not one run is called anything but what it is."""
+"""Many runs in a row in one warm process: nothing leaks, and every run reports the same outcome."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor

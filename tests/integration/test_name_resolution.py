@@ -35,7 +35,7 @@ def _outcomes(handler: Handler, endpoint: str, ca_file: str, *, deadline_s: floa
 
 
 def test_name_server_that_never_answers(alone: Handler) -> None:
-    """A hanging name server is DnsFailed at the deadline; nobody waits for the system's own patience."""
+    """A hanging name server is DnsFailed at the deadline; the system's own time-out is not awaited."""
     for outcome in _outcomes(alone, NAME, ""):
         assert (outcome["phase"], outcome["failure"]) == ("dns", "DnsFailed")
         assert outcome["elapsed_ms"] < (DEADLINE_S + 1.5) * 1000
@@ -68,7 +68,7 @@ def test_address_without_route(alone: Handler) -> None:
 
 @pytest.mark.parametrize("version", MqttVersion)
 def test_address_that_changes_between_runs(tmp_path: Path, version: MqttVersion) -> None:
-    """Every run asks for the address anew: what an earlier run resolved is never used again."""
+    """Every run resolves the name again; an earlier address is never reused."""
     hosts = tmp_path / "hosts"
     hosts.write_text(f"127.0.0.1 {NAME}\n")
     failures: list[str | None] = []

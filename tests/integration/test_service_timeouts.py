@@ -1,4 +1,4 @@
-"""A service of AWS that does not answer: how long each try is waited for, and how many there are."""
+"""An AWS service that does not respond: the time-out of each try and the number of tries."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ TRIES, CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 2, 2.0, 4.0
 # Between its tries botocore waits a random time of up to a second; the rest is for a busy machine.
 _SLACK_S = 15.0
 _FILLERS = 8
-# What is asked of each service, and under which name its endpoint is set.
+# A call of each service, by the suffix of its endpoint variable.
 QUESTIONS = {
     "SSM": 'ReferenceResolver(region).fetch("ssm:/a")',
     "SECRETS_MANAGER": 'ReferenceResolver(region).fetch("secretsmanager:a")',
@@ -42,7 +42,7 @@ print(*answer)
 
 
 class _Silent(socketserver.ThreadingTCPServer):
-    """A service that accepts every connection and says nothing."""
+    """A service that accepts every connection and never responds."""
 
     daemon_threads = True
 
@@ -52,7 +52,7 @@ class _Silent(socketserver.ThreadingTCPServer):
 
         class RequestHandler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                """Read on until the client leaves."""
+                """Read until the client closes."""
                 came = time.monotonic()
                 with contextlib.suppress(OSError):
                     while self.request.recv(65536):
@@ -89,7 +89,7 @@ def unreachable() -> Iterator[int]:
 
 
 def _ask(service: str, port: int, times: int) -> tuple[float, str]:
-    """Return how long a process waits for a service at the last of so many questions, and its error."""
+    """Return how long a process waits in the last of `times` calls of a service, and its error."""
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "function"),

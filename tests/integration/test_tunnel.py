@@ -15,7 +15,7 @@ from connect_canary.model.phases import Phase
 from connect_canary.network.tunnel import LOOPBACK, Tunnel
 
 _MEBIBYTE = 1 << 20
-# A TLS record of application data, whose content nobody reads.
+# A TLS record of application data with arbitrary content.
 _RECORD = b"\x17\x03\x03\x40\x00" + bytes(range(256)) * 64
 _RECORDS = 4096
 # Both sides have a send and a receive buffer of a few MiB in the kernel, and asyncio's of 64 KiB.

@@ -1,4 +1,4 @@
-"""An attempt whose own loopback tunnel fails: trouble of the canary; no endpoint and no name server is blamed."""
+"""An attempt whose own loopback tunnel fails: reported as the canary's own failure."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def after_open(monkeypatch: pytest.MonkeyPatch) -> Callable[[Opened], None]:
 
 @contextmanager
 def _silent_endpoint() -> Iterator[str]:
-    """Give an endpoint whose TCP connects succeed and that says nothing."""
+    """Yield an endpoint that accepts TCP and never responds."""
     with socket.create_server((LOOPBACK, 0)) as listening:
         yield f"{LOOPBACK}:{listening.getsockname()[1]}"
 
@@ -56,7 +56,7 @@ def _assert_own_trouble(outcome: Outcome) -> None:
 async def test_another_process_connects_to_the_tunnel_first(
     after_open: Callable[[Opened], None], version: MqttVersion, request_head: bytes
 ) -> None:
-    """The SDK is refused while the endpoint is dialled for somebody else."""
+    """The SDK is refused while another client's connection to the endpoint is being opened."""
     with contextlib.ExitStack() as stack:
 
         def take(port: int) -> int:

@@ -316,5 +316,5 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def _is_expression(bound: ast.expr) -> bool:
-    """Return whether a slice's bound is no number, which is changed as one."""
+    """Return whether a slice's bound is an expression; numbers are mutated as constants."""
     return not any(isinstance(part, ast.Constant) for part in (bound, getattr(bound, "operand", None)))

@@ -39,7 +39,7 @@ def mutants_of(area: Area, module: str = "") -> list[Mutant]:
 
 
 class _Worker:
-    """The process of a sandbox, asked line by line."""
+    """The process of a sandbox, controlled line by line."""
 
     def __init__(self, copy: Path, baseline: Baseline) -> None:
         self._baseline = baseline

@@ -39,7 +39,7 @@ def digest() -> str:
 
 @contextmanager
 def sandbox() -> Iterator[Path]:
-    """Give a copy, and remove it in the end."""
+    """Yield a copy, and remove it in the end."""
     copy = Path(tempfile.mkdtemp(prefix="mutants-")).resolve()
     try:
         for name in files():

@@ -13,7 +13,7 @@ _TEXT: Final = frozenset(
     {"Description", "ConstraintDescription", "AssertDescription", "AlarmDescription", "Metadata", "Label", "Version"}
     | {"AWSTemplateFormatVersion", "Transform", "DashboardName"}
 )
-# Another one is no template; `make check` sees to that.
+# Anything else is not a template, which `make check` reports.
 _NAMES: Final = frozenset({"Type", "Condition"})
 _FUNCTIONS: Final = {"!Or": "!And", "!And": "!Or", "!Equals": "!Not [!Equals {}]", "!Ref": "changed"}
 _WORDS: Final = {

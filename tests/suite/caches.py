@@ -1,4 +1,4 @@
-"""What a process caches for its life is forgotten after every test: no test depends on those before it."""
+"""Clears process-wide caches after every test, so that no test depends on an earlier one."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which tests share a worker of pytest-xdist, and which are begun first.
+"""Which tests share a worker of pytest-xdist, and which start first.
 
 A module's tests stay together, because they share its servers; modules that share one local AWS stay together too.
 What takes longest begins first, so that the workers end at about the same time; within that, the seed decides.
@@ -44,13 +44,13 @@ class GroupScheduling(LoadScopeScheduling):
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers a processor, because tests wait more than they compute."""
+    """Return two workers per processor, because tests wait more than they compute."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(2 * processors, _MOST_WORKERS)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Return the scheduler of this suite, whatever --dist says."""
+    """Return the scheduler of this suite, regardless of --dist."""
     config.option.loadscopereorder = False
     return GroupScheduling(config, log)
 

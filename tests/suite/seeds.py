@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 _SEED_BITS = 32
 
-# A busy machine makes no property false, nothing is left lying about, and the seed decides in CI too.
+# No deadline, because the machine may be busy; no database, so the seed alone decides, in CI too.
 settings.register_profile(
     "suite", deadline=None, database=None, derandomize=False, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -16,7 +16,7 @@ settings.load_profile("suite")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed before pytest-randomly would, and give it to Hypothesis too, unless that has one of its own."""
+    """Choose the seed before pytest-randomly would, and give it to Hypothesis too, unless that has its own."""
     if config.getoption("randomly_seed", None) == "default":
         config.option.randomly_seed = SystemRandom().getrandbits(_SEED_BITS)
     seed = _seed(config)
@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Print the seed before the first test, for a run that does not come to its end."""
+    """Print the seed before the first test, in case the run does not finish."""
     return _sentence(config)
 
 

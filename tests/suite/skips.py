@@ -1,4 +1,4 @@
-"""In CI no test may skip, except for a reason that is allowed here: a promise that nothing checks is no promise.
+"""In CI no test may skip, except for a reason that is allowed here: a skipped test proves nothing.
 
 Elsewhere a test skips where the machine lacks what it needs, and pytest's summary says so.
 """

@@ -51,7 +51,7 @@ def read(path: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedTemplate:
-    """A template with values for its parameters; what is not given has its default."""
+    """A template with parameter values; the others have their defaults."""
 
     template: Mapping[str, Any]
     values: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class ResolvedTemplate:
         return value.split(",") if definition["Type"] == "CommaDelimitedList" else value
 
     def condition(self, name: str) -> bool:
-        """Tell whether a condition holds."""
+        """Return whether a condition holds."""
         return bool(self.resolve(self.template["Conditions"][name]))
 
     @property
@@ -84,7 +84,7 @@ class ResolvedTemplate:
         return {name: made["Properties"] for name, made in self.resources.items() if made["Type"] == kind}
 
     def refusals(self) -> list[str]:
-        """Return what the Rules and the parameters' own constraints say against the values."""
+        """Return the messages of the violated Rules and parameter constraints."""
         problems = [self._refusal(name) for name in self.template["Parameters"]]
         for rule in self.template.get("Rules", {}).values():
             if self.resolve(rule.get("RuleCondition", {"Fn::Equals": ["", ""]})):

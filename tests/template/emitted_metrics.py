@@ -1,4 +1,4 @@
-"""What the canary's metrics code really prints, for outcomes of every kind."""
+"""The metrics that the canary's code emits, for outcomes of every kind."""
 
 import contextlib
 import io

@@ -54,7 +54,7 @@ def _history(patterns: Mapping[str, str], schedule: Schedule, **values: str) -> 
 def _simulated(
     alarms: Mapping[str, Any], data: Sequence[Datum], *, runs: int, every_minutes: int = 1, topic: str = "<AlarmTopic>"
 ) -> dict[str, list[Transition]]:
-    """Return the changes from the tenth run on, each of which is told to the topic."""
+    """Return the changes from the tenth run on; each is sent to the topic."""
     simulated = simulate(alarms, data, minutes=range(len(GOOD) * every_minutes, runs * every_minutes + 2))
     assert all(each.actions == (topic,) for transitions in simulated.values() for each in transitions)
     return {name: transitions for name, transitions in simulated.items() if transitions}
@@ -92,7 +92,7 @@ def test_alarms_of_one_target(letters: str, expected: Mapping[str, str], period_
 @every_minute_or_five
 @pytest.mark.parametrize(("a", "b", "expected"), _cases(CANARY_WIDE))
 def test_canary_wide_alarms_of_many_targets(a: str, b: str, expected: Mapping[str, str], period_s: int) -> None:
-    """One ill target of several is enough, and what belongs to one target is not looked at here."""
+    """One unhealthy target of several is enough; alarms of single targets are not evaluated here."""
     minutes, values = period_s // 60, {"Name": "fleet", "Targets": TARGETS, **LATENCY, **_schedule(period_s)}
     patterns = {"a": framed(a), "b": framed(b), "c": "0" * len(framed(a))}
     data = _history(patterns, Schedule(every_minutes=minutes), **values)
@@ -114,7 +114,7 @@ def test_alarms_by_target(a: str, b: str, expected: Mapping[str, str], period_s:
 
 @pytest.mark.parametrize(("period_s", "ill", "silent"), [(60, 3, 5), (300, 11, 21), (3600, 121, 241)])
 def test_time_to_alarm(period_s: int, ill: int, silent: int) -> None:
-    """So many minutes after the first bad run begins, or after the first missing one should have, somebody is told."""
+    """The minutes from the first bad or missing run to the notification."""
     minutes, alarms = period_s // 60, canary_alarms(**_schedule(period_s))
     for letter, alarm, expected in (("X", "FailedConnectsAlarm", ill), ("-", "SilentCanaryAlarm", silent)):
         data = _history({TARGET: GOOD + letter * 10}, Schedule(every_minutes=minutes))
@@ -124,7 +124,7 @@ def test_time_to_alarm(period_s: int, ill: int, silent: int) -> None:
 
 @pytest.mark.parametrize("period_s", PERIODS)
 def test_every_period_on_offer(period_s: int) -> None:
-    """Whatever period is chosen, an outage of five runs is told of, and told to be over."""
+    """Whatever period is chosen, an outage of five runs raises an alarm, and its end is reported."""
     minutes, pattern = period_s // 60, GOOD + "X" * 5 + "0" * 5
     data = _history({TARGET: pattern}, Schedule(every_minutes=minutes))
     simulated = _simulated(canary_alarms(**_schedule(period_s)), data, runs=len(pattern), every_minutes=minutes)
@@ -189,7 +189,7 @@ def test_two_runs_a_period(letter: str, other: str, period_s: int) -> None:
 
 
 def test_late_data() -> None:
-    """Data that are three and a half minutes late delay the alarm and its end, and are no silence."""
+    """Data that are three and a half minutes late delay the alarm and its end, and do not count as missing."""
     data = _history({TARGET: framed("X" * 20)}, Schedule(delay_s=210))
     simulated = _simulated(canary_alarms(), data, runs=49)
     assert _changes(simulated) == {"FailedConnectsAlarm": [(16, State.ALARM), (35, State.OK)]}
@@ -197,7 +197,7 @@ def test_late_data() -> None:
 
 @pytest.mark.parametrize(("letters", "expected"), [("0" * 20, QUIET), ("X" * 20, {"FailedConnectsAlarm": TWENTY_BAD})])
 def test_jitter(letters: str, expected: Mapping[str, str]) -> None:
-    """Minutes with two runs and minutes without any neither hide an outage nor look like silence."""
+    """Minutes with two runs and minutes without any neither hide an outage nor count as silence."""
     schedule = Schedule(offsets_s=(5.0, 62.0, 1.0, 58.0), delay_s=1)
     simulated = _simulated(canary_alarms(), _history({TARGET: framed(letters)}, schedule), runs=49)
     assert _changes(simulated).keys() == expected.keys()
@@ -207,7 +207,7 @@ def test_jitter(letters: str, expected: Mapping[str, str]) -> None:
 
 
 def test_new_stack() -> None:
-    """A canary that was never heard of is silent, until its first run ends that, and nothing else changes."""
+    """A canary that never ran is silent until its first run; no other alarm changes."""
     data = _history({TARGET: "---" + "0" * 10}, Schedule())
     simulated = simulate(canary_alarms(**LATENCY), data, minutes=range(1, 14), state=State.INSUFFICIENT_DATA)
     assert _changes({"SilentCanaryAlarm": simulated.pop("SilentCanaryAlarm")}) == {

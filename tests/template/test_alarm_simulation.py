@@ -1,4 +1,4 @@
-"""The simulation of alarms: what it takes for an alarm's own metric, and whom it tells."""
+"""The simulation of alarms: which metric it evaluates for an alarm, and which actions it sends."""
 
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ def _changes(data: list[Datum], **properties: Any) -> list[Transition]:
 
 
 def test_alarm_on_its_own_metric() -> None:
-    """Two bad values are seen when the second minute is over, and told."""
+    """Two bad values raise the alarm when the second minute is over."""
     assert _changes(_bad()) == RANG
 
 

@@ -1,4 +1,4 @@
-"""Alarms look at metrics that exist, tell somebody, and say what to do."""
+"""Alarms evaluate metrics that exist, notify a topic, and describe what to do."""
 
 import re
 from typing import Any
@@ -19,21 +19,21 @@ every_alarm = pytest.mark.parametrize(("name", "alarm"), EVERY, ids=[name for na
 
 
 def test_alarms_by_default() -> None:
-    """Ill endpoint, silent canary, ill canary and a certificate that ends soon; latency only when asked for."""
+    """Failed connects, silent canary, canary errors and an expiring certificate; latency only with a threshold."""
     assert set(canary_alarms()) == {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"}
     assert set(canary_alarms(**ALL_ALARMS)) - set(canary_alarms()) == {"LatencyAlarm"}
     assert "CertificateAlarm" not in canary_alarms(CertificateDaysThreshold="")
 
 
 def test_alarms_with_targets() -> None:
-    """With a document of targets there is no target `default` to watch."""
+    """With a document of targets there is no target `default` to monitor."""
     alarms = canary_alarms(Targets="ssm:/iot-connect-canary/c/targets", **ALL_ALARMS)
     assert set(alarms) == {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm"}
 
 
 @every_alarm
 def test_alarm_metric_exists(name: str, alarm: dict[str, Any]) -> None:
-    """An alarm whose metric or dimensions nobody emits never rings."""
+    """An alarm on a metric or dimensions that are never emitted would never go to ALARM."""
     watched = (alarm["Namespace"], alarm["MetricName"], frozenset(d["Name"] for d in alarm["Dimensions"]))
     assert watched in PRINTED | OF_LAMBDA, name
 
@@ -66,14 +66,14 @@ def test_alarm_named_keys_exist() -> None:
 
 @every_alarm
 def test_alarm_tells_somebody(name: str, alarm: dict[str, Any]) -> None:
-    """Both the alarm and its end go to the topic, and a lack of data to nobody."""
+    """Both the alarm and its end go to the topic, and INSUFFICIENT_DATA to none."""
     assert alarm["AlarmActions"] == alarm["OKActions"], name
     assert alarm["AlarmActions"] in ([TOPIC], ["<AlarmTopic>"])
     assert "InsufficientDataActions" not in alarm
 
 
 def test_target_alarms_by_default() -> None:
-    """Without a topic and thresholds a target has one alarm, which tells nobody."""
+    """Without a topic and thresholds a target has one alarm, without actions."""
     (alarm,) = target_alarms(TARGET).values()
     assert not {"AlarmActions", "OKActions"} & alarm.keys()
     assert {d["Value"] for d in alarm["Dimensions"]} == {"iot-connect-canary", TARGET}
@@ -87,7 +87,7 @@ def test_target_alarms_have_names_of_their_own() -> None:
 
 
 def test_topic_of_ones_own() -> None:
-    """An existing topic takes the place of the stack's, for every message of every alarm."""
+    """An existing topic replaces the stack's for every action of every alarm."""
     stack = canary(AlarmTopicArn=TOPIC, **ALL_ALARMS)
     assert stack.of_type("AWS::SNS::Topic") == {}
     actions = [(alarm["AlarmActions"], alarm["OKActions"]) for alarm in stack.of_type(ALARM).values()]

@@ -68,7 +68,7 @@ def test_sub_package_is_one_part(tmp_path: Path) -> None:
 
 
 def test_arrow_that_follows_is_left_out() -> None:
-    """A imports B, and B imports C: that A imports C too says nothing more."""
+    """A imports B, and B imports C: an import of C by A adds nothing."""
     graph = {"a": frozenset("bc"), "b": frozenset("c"), "c": frozenset[str]()}
     assert without_shortcuts(graph) == {"a": frozenset("b"), "b": frozenset("c"), "c": frozenset()}
 

@@ -1,4 +1,4 @@
-"""The Lambda artifact: for the right architecture, complete by itself, and nothing that nobody uses."""
+"""The Lambda artifact: for the right architecture, self-contained, and without unused files."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ MOST_MB = 16
 
 @pytest.fixture(scope="module", params=sorted(MACHINES))
 def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Return an artifact made by the build method itself, and the architecture that it was asked for."""
+    """Return an artifact made by the build method, and its requested architecture."""
     made = tmp_path_factory.mktemp(request.param)
     command = [
         "make",
@@ -60,7 +60,7 @@ def test_wrong_architecture_is_a_sentence(artifact: tuple[Path, str]) -> None:
 
 
 def test_missing_package_is_a_sentence(artifact: tuple[Path, str], tmp_path: Path) -> None:
-    """An artifact that does not import by itself is found, although the host has the package."""
+    """An artifact that is not self-contained is detected, although the host has the package."""
     made, architecture = artifact
     if architecture != host_architecture():
         assert problems(made, architecture) == []

@@ -1,4 +1,4 @@
-"""The dashboard: every widget shows what its title says, of this canary, in this region."""
+"""The dashboard: every widget shows what its title names, for this canary and region."""
 
 import json
 import re

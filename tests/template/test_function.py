@@ -77,7 +77,7 @@ def test_schedule_by_parameters() -> None:
 
 
 def test_function_has_nothing_else() -> None:
-    """No URL, no permission beside the role's, no reserved concurrency, no layer: each would change what it can do."""
+    """No URL, no permission besides the role's, no reserved concurrency, no layer: each would change what it can do."""
     basic = ("Description", "CodeUri", "Handler", "Runtime", "Architectures", "MemorySize", "Timeout", "Role")
     assert _function().keys() == {*basic, "LoggingConfig", "EventInvokeConfig", "Events", "Environment"}
     assert _function()["Environment"].keys() == {"Variables"}

@@ -1,4 +1,4 @@
-"""docs/operations.md says what the template deploys."""
+"""docs/operations.md agrees with the template."""
 
 import re
 

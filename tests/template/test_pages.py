@@ -68,7 +68,7 @@ def test_parameters_given() -> None:
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # Whoever asks for the account's own endpoint gets this one.
+    # The endpoint where a command would use the account's own.
     environ = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT / "function"),

@@ -1,4 +1,4 @@
-"""The values that each parameter allows and refuses, and what it is when nobody gives one."""
+"""The values that each parameter allows and refuses, and its default."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,7 +17,7 @@ TEMPLATES: Final[Mapping[str, Mapping[str, Examples]]] = {
 CONSTRAINTS: Final = frozenset(
     {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue", "MinLength", "MaxLength"},
 )
-# Defaults of the parameters that are no settings; those of the settings are compared with the code's.
+# Defaults of the parameters that are not settings; those of the settings are compared with the code's.
 OF_ALARMS: Final = {
     "SchedulePeriodSeconds": "60",
     "AlarmEvaluationPeriods": "5",
@@ -64,7 +64,7 @@ REFUSED: Final = [(path, name, v) for path, table in TEMPLATES.items() for name,
 
 
 def _refusal(path: str, name: str, value: str) -> str | None:
-    """Return what the parameter's own constraint says against a value."""
+    """Return the message of the parameter's constraint that a value violates, if any."""
     template = read(path)
     sentence = template["Parameters"][name]["ConstraintDescription"]
     return sentence if sentence in ResolvedTemplate(template=template, values={name: value}).refusals() else None
@@ -79,7 +79,7 @@ def test_examples_complete(path: str) -> None:
 
 @pytest.mark.parametrize(("path", "name", "value"), ALLOWED)
 def test_value_allowed(path: str, name: str, value: str) -> None:
-    """A value that somebody may need is allowed."""
+    """A useful value is allowed."""
     assert _refusal(path, name, value) is None
 
 
@@ -91,7 +91,7 @@ def test_value_refused(path: str, name: str, value: str) -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES)
 def test_defaults(path: str) -> None:
-    """What nobody sets has the value that the documentation names."""
+    """Unset parameters have the documented default."""
     settings = {"".join(word.capitalize() for word in setting.key.split("_")) for setting in SETTINGS}
     defaults = {name: str(made["Default"]) for name, made in read(path)["Parameters"].items()}
     assert {name: value for name, value in defaults.items() if name not in settings} == DEFAULTS[path]

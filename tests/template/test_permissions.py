@@ -68,7 +68,7 @@ def _trust(**values: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("values", [{}, {"AuthMode": "custom-signed"}, {"Targets": "ssm:/targets", "Name": "fleet"}])
 def test_role_is_lambdas(values: dict[str, str]) -> None:
-    """Lambda, and nobody else, may take the role."""
+    """Only Lambda may assume the role."""
     assert _trust(**values)["Statement"] == [
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ]
@@ -76,7 +76,7 @@ def test_role_is_lambdas(values: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("path", ["template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml"])
 def test_principals(path: str) -> None:
-    """No statement or permission of any template lets anybody in but the two services that must."""
+    """No statement or permission of any template allows any principal but the two required services."""
     principals = list(_principals(read(path)["Resources"]))
     assert (
         principals
@@ -96,12 +96,12 @@ def _principals(value: Any) -> Iterator[Any]:
 
 
 def test_role_by_default() -> None:
-    """The role may connect under the prefix, ask for the endpoint, write its log and read its own place."""
+    """The role may connect under the prefix, call DescribeEndpoint, write its log and read its own prefix."""
     assert allowed() == {**OWN_PLACE, "iot:Connect": [f"{CLIENT}/test-*"], "iot:DescribeEndpoint": ["*"]}
 
 
 def test_role_with_endpoint() -> None:
-    """A canary that knows its endpoint may not ask for it."""
+    """A canary with an endpoint may not call DescribeEndpoint."""
     assert allowed(Endpoint="host.example") == {**OWN_PLACE, "iot:Connect": [f"{CLIENT}/test-*"]}
 
 
@@ -154,14 +154,14 @@ def test_role_in_subnets() -> None:
 
 
 def test_own_place_with_name() -> None:
-    """The own place is the one of the canary's name."""
+    """The canary's own prefix contains its name."""
     resources = allowed(Name="fleet")
     assert resources["ssm:GetParameter"] == [f"{SSM}/iot-connect-canary/fleet/*"]
     assert resources["secretsmanager:GetSecretValue"] == [f"{SECRET}:iot-connect-canary/fleet/*"]
 
 
 def test_decryption_only_for_parameters_and_secrets() -> None:
-    """The key decrypts what SSM and Secrets Manager of the region ask it to, and nothing else."""
+    """The key decrypts for SSM and Secrets Manager of the region only."""
     (statement,) = _policies(KmsKeyArn=KEY)["decrypt"]["Statement"]
     assert statement["Condition"] == {
         "StringEquals": {"kms:ViaService": ["ssm.eu-west-1.amazonaws.com", "secretsmanager.eu-west-1.amazonaws.com"]}
@@ -169,7 +169,7 @@ def test_decryption_only_for_parameters_and_secrets() -> None:
 
 
 def test_policies_by_name() -> None:
-    """Each permission that a parameter asks for has a policy of its own."""
+    """Each permission that a parameter adds has its own policy."""
     optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
     assert list(_policies()) == ["write-log", "read-own-place", "connect", "ask-for-endpoint"]
     assert list(_policies(**EVERYTHING)) == [*_policies(), *optional]

@@ -31,7 +31,7 @@ def test_picture_shows_a_healthy_and_a_failed_run() -> None:
 
 
 def test_row_of_faults() -> None:
-    """The row beside the bare SDK's silence is one of docs/faults.md, word for word."""
+    """The row that compares the bare SDK is quoted verbatim from docs/faults.md."""
     (row,) = [line for line in PAGE.text.splitlines() if line.startswith("| says ")]
     assert row in Page("docs/faults.md").text.splitlines()
 

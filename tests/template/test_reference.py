@@ -1,4 +1,4 @@
-"""docs/reference.md says what the code and the template do."""
+"""docs/reference.md agrees with the code and the template."""
 
 import re
 
@@ -15,7 +15,7 @@ from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS, PAR
 from tests.unit.factories import outcome_of
 
 PAGE = Page("docs/reference.md")
-# Defaults that the page says in words, because only the surroundings know them.
+# Defaults that the page describes, because they depend on the environment.
 SAID_IN_WORDS = {"name", "endpoint", "signing_region", "authorizer_name"}
 
 
@@ -38,7 +38,7 @@ def test_settings_defaults_and_choices() -> None:
 
 
 def test_parameters_table() -> None:
-    """Every parameter that is no setting has its row, with the template's default."""
+    """Every parameter that is not a setting has its row, with the template's default."""
     named: dict[str, str] = {}
     for parameters, _, default in PAGE.rows("## Template parameters"):
         defaults = names(default) or [""] * len(names(parameters))

@@ -1,4 +1,4 @@
-"""What the SAM transform makes of the template: the schedule's target and role, and no resource that nobody wrote."""
+"""What the SAM transform makes of the template: the schedule's target and role, and no unexpected resource."""
 
 import json
 from typing import Any
@@ -47,7 +47,7 @@ def _only(value: list[Any] | Any) -> Any:
 
 
 def test_transform_adds_no_other_resource(resources: dict[str, Any]) -> None:
-    """A function URL, a permission or a role that SAM makes by itself would stand here."""
+    """A function URL, permission or role that SAM adds would show here."""
     own = {name: made["Type"] for name, made in read("template.yaml")["Resources"].items()}
     assert {n: made["Type"] for n, made in resources.items()} == {
         **own,

@@ -26,7 +26,7 @@ def _steps(path: str) -> list[dict[str, Any]]:
 
 @every_workflow
 def test_actions_are_pinned(path: str) -> None:
-    """Each action is a commit, with its version beside it: a tag can be moved to another commit."""
+    """Each action is a commit, with its version in a comment: a tag can be moved to another commit."""
     used = re.findall(r"uses: (.+)", (ROOT / path).read_text())
     assert used
     assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []

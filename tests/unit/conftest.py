@@ -10,7 +10,7 @@ from tests.unit.fake_aws import FakeAws, serving
 
 @pytest.fixture(autouse=True, scope="session")
 def _nowhere() -> Iterator[None]:
-    """Keep every test that asks AWS by mistake on this machine."""
+    """Keep accidental AWS calls of any test on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -19,7 +19,7 @@ def _nowhere() -> Iterator[None]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
-    """An empty AWS account on loopback, and a process that has asked it for nothing yet."""
+    """An empty AWS account on loopback, and a process with empty caches."""
     # The first import takes a second or more on a busy machine; no test's own time limit pays for it.
     importlib.import_module("aws_lambda_powertools.utilities.parameters")
     account = FakeAws()

@@ -1,4 +1,4 @@
-"""What the unit tests start from: environments, targets, outcomes, keys, and the problems that a setting leads to."""
+"""Factories of environments, targets, outcomes and keys, and the problems that a setting causes."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ ENDPOINT = "abc-ats.iot.eu-west-1.amazonaws.com"
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return the environment of a canary that is set completely, with `settings` over it."""
+    """Return the environment of a complete canary, overridden by `settings`."""
     canary = {f"CANARY_{key.upper()}": value for key, value in settings.items()}
     return {"AWS_REGION": REGION, "CANARY_ENDPOINT": ENDPOINT, **canary}
 
@@ -41,7 +41,7 @@ def target_of(**settings: str) -> Target:
 
 
 def plan_or_problems(event: object, environ: Mapping[str, str]) -> tuple[Plan | None, tuple[str, ...]]:
-    """Return the plan, None for none, and what is wrong, whether or not another target can run."""
+    """Return the plan, None for none, and the problems, whether or not another target can run."""
     try:
         plan = plan_run(event, environ)
     except SettingsError as error:
@@ -50,7 +50,7 @@ def plan_or_problems(event: object, environ: Mapping[str, str]) -> tuple[Plan | 
 
 
 def problems_of(event: object = None, **settings: str) -> tuple[str, ...]:
-    """Return what is wrong with an environment."""
+    """Return the problems of an environment."""
     return plan_or_problems({} if event is None else event, environment(**settings))[1]
 
 

@@ -1,4 +1,4 @@
-"""A loopback server that answers as SSM, Secrets Manager and IoT do, for botocore to talk to over a real socket."""
+"""A loopback server that responds as SSM, Secrets Manager and IoT do, for botocore over a real socket."""
 
 import json
 import threading
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(kw_only=True)
 class FakeAws:
-    """What the account holds, and what it was asked; a parameter in `encrypted` is a SecureString."""
+    """The content of the account and the calls it received; a parameter in `encrypted` is a SecureString."""
 
     url: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class FakeAws:
     requests: list[Request] = field(default_factory=list)
 
     def respond(self, operation: str, body: Mapping[str, Any], region: str) -> Response:
-        """Return status and body of an answer."""
+        """Return status and body of a response."""
         self.requests.append(Request(operation=operation, body=body, region=region))
         name = body.get("Name") or body.get("SecretId") or body.get("Path") or ""
         self.calls.append(f"{operation} {name}".strip())
@@ -57,7 +57,7 @@ class FakeAws:
         return 200, {"Parameter": self._as_returned(name, decrypted=decrypted)}
 
     def _as_returned(self, name: str, *, decrypted: bool) -> Mapping[str, str]:
-        """Return a parameter as SSM does: a SecureString is ciphertext to whoever does not ask for its text."""
+        """Return a parameter as SSM does: without decryption, a SecureString is ciphertext."""
         value, secure = self.parameters[name], name in self.encrypted
         ciphertext = f"AQICAH{b64encode(value.encode()).decode()}"
         kind = "SecureString" if secure else "String"
@@ -88,12 +88,12 @@ def serving(aws: FakeAws) -> Iterator[None]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            """Answer the JSON protocol of SSM and Secrets Manager."""
+            """Serve the JSON protocol of SSM and Secrets Manager."""
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self._send(*aws.respond(self.headers["X-Amz-Target"].rpartition(".")[2], body, self._region()))
 
         def do_GET(self) -> None:
-            """Answer the REST protocol of IoT."""
+            """Serve the REST protocol of IoT."""
             self._send(*aws.respond("DescribeEndpoint", {"Name": self._region()}, self._region()))
 
         def _region(self) -> str:
@@ -108,7 +108,7 @@ def serving(aws: FakeAws) -> Iterator[None]:
             self.wfile.write(text)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         aws.url = f"http://127.0.0.1:{server.server_port}"

@@ -37,7 +37,7 @@ print("MODULES", json.dumps(sorted(sys.modules)))
 
 @dataclass(frozen=True, kw_only=True)
 class HandlerRun:
-    """What an interpreter told."""
+    """The output of one interpreter."""
 
     output: str
     errors: str
@@ -48,7 +48,7 @@ class HandlerRun:
 
     @property
     def responses(self) -> list[Any]:
-        """What the handler returned, a member an event."""
+        """What the handler returned, one item per event."""
         return self._values_after("RESPONSE")
 
     @property
@@ -58,7 +58,7 @@ class HandlerRun:
 
     @property
     def modules(self) -> set[str]:
-        """What was imported in the end."""
+        """The modules loaded at the end."""
         return set(self._values_after("MODULES")[0])
 
     @property
@@ -109,7 +109,7 @@ def _run(script: str, environ: Mapping[str, str], request: str) -> HandlerRun:
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """Give an endpoint on loopback that nobody listens on, and nobody else can begin to."""
+    """Yield a loopback endpoint whose port is taken and does not listen."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{bound.getsockname()[1]}"

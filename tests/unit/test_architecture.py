@@ -82,19 +82,19 @@ def _room(module: str) -> str:
 
 
 def test_every_room_has_its_place() -> None:
-    """A new room, or a module beside the rooms, says where it belongs."""
+    """Every package and top-level module has a place in the order."""
     assert {room for rooms in ORDER for room in rooms} == {_room(module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_names_are_imported_from_their_modules(module: str) -> None:
-    """No package hands names on, so the order below sees every import."""
+    """No package re-exports names, so the order below sees every import."""
     assert _own_modules(module) <= set(MODULES)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_downwards(module: str) -> None:
-    """No room imports one above it or beside it."""
+    """No package imports one of its own level or above."""
     place = next(number for number, rooms in enumerate(ORDER) if _room(module) in rooms)
     allowed = frozenset({_room(module)}).union(*ORDER[:place])
     assert {_room(name) for name in _own_modules(module)} <= allowed

@@ -77,7 +77,7 @@ def test_hyphens_in_a_value_stay() -> None:
 
 
 def test_pem_text_as_ca_file_stays() -> None:
-    """What begins with hyphens and holds spaces is no flag."""
+    """A value that begins with hyphens and holds spaces is not a flag."""
     pem = "-----BEGIN CERTIFICATE-----\nMIIB=\n-----END CERTIFICATE-----"
     assert _read("connect", "--ca_file", pem).values["ca_file"].text == pem
 
@@ -108,7 +108,7 @@ def test_wrong_input_gets_a_sentence(arguments: Sequence[str], sentence: str) ->
 
 
 def test_problems_of_flags_come_together() -> None:
-    """Nobody mends one mistake to be told of the next."""
+    """All problems are reported at once."""
     assert len(_problems("connect", "--nope", "--repeat", "x", "--session_token", "t")) == 3
 
 
@@ -136,7 +136,7 @@ def test_bare_secret_is_refused_and_not_shown(key: str) -> None:
     ],
 )
 def test_document_as_an_argument_holds_no_secret(entry: Mapping[str, object], *, refused: bool) -> None:
-    """What is no known setting may be a secret's misspelt one."""
+    """An unknown flag may be the misspelt name of a secret."""
     arguments = ("connect", "--targets", document({"name": "a", **entry}))
     if not refused:
         assert _read(*arguments).values["targets"].reveal() == arguments[-1]
@@ -172,7 +172,7 @@ def test_document_as_an_argument_names_no_member_twice(text: str) -> None:
     ],
 )
 def test_secret_in_the_wrong_place_is_not_shown(arguments: Sequence[str]) -> None:
-    """Behind a misspelt flag, or a part of it after a space that nobody quoted."""
+    """Behind a misspelt flag, or the rest of it after an unquoted space."""
     assert HIDDEN not in " ".join(_problems("connect", *arguments))
 
 
@@ -213,7 +213,7 @@ def test_file_without_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """The sentence says why."""
+    """The sentence states the cause."""
     (missing,) = _problems("connect", "--session_token", f"@{tmp_path / 'missing'}")
     (directory,) = _problems("connect", "--session_token", f"@{tmp_path}")
     assert "No such file or directory" in missing
@@ -221,7 +221,7 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_standard_input_holds_one_secret() -> None:
-    """Two could not be told apart."""
+    """Two could not be distinguished."""
     (problem,) = _problems("connect", "--session_token", "-", "--authorizer_password", "-")
     assert "cannot both be read from standard input" in problem
 
@@ -247,7 +247,7 @@ def _help(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_help_fits_into_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]
 ) -> None:
-    """Also the parts that nobody wraps."""
+    """Also the parts that argparse does not wrap."""
     monkeypatch.setenv("COLUMNS", str(COLUMNS))
     assert max(len(line) for line in _help(capsys, *arguments).splitlines()) <= COLUMNS
 
@@ -261,7 +261,7 @@ def test_help_says_what_a_newcomer_asks(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_no_argument_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """As an answer to a question that was not asked."""
+    """The help goes to standard error, and there are no arguments."""
     assert parse_arguments([]) is None
     assert "examples:" in capsys.readouterr().err
 
@@ -338,7 +338,7 @@ def test_bars_are_to_scale_and_begin_where_the_last_one_ended() -> None:
 
 
 def test_failure_shows_phase_reason_and_hint() -> None:
-    """And what AWS's support would ask for."""
+    """And the request id for AWS support."""
     report = _report(REFUSED)
     assert "NotAuthorized in phase connack" in report
     assert all(text in report for text in (REFUSED.reason or "", REFUSED.hint or "", "AWS_ERROR_X", "5b1d7f0a"))
@@ -369,7 +369,7 @@ def test_certificate_is_a_line(days: float, message: str) -> None:
 
 
 def test_expected_refusal_is_healthy() -> None:
-    """It has no connect time, and says what it was refused with."""
+    """It has no connect time, and shows the refusal."""
     report = _report(outcome_of(expect="refuse", connect_ms=None, disconnect_ms=None, reason="CONNACK 135"))
     assert "refused, as expected" in report
     assert "CONNACK 135" in report

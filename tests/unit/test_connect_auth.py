@@ -84,7 +84,7 @@ async def test_signed_fields_travel_where_they_should(placement: AuthorizerPlace
 
 @pytest.mark.parametrize("placement", AuthorizerPlacement)
 async def test_unsigned_fields_are_the_name_only(placement: AuthorizerPlacement) -> None:
-    """Without a name the endpoint's default authorizer is asked, and no field travels."""
+    """Without a name the endpoint's default authorizer is used, and no field is sent."""
     assert await _fields(placement, **_custom(authorizer_name="gate")) == {NAME_FIELD: "gate"}
     assert await _fields(placement, **_custom()) == {}
 
@@ -200,7 +200,7 @@ async def test_canary_signs_the_token_as_aws_verifies_it(*, pkcs8: bool) -> None
 
 
 def test_signature_of_a_token_is_the_same_each_time() -> None:
-    """PKCS#1 v1.5 has no randomness, so whoever compares two runs sees the key."""
+    """PKCS#1 v1.5 has no randomness, so two signatures with the same key are equal."""
     key = Secret(pem(private_key()))
     assert sign_token(key, "value") == sign_token(key, "value") != sign_token(key, "other")
 
@@ -252,7 +252,7 @@ async def test_default_chain_finds_the_environments_credentials(monkeypatch: pyt
 
 @pytest.mark.parametrize("placement", AuthorizerPlacement)
 async def test_handshake_knows_its_secrets_and_does_not_show_them(placement: AuthorizerPlacement) -> None:
-    """What an endpoint says is searched for them before it is quoted."""
+    """The endpoint's text is searched for them before it is quoted."""
     settings = _signed(
         authorizer_placement=placement,
         authorizer_token_value="hidden-token",

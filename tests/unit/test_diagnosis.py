@@ -42,7 +42,7 @@ def test_echoed_secret_is_never_quoted_in_part(body: str) -> None:
 
 @pytest.mark.parametrize("header", ["x-amzn-errortype", "x-amzn-requestid"])
 def test_echoed_secret_in_header_is_not_quoted(header: str) -> None:
-    """The headers that are read are as foreign as the body."""
+    """The headers are as untrusted as the body."""
     assert _details(b"", {header: "HiddenMark"}, secrets=("HiddenMark",)) == (None, None)
 
 

@@ -25,7 +25,7 @@ def _address(port: int, host: str = LOOPBACK) -> AddressInfo:
 
 @contextmanager
 def _refusing() -> Iterator[AddressInfo]:
-    """Give an address where nothing listens, and nobody else can begin to."""
+    """Yield an address whose port is taken and does not listen."""
     with socket.socket() as bound:
         bound.bind((LOOPBACK, 0))
         yield _address(bound.getsockname()[1])
@@ -33,7 +33,7 @@ def _refusing() -> Iterator[AddressInfo]:
 
 @contextmanager
 def _silent() -> Iterator[AddressInfo]:
-    """Give an address that answers no SYN: its queue of new connections is full."""
+    """Yield an address that answers no SYN: its queue of new connections is full."""
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.socket())
         full.bind((LOOPBACK, 0))
@@ -82,7 +82,7 @@ async def test_error_of_the_resolver_is_named(monkeypatch: pytest.MonkeyPatch, e
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 64}.invalid", "x..y", ""])
 async def test_name_that_does_not_resolve(host: str) -> None:
-    """By the resolver of this machine; a label that is too long, or empty, is asked of nobody."""
+    """By the resolver of this machine; a label that is too long or empty is not looked up."""
     with pytest.raises(DialError) as caught:
         await resolve(host, 443)
     assert caught.value.error_name.startswith("EAI_")
@@ -112,7 +112,7 @@ async def test_refused_address() -> None:
 
 
 async def test_refused_address_of_ipv6_is_in_brackets() -> None:
-    """Whether or not this machine has IPv6, the address is told as URLs have it."""
+    """Whether or not this machine has IPv6, the address is written as in URLs."""
     refusing: AddressInfo = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", 1, 0, 0))
     with pytest.raises(DialError, match=r"^\[::1\]:1: ") as caught:
         await connect_any([refusing])
@@ -128,7 +128,7 @@ async def test_first_error_is_told_when_all_fail() -> None:
 
 
 async def test_next_address_is_dialled_when_one_refuses() -> None:
-    """At once, and the winner is told."""
+    """At once, and the winner is returned."""
     with _refusing() as refusing, _listening() as listening:
         connected, address = await connect_any([refusing, listening])
         with connected:
@@ -173,7 +173,7 @@ async def test_silent_address_is_left_when_time_is_over() -> None:
 
 @asynccontextmanager
 async def _answering(serve: Serve) -> AsyncIterator[socket.socket]:
-    """Give a socket that is connected to a server which does what `serve` says."""
+    """Yield a socket that is connected to a server running `serve`."""
     ended = asyncio.Event()
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -270,7 +270,7 @@ async def test_head_that_comes_slowly() -> None:
     ],
 )
 async def test_proxy_that_does_not_connect(answer: bytes, words: str) -> None:
-    """Its status is told, and nothing else of its answer."""
+    """The status is reported, and nothing else of the response."""
     refused = await _refusal(_saying(answer))
     assert refused.error_name == "ProxyRefused"
     assert words in str(refused)

@@ -113,7 +113,7 @@ def test_evidence_leads_to_its_failure(evidence: Evidence, failure: Failure) -> 
 
 
 def test_table_reaches_every_failure() -> None:
-    """All but the one that is no failure of the connect itself."""
+    """All but the one that is not a failure of the connect itself."""
     assert {failure for _, failure in TABLE} == set(Failure) - {Failure.UNEXPECTED_ACCEPT}
 
 
@@ -127,7 +127,7 @@ def test_any_evidence_has_a_failure_of_its_phase(evidence: Evidence) -> None:
 
 @given(EVIDENCE)
 def test_any_evidence_has_one_line_of_reason(evidence: Evidence) -> None:
-    """Something is always said."""
+    """Every failure has a reason."""
     assert reason(evidence, 1234.5).strip()
     assert "\n" not in reason(evidence, 1234.5)
 
@@ -153,7 +153,7 @@ def test_any_evidence_has_one_line_of_reason(evidence: Evidence) -> None:
     ],
 )
 def test_reason_is_evidence_in_plain_words(evidence: Evidence, words: str) -> None:
-    """One line that somebody who was paged understands."""
+    """One line for the operator on call."""
     assert reason(evidence, 1234.5) == words
 
 
@@ -179,7 +179,7 @@ def test_hint_leads_to_a_section_of_the_runbook() -> None:
 
 @pytest.mark.parametrize("code", range(1, 256))
 def test_connack_code_has_meaning_and_failure(code: int) -> None:
-    """Both versions' tables, word for word but for capital letters; a code that they do not list is said to be one."""
+    """Both versions' tables, verbatim in any case; an unlisted code is named as such."""
     meaning, failure = specifications.CONNACK.get(code, specifications.UNKNOWN_CODE)
     evidence = Evidence(phase=Phase.CONNACK, connack_code=code)
     assert classify(evidence) == failure
@@ -188,7 +188,7 @@ def test_connack_code_has_meaning_and_failure(code: int) -> None:
 
 @pytest.mark.parametrize("status", range(100, 600))
 def test_http_status_has_failure(status: int) -> None:
-    """Only two of them say who may come in; 101 is no refusal."""
+    """Only two of them are about authorization; 101 is not a refusal."""
     evidence = Evidence(phase=Phase.UPGRADE, http_status=status)
     assert classify(evidence) == specifications.failure_of_status(status)
     switching = "HTTP 101, but no WebSocket handshake for mqtt"

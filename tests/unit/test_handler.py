@@ -43,7 +43,7 @@ def test_failed_connect_returns_and_is_reported(environ: dict[str, str]) -> None
 
 
 def test_first_run_of_a_process_is_a_cold_start(environ: dict[str, str]) -> None:
-    """And no other one, also when the first one was a wrong question."""
+    """And no later one, also when the first event was invalid."""
     run = invoke(environ, {}, None)
     assert [line["cold_start"] for line in run.metrics] == [True, True, False, False]
     run = invoke(environ, {"only": ["x"]}, {})
@@ -58,7 +58,7 @@ def test_client_id_is_new_at_every_run(environ: dict[str, str]) -> None:
 
 
 def test_wrong_question_is_logged_and_raised(environ: dict[str, str]) -> None:
-    """One record with all problems; no metric says anything about a target."""
+    """One record with all problems; no metric of a target."""
     run = invoke({**environ, "CANARY_EXPECT": "x", "CANARY_NMAE": "y"})
     problems = [
         "CANARY_NMAE is not a setting; did you mean CANARY_NAME?",
@@ -127,7 +127,7 @@ def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:
 
 @pytest.mark.parametrize("concurrent", ["1", "100"])
 def test_bug_in_one_report_does_not_silence_the_others(endpoint: str, concurrent: str) -> None:
-    """It is raised once every other target has had its run, whether before it, beside it or after it."""
+    """It is raised once every other target has had its run, wherever it stands in the document."""
     plan = plan_of(
         targets=document(*({"name": name} for name in "abcd")),
         auth_mode="custom-unsigned",

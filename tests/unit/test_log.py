@@ -43,6 +43,6 @@ def test_record_says_what_it_is() -> None:
 
 
 def test_logger_has_its_own_service_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the environment says about others."""
+    """Regardless of the environment's service name."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "other")
     assert new_logger().service == "iot-connect-canary"

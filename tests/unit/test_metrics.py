@@ -81,7 +81,7 @@ def test_failed_connect_emits_no_success_and_its_failure(emitted: Any) -> None:
 
 
 def test_expired_certificate_emits_its_days(emitted: Any) -> None:
-    """Days left are told whenever the server showed a certificate, negative ones too."""
+    """Days left are emitted whenever the server sent a certificate, negative ones too."""
     outcome = outcome_of(
         healthy=False,
         phase=Phase.TLS,
@@ -106,7 +106,7 @@ def test_failed_disconnect_emits_success_and_failure(emitted: Any) -> None:
 
 
 def test_unexpected_accept_emits_no_latency(emitted: Any) -> None:
-    """A connect that should not have been is no sample of a healthy one."""
+    """An unexpected connect is not counted as a healthy one."""
     outcome = outcome_of(healthy=False, expect="refuse", phase=Phase.CONNACK, failure=Failure.UNEXPECTED_ACCEPT)
     names = {name for name, *_ in _datapoints(emitted(outcome))}
     assert names == {"ConnectSuccess", "ConnectFailures", "CertificateDaysLeft"}

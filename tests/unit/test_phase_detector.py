@@ -41,7 +41,7 @@ class Watched:
     detector: PhaseDetector = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start where the tunnel hands over."""
+        """Start in the TLS phase."""
         self.detector = PhaseDetector(self.trace, stop=self._stop, closing=self._end)
         self.trace.start_phase(Phase.TLS)
 
@@ -57,7 +57,7 @@ class Watched:
             (self.detector.feed_client if from_client else self.detector.feed_server)(chunk)
 
     def state(self) -> tuple[Phase | None, bool, bool]:
-        """Return the phase, whether the client has ended, and whether the endpoint is said to end."""
+        """Return the phase, whether the client has ended, and whether the endpoint is reported as closed."""
         return self.trace.phase, self.trace.client_closed, self.ended > 0
 
 
@@ -262,7 +262,7 @@ def test_shortest_connect(length: int, phase: Phase) -> None:
 @pytest.mark.parametrize("kind", [CCS, ALERT, HANDSHAKE])
 @pytest.mark.parametrize("length", [37, 70, 1000])
 def test_only_application_data_begins_a_phase(kind: int, length: int) -> None:
-    """Records of other types are no request and no CONNECT, however long they are."""
+    """Records of other types never count as request or CONNECT, whatever their length."""
     assert _play([*_TLS_1_3, client(Phase.TLS, (kind, length))], Cut())[1][-1][0] is Phase.TLS
     turns = [*_TLS_1_3, _REQUEST, _SWITCHED, client(Phase.UPGRADE, (kind, length))]
     assert _play(turns, Cut())[1][-1][0] is Phase.UPGRADE
@@ -287,7 +287,7 @@ def test_end_of_the_endpoint(sent: Record, ended: bool) -> None:  # noqa: FBT001
 @pytest.mark.parametrize("every", [0, 1, 6])
 @pytest.mark.parametrize(("body", "alert"), [(CLOSE_NOTIFY, 0), (HANDSHAKE_FAILURE, 40), (26, None)])
 def test_alert_of_the_handshake_is_read(body: int | bytes, alert: int | None, every: int) -> None:
-    """Its description is the last byte; a sealed one tells nothing."""
+    """Its description is the last byte; an encrypted one is opaque."""
     hello = client(Phase.TLS, (HANDSHAKE, 1528))
     watched, _ = _play([hello, server(Phase.TLS, (HANDSHAKE, 4), (ALERT, body))], Cut(every=every))
     assert watched.trace.alert == alert
@@ -300,7 +300,7 @@ def test_first_alert_of_the_handshake_counts() -> None:
 
 
 def test_alert_after_the_handshake_is_none_of_it() -> None:
-    """What the endpoint says at the end explains no handshake."""
+    """An alert at the end does not explain the handshake."""
     watched, _ = _play([*_UNTIL_CONNACK, server(Phase.CONNACK, (ALERT, CLOSE_NOTIFY))], Cut())
     assert watched.trace.alert is None
 
@@ -352,7 +352,7 @@ def test_phases_come_in_order_whatever_passes(chunks: list[tuple[bool, bytes]]) 
 )
 @pytest.mark.parametrize("every", [0, 1])
 def test_endpoint_that_speaks_no_tls_is_stopped(first: bytes, is_tls: bool, every: int) -> None:  # noqa: FBT001
-    """The first two bytes tell, together or one by one."""
+    """The first two bytes decide, together or one by one."""
     watched = Watched()
     watched.send(Cut(every=every)(first + b"\x03" if len(first) == 2 else first), from_client=False)
     assert set(watched.stopped) == (set() if is_tls else {"NotTls"})

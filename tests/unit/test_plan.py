@@ -1,4 +1,4 @@
-"""The plan: what the event asks for, which targets run, and what is told about the others."""
+"""The plan: what the event requests, which targets run, and which problems the others have."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.unit.factories import ENDPOINT, document, environment, plan_of, plan_
 
 TWO = document({"name": "prod"}, {"name": "stage", "mqtt_version": "3.1.1"})
 ONE_BAD = document({"name": "prod"}, {"name": "bad", "mqtt_version": "4"}, {"name": "stage"})
-# Settings that read no file and ask nobody, with any text.
+# Settings that read no file and call no service, with any text.
 HARMLESS = [setting.variable for setting in BY_KEY.values() if setting.key not in {"ca_file", "endpoint"}]
 TEXT = st.text(st.characters(exclude_characters=":"))
 
@@ -37,7 +37,7 @@ def test_plan_is_named_after_the_function_unless_told() -> None:
 
 
 def test_plan_signs_for_the_region_that_lambda_tells() -> None:
-    """AWS_REGION, then AWS_DEFAULT_REGION, then what the endpoint's name says; the setting goes before all of them."""
+    """AWS_REGION, then AWS_DEFAULT_REGION, then the endpoint's name; the setting has precedence."""
     environ = environment()
     del environ["AWS_REGION"]
 
@@ -51,7 +51,7 @@ def test_plan_signs_for_the_region_that_lambda_tells() -> None:
 
 
 def test_plan_without_any_region_says_so() -> None:
-    """A custom domain does not tell its region."""
+    """A custom domain does not contain its region."""
     with pytest.raises(SettingsError) as caught:
         plan_run({}, {"CANARY_ENDPOINT": "iot.example.com"})
     assert caught.value.problems == (
@@ -67,7 +67,7 @@ def test_bad_target_does_not_silence_the_others() -> None:
 
 
 def test_plan_without_any_usable_target_raises() -> None:
-    """A run of nothing would be a canary that says nothing."""
+    """An empty run would report nothing."""
     with pytest.raises(SettingsError) as caught:
         plan_of(targets=document({"name": "bad", "expect": "x"}))
     assert caught.value.problems == ("targets[0].expect is 'x'; allowed: connect, refuse",)
@@ -97,7 +97,7 @@ def test_event_only_knows_the_target_of_the_variables() -> None:
 
 
 def test_event_only_names_unknown_targets() -> None:
-    """A misspelt name is a wrong question, not a run of less."""
+    """A misspelt name is an invalid event, not a smaller run."""
     assert problems_of({"only": ["prd", "prod", "x"]}, targets=TWO) == (
         "event.only names 'prd', which is no target; did you mean prod?",
         "event.only names 'x', which is no target; allowed: prod, stage",
@@ -114,13 +114,13 @@ def test_event_only_that_is_no_list_of_names_is_refused(only: object, text: str)
 
 
 def test_event_only_leaves_the_mistakes_of_other_targets_to_their_own_run() -> None:
-    """Many schedules share a document; each hears of its own targets."""
+    """Many schedules share a document; each reports the problems of its own targets."""
     assert plan_of({"only": ["prod"]}, targets=ONE_BAD).problems == ()
     assert problems_of({"only": ["bad"]}, targets=ONE_BAD) == ("targets[1].mqtt_version is '4'; allowed: 5, 3.1.1",)
 
 
 def test_event_only_does_not_hide_an_entry_without_a_name() -> None:
-    """Nobody could ask for it by name, so everybody hears of it."""
+    """It cannot be selected by name, so every run reports it."""
     text = document({"name": "prod"}, {"mqtt_version": "5"}, "x")
     assert [sentence.partition(" is ")[0] for sentence in plan_of({"only": ["prod"]}, targets=text).problems] == [
         "targets[1].name",
@@ -146,7 +146,7 @@ def test_event_only_with_an_unreadable_document_has_one_problem() -> None:
     ],
 )
 def test_event_targets_is_limited_to_the_canarys_own_place(reference: object) -> None:
-    """Whoever may invoke the canary may not point it at any parameter of the account."""
+    """An invoker cannot make the canary read any parameter of the account."""
     (sentence,) = problems_of({"targets": reference}, name="fleet")
     assert sentence.startswith("event.targets is ")
     assert sentence.endswith("; allowed: a reference that begins with ssm:/iot-connect-canary/fleet/")
@@ -154,7 +154,7 @@ def test_event_targets_is_limited_to_the_canarys_own_place(reference: object) ->
 
 @pytest.mark.parametrize("event", [[], "prod", 7, True])
 def test_event_that_is_no_object_is_refused(event: object) -> None:
-    """Lambda hands over any JSON."""
+    """Lambda passes any JSON."""
     assert problems_of(event) == (f"the event is {event!r}; allowed: a JSON object",)
 
 

@@ -1,4 +1,4 @@
-"""The egress proxy that HTTPS_PROXY and NO_PROXY ask for."""
+"""The egress proxy of HTTPS_PROXY and NO_PROXY."""
 
 from base64 import b64decode
 
@@ -116,7 +116,7 @@ def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, hos
 
 
 async def test_proxy_whose_name_is_no_host_name_does_not_resolve() -> None:
-    """Python's own complaint about it is no error of the system."""
+    """Python's own error about it is not an OSError."""
     proxy = ProxySettings.from_environment({"HTTPS_PROXY": "http://a..b:3128"}).proxy_for("iot.example.com", 443)
     assert proxy is not None
     with pytest.raises(DialError, match=r"^a\.\.b does not resolve: it is no host name$"):

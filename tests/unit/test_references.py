@@ -1,4 +1,4 @@
-"""References: what botocore asks AWS for, how often, and the sentence for everything that AWS answers instead."""
+"""References: which calls reach AWS, how often, and the sentence for every error."""
 
 import json
 import socket
@@ -43,7 +43,7 @@ def test_parameter_is_fetched(aws: FakeAws) -> None:
 
 
 def test_secure_string_is_decrypted(aws: FakeAws) -> None:
-    """SSM returns ciphertext unless the request asks for the text, for one parameter as for a path."""
+    """SSM returns ciphertext unless decryption is requested, for a parameter and for a path."""
     aws.parameters = {"/one": "text of one", "/t/a": "text of a", "/t/b": "text of b", "/t/c": "text of c"}
     aws.encrypted = set(aws.parameters)
     assert ReferenceResolver(REGION).fetch("ssm:/one").reveal() == "text of one"
@@ -133,7 +133,7 @@ def test_name_that_aws_does_not_allow_gets_one_line(aws: FakeAws) -> None:
 
 
 def test_aws_that_is_not_there_gets_one_sentence(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a route to SSM the canary says so."""
+    """An unreachable SSM is reported."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:1")
     assert _refused(ReferenceResolver(REGION), "ssm:/a").startswith("EndpointConnectionError: Could not connect")
     assert aws.calls == []
@@ -173,7 +173,7 @@ def test_run_asks_for_a_reference_once(aws: FakeAws) -> None:
 
 
 def test_values_are_kept_from_run_to_run(aws: FakeAws) -> None:
-    """The next run a minute later asks again for what was refused only."""
+    """The next run a minute later repeats only what failed."""
     aws.parameters = {"/a": "old"}
     assert ReferenceResolver(REGION).fetch("ssm:/a").reveal() == "old"
     aws.parameters = {"/a": "new"}
@@ -244,7 +244,7 @@ def test_threads_that_ask_for_the_same_share_one_answer(aws: FakeAws) -> None:
 
 
 def test_many_references_are_asked_for_ahead_each_once(aws: FakeAws) -> None:
-    """A thousand targets with a secret each do not wait for one answer after the other; a refusal is heard later."""
+    """A thousand targets with a secret each are fetched concurrently; errors are raised later."""
     names = [f"/ahead/{number}" for number in range(40)]
     aws.parameters = {name: f"value of {name}" for name in names[1:]}
     aws.secrets = {"ahead": "secret"}
@@ -267,7 +267,7 @@ def test_endpoint_is_asked_for_once_a_process(aws: FakeAws) -> None:
 
 
 def test_endpoint_is_asked_for_where_it_is_signed_for(aws: FakeAws) -> None:
-    """A signature for another region than the endpoint's would always be refused; what is no region asks nowhere."""
+    """A signature for another region than the endpoint's would always be refused; without one, no service is called."""
     aws.endpoint = ENDPOINT
     away = {"signing_region": "us-west-2"}
     plan_of(targets=document({"name": "a"}, {"name": "b", **away}, {"name": "c", **away}), endpoint="")
@@ -278,7 +278,7 @@ def test_endpoint_is_asked_for_where_it_is_signed_for(aws: FakeAws) -> None:
 
 
 def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: FakeAws) -> None:
-    """Asked for once, told for every target that would need it."""
+    """Requested once, reported for every target that needs it."""
     text = document({"name": "a"}, {"name": "b", "endpoint": ENDPOINT}, {"name": "c", "mqtt_version": "4"})
     assert problems_of(targets=text, endpoint="") == (
         "targets[0].endpoint is not set, and iot:DescribeEndpoint failed: 403: no IoT here",
@@ -381,7 +381,7 @@ def test_event_chooses_a_document_in_the_canarys_own_place(aws: FakeAws) -> None
 
 
 def test_dry_run_hides_what_comes_from_a_secret(aws: FakeAws) -> None:
-    """A user name that somebody keeps in Secrets Manager is not told, whether by itself or with its whole document."""
+    """A user name from Secrets Manager is masked, whether it is its own secret or part of a document."""
     aws.secrets = {"s": '{"user": "HIDDEN"}', "d": document({"name": "a", "authorizer_username": "HIDDEN"})}
     alone = plan_of(auth_mode="custom-unsigned", authorizer_username="secretsmanager:s#user", authorizer_name="shown")
     whole = plan_of(auth_mode="custom-unsigned", targets="secretsmanager:d")
@@ -394,7 +394,7 @@ def test_dry_run_hides_what_comes_from_a_secret(aws: FakeAws) -> None:
 
 
 def test_refreshed_target_has_the_rotated_secret(aws: FakeAws) -> None:
-    """Values are kept; after an authentication failure they are fetched anew."""
+    """Values are kept; after an authentication failure they are fetched again."""
     aws.secrets = {"p": '{"password": "old"}'}
     (planned,) = plan_of(auth_mode="custom-unsigned", authorizer_password="secretsmanager:p#password").planned
     aws.secrets = {"p": '{"password": "new"}'}
@@ -440,7 +440,7 @@ def test_rotated_document_is_read_once_for_all_its_targets(aws: FakeAws, monkeyp
 
 
 def test_refreshed_target_that_is_no_longer_in_its_document_raises(aws: FakeAws) -> None:
-    """Somebody has taken it out since."""
+    """It was removed in the meantime."""
     aws.parameters = {"/doc": document({"name": "a"})}
     (planned,) = plan_of(targets="ssm:/doc").planned
     aws.parameters = {"/doc": document({"name": "b"})}
@@ -480,7 +480,7 @@ def test_service_that_cannot_be_reached_is_waited_for_once(aws: FakeAws, monkeyp
 
 @pytest.mark.usefixtures("aws")
 def test_silent_service_takes_no_more_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Targets without references run; the others are told about, though the service would be waited for longer."""
+    """Targets without references run; the others are reported before the service would time out."""
     targets = document(
         {"name": "good"},
         {"name": "lost", "auth_mode": "custom-unsigned", "authorizer_password": "ssm:/p"},
@@ -512,7 +512,7 @@ def test_silent_service_takes_no_time_from_another(aws: FakeAws, monkeypatch: py
 
 @contextmanager
 def _hanging_up() -> Iterator[tuple[str, list[object]]]:
-    """Give the URL of a service that hangs up on everybody, and its visits so far."""
+    """Yield the URL of a service that closes every connection, and the list of its connections."""
     visits: list[object] = []
 
     class RequestHandler(socketserver.BaseRequestHandler):

@@ -1,4 +1,4 @@
-"""No secret in any output: marked secrets in every place that takes one, and a search of everything that is told."""
+"""No secret in any output: marked secrets in every place that takes one, and a search of all output."""
 
 import json
 from base64 import b64encode
@@ -51,7 +51,7 @@ def _assert_hidden(output: str) -> None:
 
 
 def _search_run(environ: Mapping[str, str], *events: object) -> HandlerRun:
-    """Invoke with everything switched on that could talk, and search what was told."""
+    """Invoke with all debug output switched on, and search the output."""
     talkative = {"POWERTOOLS_LOG_LEVEL": "DEBUG", "PYTHONASYNCIODEBUG": "1", "AWS_REGION": REGION}
     run = invoke({**talkative, **ROLE, **environ}, *events)
     _assert_hidden(run.output + run.errors)
@@ -139,7 +139,7 @@ def test_bad_settings_are_refused_without_their_secrets(endpoint: str, settings:
 
 @pytest.mark.parametrize("key", sorted(set(BY_KEY) - {"targets"}))
 def test_reference_to_the_wrong_secret_does_not_tell_it(aws: FakeAws, key: str) -> None:
-    """Whatever setting it was meant for: a secret that is no such value is masked."""
+    """Whatever setting it was meant for: a secret with an invalid value is masked."""
     aws.secrets = {"wrong": f"{MARK} \n"}
     environ = {f"CANARY_{key.upper()}": "secretsmanager:wrong"}
     around = {"CANARY_ENDPOINT": "127.0.0.1:1", "AWS_REGION": REGION}
@@ -150,7 +150,7 @@ def test_reference_to_the_wrong_secret_does_not_tell_it(aws: FakeAws, key: str) 
 @pytest.mark.parametrize("reference", ["secretsmanager:text#key", "secretsmanager:binary", "secretsmanager:json#key"])
 @pytest.mark.parametrize("key", ["authorizer_password", "targets"])
 def test_secret_that_cannot_be_read_is_not_told(aws: FakeAws, endpoint: str, key: str, reference: str) -> None:
-    """What is wrong with it is told, and nothing of it, not even in the traceback."""
+    """The problem is reported without the value, also in the traceback."""
     aws.secrets = {"text": MARK, "binary": f"{MARK}ÿ".encode("latin-1"), "json": json.dumps({"other": MARK})}
     environ = _environment(endpoint, **{key: reference})
     run = _search_run({**environ, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url})

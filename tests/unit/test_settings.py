@@ -342,7 +342,7 @@ def test_defaults_make_a_whole_target() -> None:
     ],
 )
 def test_setting_reaches_the_target(settings: dict[str, str], expected: dict[str, object]) -> None:
-    """What a variable says is what the target shows, secrets as asterisks."""
+    """A variable's value appears in the target, secrets as asterisks."""
     assert target_of(**settings).as_dict().items() >= expected.items()
 
 
@@ -359,7 +359,7 @@ def test_signature_and_key_together_are_refused() -> None:
 
 
 def test_all_problems_come_at_once() -> None:
-    """Whoever mends the settings learns everything in one go."""
+    """All problems are reported together."""
     problems = problems_of(
         nmae="x", name="a b", endpoint="a/b", auth_mode="x", mqtt_version="x", expect="x", timeout_seconds="x"
     )
@@ -376,7 +376,7 @@ def test_all_problems_come_at_once() -> None:
 
 
 def test_region_unset_is_taken_from_the_endpoint() -> None:
-    """Without AWS_REGION the name of an AWS endpoint tells where it is; another name does not."""
+    """Without AWS_REGION an AWS endpoint's name contains its region; other names do not."""
     environ = environment()
     del environ["AWS_REGION"]
     assert plan_of().planned[0].target.signing_region == "eu-west-1"
@@ -387,7 +387,7 @@ def test_region_unset_is_taken_from_the_endpoint() -> None:
 
 
 def test_region_is_not_needed_without_sigv4() -> None:
-    """A custom authorizer signs for no region; but the account's own endpoint is asked for in one."""
+    """A custom authorizer needs no region, but DescribeEndpoint does."""
     assert problems_of(auth_mode="custom-unsigned", signing_region="nowhere") == ()
     assert problems_of(auth_mode="custom-unsigned", signing_region="EU-CENTRAL-1", endpoint="") == (
         "CANARY_SIGNING_REGION is 'EU-CENTRAL-1'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
@@ -440,7 +440,7 @@ def test_problem_masks_what_was_read_from_elsewhere() -> None:
 
 
 def test_problem_shows_the_reference_of_a_secret() -> None:
-    """Where a secret is kept is no secret."""
+    """The reference to a secret is not masked."""
     value = Value(text="ssm:/a", origin="X")
     assert problem_message(value, "allowed: y") == "X is 'ssm:/a'; allowed: y"
 
@@ -466,7 +466,7 @@ def test_secret_shows_asterisks_in_every_form() -> None:
 
 
 def test_value_does_not_show_its_text() -> None:
-    """A value may be a secret that nobody has looked at yet."""
+    """A value may be a secret that is not classified yet."""
     assert repr(Value(text="hidden", origin="X")) == "Value(secret=None, origin='X', referenced=False)"
 
 
@@ -474,7 +474,7 @@ def test_value_does_not_show_its_text() -> None:
 @example("\ud800")
 @example("x" * 1000)
 def test_quoted_text_is_printable_and_short(text: str) -> None:
-    """Whatever somebody wrote, a sentence about it stays one line that can be printed."""
+    """A sentence about any value is one printable line."""
     for result in (abbreviated_repr(text), display_name(text)):
         assert len(result) <= 83
         assert result.isprintable()
@@ -483,7 +483,7 @@ def test_quoted_text_is_printable_and_short(text: str) -> None:
 
 @given(st.text())
 def test_text_is_what_utf8_can_carry(text: str) -> None:
-    """The rule says exactly what encoding would."""
+    """The rule agrees with encoding."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -83,7 +83,7 @@ def test_skip_fails_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyP
 
 
 def test_skipped_module_fails_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that skips as a whole is no way around it."""
+    """It also applies to a module that skips as a whole."""
     monkeypatch.setenv("CI", "true")
     result = _run_skipping(pytester, "import pytest\npytest.skip('not here', allow_module_level=True)")
     result.assert_outcomes(errors=1)
@@ -132,7 +132,7 @@ def test_seed_repeats_order_and_examples(pytester: pytest.Pytester, monkeypatch:
 
 
 def test_groups_are_of_modules_that_exist() -> None:
-    """A module that is renamed takes its place in the table with it."""
+    """Every prefix of the table matches a module."""
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")}
     beginnings = [beginning for group in distribution.GROUPS.values() for beginning in group]
     assert [each for each in beginnings if not any(module.startswith(each) for module in modules)] == []
@@ -165,7 +165,7 @@ def test_group_stays_on_one_worker(pytester: pytest.Pytester, monkeypatch: pytes
 
 
 def test_caches_of_the_product_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a module caches for the life of the process is asked for anew after a test."""
+    """Whatever a module caches for the life of the process is computed again after a test."""
     module, calls = ModuleType("connect_canary.made_up"), []
     module.cached = functools.cache(lambda: calls.append("called"))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)

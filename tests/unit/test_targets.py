@@ -82,7 +82,7 @@ def test_document_may_name_its_schema() -> None:
     ],
 )
 def test_document_that_is_none_gets_one_sentence(text: str, sentence: str) -> None:
-    """What is no targets document is not read further."""
+    """Anything but a targets document is rejected as a whole."""
     assert problems_of(targets=text) == (sentence,)
 
 
@@ -189,7 +189,7 @@ def test_second_target_of_a_name_is_refused() -> None:
 
 
 def test_targets_without_a_name_do_not_clash() -> None:
-    """What has no name has nobody else's name either."""
+    """Targets without a name do not count as duplicates."""
     assert problems_of(targets=document({}, {})) == (
         f"targets[0].name is not set; {NAME_ALLOWED}",
         f"targets[1].name is not set; {NAME_ALLOWED}",
@@ -265,14 +265,14 @@ def test_reference_is_replaced_by_its_value() -> None:
 
 
 def test_reference_that_cannot_be_fetched_is_a_problem() -> None:
-    """What is missing is told with the place that refers to it."""
+    """A missing value is reported with the location of its reference."""
     resolved, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({}))
     assert resolved == {}
     assert problems == ["X refers to ssm:/a: ParameterNotFound"]
 
 
 def test_reference_to_a_reference_is_a_problem() -> None:
-    """One step only: nobody should have to follow a chain of parameters."""
+    """References are resolved one level deep."""
     _, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "ssm:/b"}))
     assert problems == ["X refers to ssm:/a, which holds another reference; allowed: a value"]
 

@@ -1,4 +1,4 @@
-"""Blocking calls beside the event loop."""
+"""Blocking calls in threads of their own."""
 
 import asyncio
 import threading
@@ -37,7 +37,7 @@ async def test_event_loop_goes_on_while_a_call_blocks() -> None:
 
 
 async def test_cancelled_call_is_left_behind() -> None:
-    """Nobody waits for it, and its late answer disturbs nobody."""
+    """It is not awaited, and its late result is ignored."""
     go, done = threading.Event(), threading.Event()
 
     def late() -> None:

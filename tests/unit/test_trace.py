@@ -41,7 +41,7 @@ def _record(length: int) -> bytes:
 
 
 def _ignore(*_: object) -> None:
-    """Take an event that is not asked about."""
+    """Ignore an event."""
 
 
 def test_session_tickets_between_two_records_of_a_request_are_no_answer() -> None:

@@ -1,4 +1,4 @@
-"""The tunnel over plain sockets: bytes pass unchanged, ends are passed on and told, in any order of closing."""
+"""The tunnel over plain sockets: bytes pass unchanged; closes are forwarded and recorded, in any order."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ class Ends:
 
 @dataclass(slots=True)
 class Listener:
-    """A listener that hands over its connections."""
+    """A listener that queues its connections."""
 
     port: int
     accepted: "asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]" = field(default_factory=asyncio.Queue)
@@ -78,7 +78,7 @@ async def _client(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asynci
 
 @asynccontextmanager
 async def _established() -> AsyncIterator[Ends]:
-    """Give a tunnel through which nothing has passed yet."""
+    """Yield a tunnel through which nothing has passed yet."""
     async with asyncio.timeout(_SOON_S), _endpoint() as endpoint:
         tunnel = Tunnel(LOOPBACK, endpoint.port)
         try:
@@ -149,7 +149,7 @@ def _close(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize(("end", "reason"), [(_close, "closed"), (_reset, "reset")])
 async def test_endpoint_that_ends_first(end: End, reason: str) -> None:
-    """It is told how, and the client's connection ends after what was sent."""
+    """The kind of close is recorded, and the client's connection ends after the sent data."""
     async with _established() as ends:
         if end is _close:
             ends.endpoint_writer.write(HELLO)
@@ -161,7 +161,7 @@ async def test_endpoint_that_ends_first(end: End, reason: str) -> None:
 
 @pytest.mark.parametrize("end", [_close, _reset])
 async def test_client_that_ends_first(end: End) -> None:
-    """The endpoint's connection ends too, and what the endpoint does then is not told."""
+    """The endpoint's connection ends too, and what the endpoint does then is not recorded."""
     async with _established() as ends:
         if end is _close:
             ends.writer.write(HELLO)
@@ -185,7 +185,7 @@ async def test_endpoint_that_shuts_down_its_sending_side_only() -> None:
 
 
 async def test_cut() -> None:
-    """Both sides end at once, any number of times, and nothing is told of the endpoint."""
+    """Both sides end at once, any number of times, and nothing is recorded of the endpoint."""
     async with _established() as ends:
         ends.tunnel.abort()
         ends.tunnel.abort()
@@ -196,7 +196,7 @@ async def test_cut() -> None:
 
 
 async def test_cut_before_anybody_came() -> None:
-    """Nobody can connect any more, and whoever waits for the endpoint is told that there is none."""
+    """No client can connect, and the tunnel is reported as not established."""
     tunnel = Tunnel(LOOPBACK, 1)
     port = tunnel.open()
     tunnel.abort()
@@ -214,7 +214,7 @@ async def test_cut_before_it_is_open() -> None:
 
 
 async def test_endpoint_that_speaks_no_tls_is_cut_off() -> None:
-    """The client learns it at once, and the trace says why."""
+    """The client is closed at once, and the trace has the reason."""
     async with _established() as ends:
         ends.endpoint_writer.write(b"220 mail.example.com ESMTP\r\n")
         with contextlib.suppress(ConnectionResetError):

@@ -1,4 +1,4 @@
-"""The certificate reader: dates and names as `cryptography` reads them, ValueError for what is no certificate."""
+"""The certificate reader: dates and names as `cryptography` reads them, ValueError for anything but a certificate."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -260,7 +260,7 @@ def _read_or_refuse(der: bytes) -> None:
 
 
 def test_every_beginning_of_a_certificate_is_refused() -> None:
-    """Cut short at any byte it is no certificate; one byte too many is no matter."""
+    """Truncated at any byte it is invalid; one byte too many is ignored."""
     for end in range(len(_SMALL)):
         with pytest.raises(ValueError, match=r"."):
             read_der(_SMALL[:end])
