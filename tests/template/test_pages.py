@@ -11,6 +11,7 @@ import pytest
 
 from tests.template.cloudformation import ROOT, read
 from tests.template.pages import GENERATED, WRITTEN, Page
+from tests.template.sam_tools import run_sam
 from tests.template.test_parameters import PARAMETERS
 
 WIDTH = 120
@@ -105,17 +106,18 @@ def test_module_commands(arguments: str) -> None:
     assert "usage:" in help_text
 
 
-@pytest.mark.parametrize("arguments", _commands(".venv-sam/bin/sam "))
-def test_sam_commands(arguments: str) -> None:
+def _command(words: list[str]) -> list[str]:
+    return list(itertools.takewhile(str.islower, words))[: 2 if words[0] == "local" else 1]
+
+
+def test_sam_commands() -> None:
     """AWS SAM knows the flags."""
-    words = shlex.split(arguments)
-    command = list(itertools.takewhile(str.islower, words))[: 2 if words[0] == "local" else 1]
-    environ = {"PATH": os.environ["PATH"], "HOME": str(ROOT / ".aws-sam"), "SAM_CLI_TELEMETRY": "0", "COLUMNS": "200"}
-    sam = [str(ROOT / ".venv-sam" / "bin" / "sam"), *command, "--help"]
-    help_text = subprocess.run(
-        sam, cwd=ROOT, env=environ, capture_output=True, text=True, check=True, timeout=60
-    ).stdout
-    assert [word for word in words if word.startswith("--") and word not in help_text] == []
+    shown = [shlex.split(arguments) for arguments in _commands(".venv-sam/bin/sam ")]
+    assert shown
+    commands = [[*_command(words), "--help"] for words in shown]
+    for words, (code, help_text) in zip(shown, run_sam(commands), strict=True):
+        assert code == 0, help_text
+        assert [word for word in words if word.startswith("--") and word not in help_text] == []
 
 
 def test_generated_pages_say_how() -> None:
