@@ -14,8 +14,11 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 _DEADLINE_S = 60
 _INVOKE = """
-import json, sys, time, traceback
+import json, logging, sys, time, traceback
 from connect_canary.handler import lambda_handler
+
+# Development mode warns of a slow event loop, which a busy machine has.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 class Context:
     def __init__(self, seconds):
