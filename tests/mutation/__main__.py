@@ -8,6 +8,7 @@ import hashlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.mutation import equivalent
 from tests.mutation.areas import AREAS, Area
@@ -23,6 +24,8 @@ def main() -> int:
     """Try the mutants that the arguments name; return the exit code."""
     arguments = _arguments()
     areas = [area for area in AREAS if arguments.area in ("", area.name)]
+    if arguments.quick:
+        areas = [replace(area, tiers=area.tiers[:1]) for area in areas]
     reached = [_run_area(area, arguments) for area in areas]
     if reached == [None] * len(areas):
         print("there are no such mutants")
@@ -36,6 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--module", default="", help="only the mutants of this file")
     parser.add_argument("--slice", default="1/1", help="a part of all mutants, such as 3/20")
     parser.add_argument("--sample", type=int, default=0, help="at most so many mutants of each area")
+    parser.add_argument("--quick", action="store_true", help="only the first tier of tests, such as the unit tests")
     parser.add_argument("--workers", type=int, default=2, help="mutants tried at the same time")
     parser.add_argument("--verbose", action="store_true", help="print also what is killed, and by which test")
     return parser.parse_args()

@@ -4,7 +4,7 @@ import json
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -79,10 +79,10 @@ def _worker(baseline: Baseline) -> Iterator[_Worker]:
 
 
 def run(mutants: Sequence[Mutant], baseline: Baseline, workers: int) -> Iterator[Tried]:
-    """Try every mutant and yield each as it ends; raises `BaselineError` when the unchanged files do not survive."""
+    """Try every mutant and yield each as it ends; raises `BaselineError` when a test that finds one always fails."""
     waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
     tried: queue.SimpleQueue[Tried | Exception] = queue.SimpleQueue()
-    _check_unchanged(mutants, baseline)
+    finders: dict[str, str] = {}
     for mutant in mutants:
         waiting.put(mutant)
     with ThreadPoolExecutor(workers) as pool:
@@ -93,21 +93,23 @@ def run(mutants: Sequence[Mutant], baseline: Baseline, workers: int) -> Iterator
                 result = tried.get()
                 if isinstance(result, Exception):
                     raise result
+                finders[result.found_by] = result.mutant.path
                 yield result
         finally:
             with suppress(queue.Empty):
                 while True:
                     waiting.get_nowait()
+    _check_unchanged(finders, baseline)
 
 
-def _check_unchanged(mutants: Sequence[Mutant], baseline: Baseline) -> None:
-    """Show the tests of all mutants the unchanged file, which they must pass."""
-    tiers = [set[str]().union(*tier) for tier in zip(*(baseline.select(mutant) for mutant in mutants), strict=True)]
-    if not mutants:
+def _check_unchanged(finders: Mapping[str, str], baseline: Baseline) -> None:
+    """Show the tests that have found something the unchanged files, which they must pass."""
+    known = [test for test in finders if test in baseline.seconds]
+    if not known:
         return
     with _worker(baseline) as process:
-        path = mutants[0].path
-        answer = process.ask(path, (ROOT / path).read_bytes(), [baseline.ordered(tier) for tier in tiers])
+        path = finders[known[0]]
+        answer = process.ask(path, (ROOT / path).read_bytes(), [baseline.ordered(known)])
     if answer["verdict"] != Verdict.SURVIVED:
         raise BaselineError(f"a test fails or hangs without a mutation:\n{answer['said']}")
 

@@ -1,11 +1,14 @@
 """Which tests a mutant is shown, and in which order: those that run its lines, quickest first."""
 
+import bisect
+import itertools
 import json
+import math
 import pickle
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -21,6 +24,10 @@ from tests.mutation.sandbox import ROOT, digest, environment, sandbox
 PYTEST: Final = ("-q", "-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:randomly")
 CACHE: Final = ROOT / ".mutants_cache"
 _TOO_SLOW_S: Final = 20.0
+# Most mutants fall to the first tests: a stage is not even collected before the stages before it have found nothing.
+_STAGES_S: Final = (1.0, 8.0)
+# What one mutant may cost in each tier; where more tests run its lines, it is shown a part of them.
+_SHOWN_S: Final = 25.0
 _LIMIT_S: Final = 15.0
 _LIMIT_FACTOR: Final = 5.0
 
@@ -45,16 +52,37 @@ class Baseline:
         return _LIMIT_S + _LIMIT_FACTOR * (self.seconds[test] + self.fixtures.get(_module(test), 0))
 
     def select(self, mutant: Mutant) -> list[list[str]]:
-        """Return the tests of each tier that run the mutant's lines; all of them where lines say nothing."""
+        """Return the stages of the tests that run the mutant's lines; all of them where lines say nothing."""
+        return [stage for tests in self._running(mutant) for stage in self._stages(tests)]
+
+    def _running(self, mutant: Mutant) -> list[frozenset[str]]:
+        """Return the tests of each tier that run the mutant's lines."""
         lines = self.lines.get(mutant.path)
         if lines is None:
-            return [self.ordered(tests) for tests in self.passed]
+            return list(self.passed)
         everywhere = frozenset[str]().union(*lines.values())
         first, last = mutant.lines
         here = frozenset[str]().union(*(lines.get(line, frozenset()) for line in range(first, last + 1)))
         # Callbacks on the SDK's own threads are not measured: other lines of their module stand for them.
         names = everywhere if mutant.runs_at_import or not here else here
-        return [self.ordered(tests & names or (tests if not names else ())) for tests in self.passed]
+        return [tests & names if names else tests for tests in self.passed]
+
+    def _stages(self, tests: frozenset[str]) -> list[list[str]]:
+        """Split the tests of a tier that a mutant is shown by the time after which they begin."""
+        stages: list[list[str]] = [[] for _ in (*_STAGES_S, math.inf)]
+        spent = 0.0
+        for module, named in itertools.groupby(self.ordered(tests), _module):
+            spent += self.fixtures.get(module, 0)
+            shown = self._spread(list(named), _SHOWN_S - spent)
+            stages[bisect.bisect(_STAGES_S, spent)] += shown
+            spent += sum(self.seconds[test] for test in shown)
+        return [stage for stage in stages if stage]
+
+    def _spread(self, tests: Sequence[str], seconds: float) -> list[str]:
+        """Return evenly spread tests of one module that take so long together, all of them if there is time."""
+        total = sum(self.seconds[test] for test in tests)
+        share = min(1.0, max(0.0, seconds) / total) if total else 1.0
+        return [test for place, test in enumerate(tests) if int((place + 1) * share) > int(place * share)]
 
     def ordered(self, tests: Iterable[str]) -> list[str]:
         """Sort modules by time; within each, which may share fixtures, the tests keep their order."""
@@ -74,12 +102,13 @@ def _module(test: str) -> str:
 
 def measure(area: Area) -> Baseline:
     """Return what the tests of an area do, measured unless that is known of these very files."""
-    cached = CACHE / f"{area.name}-{digest()}.pickle"
+    kind = f"{area.name}-{len(area.tiers)}"
+    cached = CACHE / f"{kind}-{digest()}.pickle"
     if cached.exists():
         return cast("Baseline", pickle.loads(cached.read_bytes()))  # noqa: S301 - our own
     baseline = _measure(area)
     CACHE.mkdir(exist_ok=True)
-    for outdated in CACHE.glob(f"{area.name}-*"):
+    for outdated in CACHE.glob(f"{kind}-*"):
         outdated.unlink()
     cached.write_bytes(pickle.dumps(baseline))
     return baseline

@@ -1,5 +1,6 @@
 """What the mutation runner changes, and which mutants it chooses."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -199,18 +200,39 @@ def _mutant(*, line: int, runs_at_import: bool = False) -> Mutant:
     return Mutant(**values | {"runs_at_import": runs_at_import})
 
 
+def _baseline(
+    seconds: dict[str, float], fixtures: dict[str, float], lines: dict[int, frozenset[str]], *slow: str
+) -> Baseline:
+    passed = (frozenset(seconds.keys() - set(slow)), frozenset(slow))
+    return Baseline(
+        seconds=seconds, fixtures=fixtures, passed=passed, left_out=(), packages=(), lines={"module.py": lines}
+    )
+
+
 def test_tests_of_a_line_are_selected() -> None:
     """Quick modules come first and stay together; a line that nothing measured has the tests of its module."""
-    baseline = Baseline(
-        seconds={"a::1": 1, "b::1": 0.1, "a::2": 0.1, "c::1": 5, "b::2": 0.2},
-        fixtures={"b": 3},
-        passed=(frozenset({"a::1", "a::2", "b::1", "b::2"}), frozenset({"c::1"})),
-        left_out=(),
-        packages=(),
-        lines={"module.py": {1: frozenset({"a::1", "b::2", "a::2"}), 2: frozenset({"c::1"})}},
+    baseline = _baseline(
+        {"a::1": 0.4, "b::1": 0.1, "a::2": 0.1, "c::1": 5, "b::2": 0.2},
+        {"b": 3},
+        {1: frozenset({"a::1", "b::2", "a::2"}), 2: frozenset({"c::1"})},
+        "c::1",
     )
-    assert baseline.select(_mutant(line=1)) == [["a::1", "a::2", "b::2"], []]
-    assert baseline.select(_mutant(line=2)) == [[], ["c::1"]]
-    assert baseline.select(_mutant(line=7)) == [["a::1", "a::2", "b::2"], ["c::1"]]
-    assert baseline.select(_mutant(line=2, runs_at_import=True)) == [["a::1", "a::2", "b::2"], ["c::1"]]
+    assert baseline.select(_mutant(line=1)) == [["a::1", "a::2"], ["b::2"]]
+    assert baseline.select(_mutant(line=2)) == [["c::1"]]
+    assert baseline.select(_mutant(line=7)) == [["a::1", "a::2"], ["b::2"], ["c::1"]]
+    assert baseline.select(_mutant(line=2, runs_at_import=True)) == [["a::1", "a::2"], ["b::2"], ["c::1"]]
     assert baseline.limit("b::1") > baseline.limit("a::2")
+
+
+def test_mutant_is_shown_a_part_of_many_slow_tests() -> None:
+    """Quick modules are shown whole, and of the slowest as many tests as there is time for, from its whole length."""
+    seconds = {"a::1": 0.5} | {f"b::{number}": 1.0 for number in range(100)}
+    tests = frozenset(seconds)
+    baseline = _baseline(seconds, {}, {1: tests})
+    first, *others = (test for stage in baseline.select(_mutant(line=1)) for test in stage)
+    assert first == "a::1"
+    shown = [int(test.partition("::")[2]) for test in others]
+    assert 10 < len(shown) < 50
+    assert shown[0] < 10
+    assert shown[-1] > 90
+    assert max(after - before for before, after in itertools.pairwise(shown)) < 10
