@@ -8,7 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -26,8 +26,8 @@ CACHE: Final = ROOT / ".mutants_cache"
 _TOO_SLOW_S: Final = 20.0
 # Most mutants fall to the first tests: a stage is not even collected before the stages before it have found nothing.
 _STAGES_S: Final = (1.0, 8.0)
-# What one mutant may cost in each tier; where more tests run its lines, it is shown a part of them.
-_SHOWN_S: Final = 25.0
+# What one mutant may cost, at least or of its whole tier; where more tests run its lines, it is shown a part of them.
+_SHOWN_S, _SHOWN_SHARE = 10.0, 1 / 3
 _LIMIT_S: Final = 15.0
 _LIMIT_FACTOR: Final = 5.0
 
@@ -70,10 +70,11 @@ class Baseline:
     def _stages(self, tests: frozenset[str]) -> list[list[str]]:
         """Split the tests of a tier that a mutant is shown by the time after which they begin."""
         stages: list[list[str]] = [[] for _ in (*_STAGES_S, math.inf)]
+        most = max(_SHOWN_S, *(_SHOWN_SHARE * self._total_s(tier) for tier in self.passed if tests <= tier))
         spent = 0.0
         for module, named in itertools.groupby(self.ordered(tests), _module):
             spent += self.fixtures.get(module, 0)
-            shown = self._spread(list(named), _SHOWN_S - spent)
+            shown = self._spread(list(named), most - spent)
             stages[bisect.bisect(_STAGES_S, spent)] += shown
             spent += sum(self.seconds[test] for test in shown)
         return [stage for stage in stages if stage]
@@ -85,15 +86,20 @@ class Baseline:
         return [test for place, test in enumerate(tests) if int((place + 1) * share) > int(place * share)]
 
     def ordered(self, tests: Iterable[str]) -> list[str]:
-        """Sort modules by time; within each, which may share fixtures, the tests keep their order."""
-        times: dict[str, float] = defaultdict(float)
-        for test in tests:
-            times[_module(test)] += self.seconds[test]
+        """Sort modules, first what is quick and has many tests; those of a module stay together."""
+        modules: dict[str, list[str]] = defaultdict(list)
         places = {test: place for place, test in enumerate(self.seconds)}
-        return sorted(tests, key=lambda test: (self._cost(test, times), _module(test), places[test]))
+        for test in sorted(tests, key=lambda test: places[test]):
+            modules[_module(test)].append(test)
+        ordered = sorted(
+            modules, key=lambda module: (self._total_s(modules[module]) ** 2 / len(modules[module]), module)
+        )
+        return [test for module in ordered for test in modules[module]]
 
-    def _cost(self, test: str, times: Mapping[str, float]) -> float:
-        return times[_module(test)] + self.fixtures.get(_module(test), 0)
+    def _total_s(self, tests: Collection[str]) -> float:
+        """Return how long tests take together with the fixtures of their modules."""
+        fixtures = sum(self.fixtures.get(module, 0) for module in {_module(test) for test in tests})
+        return fixtures + sum(self.seconds[test] for test in tests)
 
 
 def _module(test: str) -> str:

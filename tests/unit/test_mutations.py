@@ -232,7 +232,7 @@ def test_mutant_is_shown_a_part_of_many_slow_tests() -> None:
     first, *others = (test for stage in baseline.select(_mutant(line=1)) for test in stage)
     assert first == "a::1"
     shown = [int(test.partition("::")[2]) for test in others]
-    assert 10 < len(shown) < 50
+    assert len(shown) == 33
     assert shown[0] < 10
     assert shown[-1] > 90
     assert max(after - before for before, after in itertools.pairwise(shown)) < 10

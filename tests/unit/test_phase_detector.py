@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connect_canary.model.phases import Phase
 from connect_canary.network.errors import DialError
 from connect_canary.network.phase_detector import PhaseDetector
+from connect_canary.network.tls_records import is_tls
 from connect_canary.network.trace import Trace
 
 CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
@@ -389,3 +390,42 @@ def test_durations_of_phases() -> None:
     trace = Trace(started_at={Phase.DNS: 1.0, Phase.TCP: 1.5, Phase.TLS: 3.5})
     assert trace.phases_ms(3.75) == {"dns": 500.0, "tcp": 2000.0, "tls": 250.0}
     assert Trace().phases_ms(1.0) == {}
+
+
+@pytest.mark.parametrize("first", [b"\x16\x03\x01", b"\x15\x03\x03\x00\x02", b"\x17"])
+def test_start_of_a_record(first: bytes) -> None:
+    """Content type and major version are enough, whatever follows."""
+    assert is_tls(first)
+
+
+@pytest.mark.parametrize(("length", "phase"), [(8086, Phase.CONNACK), (8087, Phase.UPGRADE), (8088, Phase.UPGRADE)])
+def test_record_that_is_full_is_followed_by_another(length: int, phase: Phase) -> None:
+    """After a full record of the request comes its next one, which is no CONNECT."""
+    turns = [*_TLS_1_3, client(Phase.UPGRADE, (DATA, length)), _SWITCHED, client(phase, (DATA, 199))]
+    assert _play(turns, Cut())[1][-1] == (phase, False, False)
+
+
+@pytest.mark.parametrize(
+    ("turns", "ended"),
+    [
+        ([], False),
+        ([server(Phase.TLS, (ALERT, HANDSHAKE_FAILURE))], True),
+        ([server(Phase.TLS, (ALERT, HANDSHAKE_FAILURE)), server(Phase.TLS, (HANDSHAKE, 90))], False),
+        ([*_TLS_1_3], False),
+        ([*_TLS_1_3, _REQUEST, server(Phase.UPGRADE, (DATA, 19))], True),
+        ([*_TLS_1_3, _REQUEST, server(Phase.UPGRADE, (DATA, 199))], False),
+        (_UNTIL_CONNACK, False),
+    ],
+    ids=["nothing", "alert", "alert and more", "finished", "alert after the request", "answer", "connect"],
+)
+def test_client_that_gives_up_before_its_connect(turns: Sequence[Turn], *, ended: bool) -> None:
+    """It was the endpoint that ended if an alert was the last that it sent."""
+    watched, _ = _play(turns, Cut())
+    watched.detector.client_closed()
+    assert watched.state()[2] is ended
+
+
+def test_close_notify_after_an_alert_tells_of_the_end() -> None:
+    """The client's own close_notify before its CONNECT follows what may be the endpoint's alert."""
+    turns = [*_TLS_1_3, _REQUEST, server(Phase.UPGRADE, (DATA, 19)), client(Phase.UPGRADE, (DATA, 19))]
+    assert _play(turns, Cut())[1][-1] == (Phase.UPGRADE, True, True)

@@ -121,3 +121,11 @@ async def test_proxy_whose_name_is_no_host_name_does_not_resolve() -> None:
     assert proxy is not None
     with pytest.raises(DialError, match=r"^a\.\.b does not resolve: it is no host name$"):
         await resolve(proxy.host, proxy.port)
+
+
+def test_bypassed_hosts_in_lower_case_go_first() -> None:
+    """no_proxy goes before NO_PROXY, as https_proxy before HTTPS_PROXY."""
+    environ = {"https_proxy": "http://a:1", "NO_PROXY": "upper.example", "no_proxy": "lower.example"}
+    settings = ProxySettings.from_environment(environ)
+    assert settings.proxy_for("lower.example", 443) is None
+    assert settings.proxy_for("upper.example", 443) == settings.proxy
