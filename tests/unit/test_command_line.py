@@ -1,0 +1,146 @@
+"""The command line's help, its pauses between runs, and how it ends."""
+
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from connect_canary.cli.main import main
+from connect_canary.cli.reporter import REPORTERS, OutputFormat
+from tests.unit.factories import outcome_of, plan_of
+from tests.unit.handler_process import closed_port
+
+SETTINGS = {
+    "endpoint and client:": (
+        "--endpoint HOST[:PORT] host or host:port; empty: ask iot:DescribeEndpoint",
+        "--mqtt_version VERSION MQTT protocol version: 5, 3.1.1 (default: 5)",
+        "--client_id_prefix PREFIX client id: prefix, target, random suffix (default: test-)",
+        "--client_id ID exactly this client id instead",
+        "--ca_file FILE PEM bundle to trust instead of the system's: a path, or the PEM text",
+        "--timeout_seconds SECONDS deadline of one target in seconds (default: 10)",
+        "--expect WHAT what a healthy target does: connect, refuse (default: connect)",
+    ),
+    "AWS credentials (auth_mode sigv4 and sigv4-static):": (
+        "--signing_region REGION region to sign for; default AWS_REGION",
+        (
+            "--auth_mode MODE how the client authenticates: sigv4, sigv4-static, custom-unsigned, custom-signed"
+            " (default: sigv4)"
+        ),
+        "--access_key_id SECRET static credentials",
+        "--secret_access_key SECRET static credentials",
+        "--session_token SECRET static credentials",
+    ),
+    "custom authorizer (auth_mode custom-unsigned and custom-signed):": (
+        "--authorizer_name NAME custom authorizer; empty: the endpoint's default one",
+        "--authorizer_username NAME passed to the authorizer",
+        "--authorizer_password SECRET passed to the authorizer; base64:... is binary",
+        "--authorizer_token_key_name NAME name under which the token travels",
+        "--authorizer_token_value SECRET the token",
+        "--authorizer_token_signature SECRET the token's signature, base64",
+        "--authorizer_signing_key SECRET RSA private key (PEM) that signs the token at every run",
+        (
+            "--authorizer_placement WHERE where the authorizer's fields travel: username, headers, query"
+            " (default: username)"
+        ),
+    ),
+    "many targets:": (
+        "--name NAME this canary; metric dimension Canary",
+        "--targets DOCUMENT many targets: a JSON document, or a reference to one",
+        "--max_concurrent_connects N how many targets connect at the same time (default: 100)",
+    ),
+}
+COMMON = (
+    "--only NAME [NAME ...] only the targets of these names",
+    "--json print what the Lambda returns, as JSON, instead",
+)
+REPEATING = (
+    "--repeat N run N times, then show a summary",
+    "--interval SECONDS from the start of one run to that of the next (default: 1)",
+)
+
+
+def _words(text: str) -> str:
+    """Return text on one line, as argparse has not wrapped it."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("command", "flags"), [("connect", (*COMMON, *REPEATING)), ("check", COMMON)])
+def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str], command: str, flags: tuple[str, ...]) -> None:
+    """Its value, its allowed values and its default; first the command's own, then the settings by group."""
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = _words(capsys.readouterr().out)
+    settings = " ".join(" ".join((title, *rows)) for title, rows in SETTINGS.items())
+    assert f"show this help message and exit {' '.join(flags)} {settings} secrets: " in shown
+    assert f"{command} [FLAGS]" in shown
+
+
+def test_overview_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has one line, which begins in lower case."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = _words(capsys.readouterr().out)
+    assert "commands: COMMAND connect connect to every target, once, and show what happened check read and" in shown
+
+
+def _pauses(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[float]:
+    """Return how long the command line pauses between the runs of a target that refuses TCP."""
+    pauses: list[float] = []
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr("time.sleep", pauses.append)
+    with closed_port() as endpoint:
+        code = main(["connect", "--endpoint", endpoint, "--auth_mode", "custom-unsigned", "--json", *arguments])
+    assert code == 1
+    return pauses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_right"),
+    [
+        (("--interval", "0"), lambda pause: pause == 0),
+        (("--interval", "0", "--client_id", "fixed"), lambda pause: pause == 1),
+        (("--interval", "80000"), lambda pause: 79900 < pause < 80000),
+        (("--interval", "80000", "--client_id", "fixed"), lambda pause: 79900 < pause < 80000),
+    ],
+    ids=["none", "fixed client id", "interval", "interval and fixed client id"],
+)
+def test_pause_between_runs(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], is_right: Callable[[float], bool]
+) -> None:
+    """What is left of the interval; AWS IoT takes one CONNECT a second from the same client id."""
+    pauses = _pauses(monkeypatch, *arguments, "--repeat", "3")
+    assert len(pauses) == 2
+    assert all(map(is_right, pauses))
+
+
+def test_single_run_does_not_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a single repetition."""
+    assert _pauses(monkeypatch) == _pauses(monkeypatch, "--repeat", "1") == []
+
+
+def test_interrupt_before_anything_was_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while a secret is read ends with 130, and says so beside the output."""
+
+    class Interrupted(io.BytesIO):
+        def read(self, _size: int | None = None, /) -> bytes:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Interrupted()))
+    assert main(["check", "--secret_access_key", "-"]) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_json_of_one_run_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is indented by two; of many runs each is a line."""
+    plan = plan_of()
+    for runs in (None, 2):
+        reporter = REPORTERS[OutputFormat.JSON](runs)
+        reporter.on_run_start(1, plan)
+        reporter.on_target_done(outcome_of())
+        reporter.on_run_done(plan, [outcome_of()])
+        reporter.on_finish()
+    response = {"canary": "iot-connect-canary", "healthy": True, "targets": [outcome_of().as_dict()]}
+    assert capsys.readouterr().out == f"{json.dumps(response, indent=2)}\n{json.dumps(response)}\n"
