@@ -263,3 +263,37 @@ def test_checked_target_is_listed() -> None:
     assert f"{' ' * 22}{'u' * 58}" in lines
     assert f"{' ' * 22}uuuu..." in lines
     assert lines[-2:] == ["", "1 target can be used; nothing was connected to"]
+
+
+def test_phase_of_no_time_at_the_end() -> None:
+    """Its bar is the last character of the line."""
+    shown = _one_run(_Stream(), outcome_of(phases_ms={"dns": 10.0, "tcp": 0.0}, disconnect_ms=None))
+    assert f"\ndns              10.0 ms  {'#' * 54}\ntcp               0.0 ms  {' ' * 53}#\n" in shown
+
+
+def test_long_name_leaves_room_for_the_endpoint() -> None:
+    """It is folded, and so is a long endpoint; nothing of both is lost."""
+    long = outcome_of(target="name-" * 12 + "last", endpoint=f"{'e' * 34}.example:443")
+    assert _one_run(_Stream(), long, outcome_of(endpoint="short.example:443")) == (
+        "healthy      name-name-name-name-na  eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee  94.1 ms\n"
+        "             me-name-name-name-name  .example:443\n"
+        "             -name-name-name-last\n"
+        "healthy      prod                    short.example:443                   94.1 ms\n"
+        "\n2 of 2 targets healthy\n"
+    )
+
+
+def test_long_name_in_the_summary() -> None:
+    """It is folded beside its figures."""
+    shown = _many_runs(_Stream(), outcome_of(target="name-" * 12 + "last"), runs=2)
+    assert shown.endswith(
+        "target                                        healthy      min   median      p95\n"
+        "name-name-name-name-name-name-name-name-name   1 of 1  94.1 ms  94.1 ms  94.1 ms\n"
+        "-name-name-name-last\n"
+    )
+
+
+def test_long_evidence_is_folded() -> None:
+    """A word that is longer than the line goes on in the next one."""
+    shown = _one_run(_Stream(), outcome_of(healthy=False, failure="X", phase=Phase.TLS, reason="r" * 70))
+    assert f"reason       {'r' * 67}\n             rrr\n" in shown

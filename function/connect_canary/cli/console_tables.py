@@ -14,6 +14,7 @@ from connect_canary.model.phases import Phase
 
 _LABEL, _TIME, _GAP = len("certificate"), len("300000.0 ms"), 2
 _MAX_SHOWN_CHARACTERS = 120
+_MAX_NAME_COLUMNS = 24  # with the gap; a name may have 64 characters, and the endpoint beside it needs the rest
 GOOD, BAD, QUIET = "green", "red", "dim"
 _PERCENTILE = 0.95
 
@@ -40,7 +41,8 @@ def waterfall(outcome: Outcome, *, columns: int, ascii_only: bool) -> Table:
 
 def _bar(total: float, start: float, end: float, *, width: int, style: str, ascii_only: bool) -> RenderableType:  # noqa: PLR0913 - a drawing's own
     smallest = total / width
-    start, end = min(start, total - smallest), max(end, start + smallest)
+    start = min(start, total - smallest)
+    end = max(end, start + smallest)
     if not ascii_only:
         return Bar(total, start, end, width=width, color=style)
     first, last = round(start / total * width), round(end / total * width)
@@ -90,7 +92,7 @@ def _certificate(shown: Mapping[str, str], days_left: float) -> str:
 def healthy_table(outcomes: Iterable[Outcome]) -> Table:
     """Return a row for each healthy outcome."""
     grid = _grid()
-    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold", max_width=_MAX_NAME_COLUMNS)
     grid.add_column(overflow="fold", ratio=1)
     grid.add_column(justify="right", no_wrap=True)
     for outcome in outcomes:
