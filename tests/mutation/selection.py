@@ -61,10 +61,14 @@ class Baseline:
         if lines is None:
             return list(self.passed)
         everywhere = frozenset[str]().union(*lines.values())
+        if mutant.runs_at_import:
+            # A test that only reads a constant runs no line; those beside it do.
+            modules = {_module(test) for test in everywhere}
+            return [frozenset(t for t in tests if not modules or _module(t) in modules) for tests in self.passed]
         first, last = mutant.lines
         here = frozenset[str]().union(*(lines.get(line, frozenset()) for line in range(first, last + 1)))
         # Callbacks on the SDK's own threads are not measured: other lines of their module stand for them.
-        names = everywhere if mutant.runs_at_import or not here else here
+        names = here or everywhere
         return [tests & names if names else tests for tests in self.passed]
 
     def _stages(self, tests: frozenset[str]) -> list[list[str]]:

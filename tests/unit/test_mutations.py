@@ -220,7 +220,7 @@ def test_tests_of_a_line_are_selected() -> None:
     assert baseline.select(_mutant(line=1)) == [["a::1", "a::2"], ["b::2"]]
     assert baseline.select(_mutant(line=2)) == [["c::1"]]
     assert baseline.select(_mutant(line=7)) == [["a::1", "a::2"], ["b::2"], ["c::1"]]
-    assert baseline.select(_mutant(line=2, runs_at_import=True)) == [["a::1", "a::2"], ["b::2"], ["c::1"]]
+    assert baseline.select(_mutant(line=2, runs_at_import=True)) == [["a::1", "a::2"], ["b::1", "b::2"], ["c::1"]]
     assert baseline.limit("b::1") > baseline.limit("a::2")
 
 
