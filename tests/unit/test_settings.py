@@ -500,3 +500,10 @@ def test_environment_with_any_text_is_read(environ: dict[str, str]) -> None:
     unset = {variable for variable in settings if not environ[variable].strip()}
     assert len(values) + len(problems) == len(environ) - len(unset)
     assert {value.origin for value in values.values()} <= settings
+
+
+@pytest.mark.parametrize("password", ["base64:YWJj*", "base64:YW Jj", "base64:YWJ"])
+def test_binary_password_holds_nothing_but_base64(password: str) -> None:
+    """Other characters are not skipped, and padding is not optional."""
+    problem = "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: valid base64 after 'base64:'"
+    assert problems_of(auth_mode="custom-unsigned", authorizer_password=password) == (problem,)
