@@ -507,3 +507,12 @@ def test_binary_password_holds_nothing_but_base64(password: str) -> None:
     """Other characters are not skipped, and padding is not optional."""
     problem = "CANARY_AUTHORIZER_PASSWORD is '***'; allowed: valid base64 after 'base64:'"
     assert problems_of(auth_mode="custom-unsigned", authorizer_password=password) == (problem,)
+
+
+def test_white_space_around_a_value_is_dropped_unless_it_is_secret() -> None:
+    """A document with secrets in it is no secret of its own, so it is stripped too."""
+    assert [new_value(BY_KEY[key], " x\n", "here").reveal() for key in ("endpoint", "targets", "session_token")] == [
+        "x",
+        "x",
+        " x\n",
+    ]
