@@ -322,3 +322,15 @@ async def test_no_descriptor_is_left_to_accept_with() -> None:
     assert tunnel.trace.phase is None
     assert tunnel.trace.error is not None
     assert tunnel.trace.error.error_name == "EMFILE"
+
+
+async def test_whole_answer_of_a_tunnel_whose_endpoint_refuses() -> None:
+    """A 502 without a body, after which the tunnel closes."""
+    with socket.socket() as bound:
+        bound.bind((LOOPBACK, 0))
+        tunnel = Tunnel(LOOPBACK, bound.getsockname()[1])
+        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
+            writer.write(REQUEST)
+            head = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            assert await reader.read() == head
+    tunnel.abort()
