@@ -1,9 +1,11 @@
 """Outcome: data, and the dict that is returned and logged."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connect_canary.model.certificate import Certificate
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.phases import Phase
@@ -74,3 +76,24 @@ def test_outcome_is_plain_json() -> None:
 def test_outcome_success_is_about_the_connect(*, healthy: bool, failure: Failure | None, success: bool) -> None:
     """A disconnect that fails does not unmake the connect."""
     assert outcome_of(healthy=healthy, failure=failure).success is success
+
+
+def test_certificate_as_the_record_shows_it() -> None:
+    """Its members by their names; times are ISO 8601."""
+    certificate = Certificate(
+        tls_version="TLSv1.3",
+        cipher="TLS_AES_128_GCM_SHA256",
+        subject="*.iot",
+        issuer="An issuer",
+        not_before=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        not_after=datetime.now(UTC) + timedelta(days=30),
+    )
+    assert certificate.as_dict() == {
+        "tls_version": "TLSv1.3",
+        "cipher": "TLS_AES_128_GCM_SHA256",
+        "subject": "*.iot",
+        "issuer": "An issuer",
+        "not_before": "2026-01-02T03:04:05+00:00",
+        "not_after": certificate.not_after.isoformat(),
+    }
+    assert 29.9 < certificate.days_left <= 30
