@@ -7,12 +7,15 @@ test in a file. Lines that the fixture of a module or a directory runs belong to
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import coverage
 import pytest
+
+from tests.mutation import server_recording
 
 RECORDED: Final = Path(".mutants")
 CURRENT: Final = RECORDED / "current"
@@ -82,6 +85,8 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self._item = nodeid
         self._switch(nodeid)
+        if nodeid.startswith(server_recording.TESTS):
+            time.sleep(server_recording.PAUSE_S)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:

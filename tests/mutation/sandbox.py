@@ -40,8 +40,10 @@ def digest() -> str:
 @contextmanager
 def sandbox() -> Iterator[Path]:
     """Yield a copy, and remove it in the end."""
-    copy = Path(tempfile.mkdtemp(prefix="mutants-")).resolve()
+    directory = Path(tempfile.mkdtemp(prefix="mutants-")).resolve()
+    copy = directory / "copy"
     try:
+        temporary(copy).mkdir()
         for name in files():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
@@ -50,10 +52,15 @@ def sandbox() -> Iterator[Path]:
                 (copy / name).symlink_to((ROOT / name).resolve())
         yield copy
     finally:
-        shutil.rmtree(copy, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def temporary(copy: Path) -> Path:
+    """Return where what runs in a copy puts its temporary files, which are removed with the copy."""
+    return copy.parent / "tmp"
 
 
 def environment(copy: Path, **more: str) -> dict[str, str]:
     """Return the environment of a process that imports from the copy, not from the working tree."""
     packages = os.pathsep.join((str(copy), str(copy / "function")))
-    return {**os.environ, "PYTHONPATH": packages, "PYTHONHASHSEED": "0", **more}
+    return {**os.environ, "PYTHONPATH": packages, "PYTHONHASHSEED": "0", "TMPDIR": str(temporary(copy)), **more}

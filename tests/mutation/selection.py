@@ -15,8 +15,9 @@ from typing import Final, cast
 
 import coverage
 
-from tests.mutation import recording
+from tests.mutation import recording, server_recording
 from tests.mutation.areas import Area
+from tests.mutation.concerned import only_concerned
 from tests.mutation.mutations import Mutant
 from tests.mutation.sandbox import ROOT, digest, environment, sandbox
 
@@ -69,7 +70,8 @@ class Baseline:
         here = frozenset[str]().union(*(lines.get(line, frozenset()) for line in range(first, last + 1)))
         # Callbacks on the SDK's own threads are not measured: other lines of their module stand for them.
         names = here or everywhere
-        return [tests & names if names else tests for tests in self.passed]
+        shown = [tests & names if names else tests for tests in self.passed]
+        return [frozenset(only_concerned(mutant.path, tests)) for tests in shown]
 
     def _stages(self, tests: frozenset[str]) -> list[list[str]]:
         """Split the tests of a tier that a mutant is shown by the time after which they begin."""
@@ -130,7 +132,7 @@ def _measure(area: Area) -> Baseline:
     with sandbox() as copy:
         recording.prepare(copy)
         command = [sys.executable, "-m", recording.__name__, *PYTEST, *paths]
-        around = environment(copy, **{recording.LEADER: "1"})
+        around = environment(copy, **{recording.LEADER: "1"}, **server_recording.variables(copy))
         done = subprocess.run(command, cwd=copy, env=around, capture_output=True, text=True, check=False)
         if not (copy / recording.TESTS).exists():
             raise BaselineError(done.stdout + done.stderr)

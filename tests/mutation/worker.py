@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.mutation import leftovers
 from tests.mutation.selection import PYTEST
 
 _START_S: Final = 60.0
@@ -96,6 +97,7 @@ def _try(limits: Mapping[str, float], log: Path) -> Verdict:
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)
+        leftovers.end_all(Path.cwd())
     code = os.waitstatus_to_exitcode(status)
     return {0: Verdict.SURVIVED, _TIMED_OUT: Verdict.TIMED_OUT}.get(code, Verdict.KILLED)
 

@@ -9,6 +9,7 @@ import yaml
 from tests.mutation import equivalent
 from tests.mutation.__main__ import choose
 from tests.mutation.areas import AREAS, Area
+from tests.mutation.concerned import concerned_tests, only_concerned
 from tests.mutation.mutations import Mutant, python_mutants
 from tests.mutation.sandbox import ROOT
 from tests.mutation.selection import Baseline
@@ -236,3 +237,22 @@ def test_mutant_is_shown_a_part_of_many_slow_tests() -> None:
     assert shown[0] < 10
     assert shown[-1] > 90
     assert max(after - before for before, after in itertools.pairwise(shown)) < 10
+
+
+def test_local_aws_files_have_their_tests() -> None:
+    """Each file of the local AWS that holds code names its test files, which exist; the others have all of them."""
+    for path in ROOT.glob("infra/local/**/*.py"):
+        tests = concerned_tests(str(path.relative_to(ROOT)))
+        if path.name == "__init__.py":
+            assert tests is None
+            continue
+        assert tests is not None, path
+        assert all((ROOT / test).is_file() for test in tests), path
+
+
+def test_only_concerned_tests_of_the_local_aws() -> None:
+    """Of tests/local only the files of the table are kept, of other folders all."""
+    local, unit = "tests/local/test_local_aws.py::a", "tests/unit/test_a.py::b"
+    other = "tests/local/test_run.py::c"
+    assert only_concerned("infra/local/server/main.py", [unit, other, local]) == [unit, local]
+    assert only_concerned("infra/local/client/elsewhere.py", [unit, other, local]) == [unit, other, local]

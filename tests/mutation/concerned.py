@@ -1,0 +1,52 @@
+"""The test files that a mutant of the local AWS is shown: a table, where coverage would name nearly all of them.
+
+Every test of tests/local runs the start of the server, the deployment and the schedule's background work, which says
+nothing about what it would notice.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+_FOLDER: Final = "tests/local/"
+_CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
+    "infra/local/client/local_aws.py": ("local_aws", "authorizer_api", "authentication", "deployment", "refusals"),
+    "infra/local/client/process.py": ("local_aws",),
+    "infra/local/client/stacks.py": ("local_aws", "deployment"),
+    "infra/local/demo/demo.py": ("run",),
+    "infra/local/demo/demo_targets.py": ("authentication", "refusals"),
+    "infra/local/demo/operator_env.py": ("run",),
+    "infra/local/demo/report.py": (),
+    "infra/local/demo/run.py": ("run",),
+    "infra/local/demo/run_log.py": ("run",),
+    "infra/local/server/alarm_evaluator.py": ("alarm_evaluator",),
+    "infra/local/server/alarm_rules.py": (),
+    "infra/local/server/authorizer_response.py": ("custom_authorizers",),
+    "infra/local/server/authorizers.py": ("authorizer_api", "custom_authorizers"),
+    "infra/local/server/certificates.py": ("local_aws", "first_packet"),
+    "infra/local/server/cloudformation_types.py": ("local_aws", "authentication"),
+    "infra/local/server/custom_auth.py": ("custom_authorizers",),
+    "infra/local/server/describe_endpoint.py": ("local_aws",),
+    "infra/local/server/device_gateway.py": ("first_packet", "signed_upgrade", "custom_authorizers"),
+    "infra/local/server/embedded_metrics.py": (),
+    "infra/local/server/lambda_metrics.py": ("shards",),
+    "infra/local/server/main.py": ("local_aws", "first_packet"),
+    "infra/local/server/ministack_patches.py": ("local_aws",),
+    "infra/local/server/mqtt.py": ("first_packet",),
+    "infra/local/server/schedule_speed.py": ("shards",),
+    "infra/local/server/service_calls.py": ("local_aws",),
+    "infra/local/server/token_signatures.py": (),
+}
+
+
+def only_concerned(path: str, tests: Iterable[str]) -> list[str]:
+    """Leave out the tests of the local AWS that are not about a file; one that is not in the table has them all."""
+    files = concerned_tests(path)
+    if files is None:
+        return list(tests)
+    return [test for test in tests if not test.startswith(_FOLDER) or test.partition("::")[0] in files]
+
+
+def concerned_tests(path: str) -> list[str] | None:
+    """Return the test files of the local AWS that are about a file, None for one that is not in the table."""
+    names = _CONCERNED.get(path)
+    return None if names is None else [f"{_FOLDER}test_{name}.py" for name in names]
