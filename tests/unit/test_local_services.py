@@ -1,0 +1,280 @@
+"""What the local AWS puts around MiniStack's services; MiniStack itself is a stand-in here and real in tests/local."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from infra.local.demo.demo_targets import SigningKey
+from infra.local.server import (
+    cloudformation_types,
+    describe_endpoint,
+    lambda_metrics,
+    ministack_patches,
+    schedule_speed,
+    service_calls,
+)
+from infra.local.server.authorizers import Authorizers
+from tests.unit.stand_in_ministack import PutInPlace, Requests, stand_in
+
+__all__ = ["stand_in"]
+
+JSON = {"content-type": "application/x-amz-json-1.0"}
+
+
+def asked_of_cloudwatch(requests: Requests) -> list[tuple[str, Any]]:
+    """Return the operations that CloudWatch was asked for, with their requests."""
+    found = []
+    for method, path, headers, body, query in requests.asked:
+        assert (method, path, query) == ("POST", "/", {})
+        assert isinstance(headers, dict)
+        assert isinstance(body, bytes)
+        target = headers.pop("x-amz-target")
+        assert headers == JSON
+        service, _, operation = target.partition(".")
+        assert service == "GraniteServiceVersion20100801"
+        found.append((operation, json.loads(body)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("speed", "tick", "minute"), [(1.0, 1.0, 60), (12.0, 1 / 12, 5.0), (0.5, 2.0, 120.0), (20, 0.05, 3.0)]
+)
+def test_schedules_at_a_speed(stand_in: PutInPlace, speed: float, tick: float, minute: float) -> None:
+    """A schedule is looked at every second and fires every minute, both of a clock of this speed."""
+    known = {"rate(1 minute)": 60}
+    stand_in(ministack_patches.SCHEDULE_TICK, 30)
+    stand_in(ministack_patches.RATE_SECONDS, known.get)
+    schedule_speed.set_pace(speed)
+    assert ministack_patches.SCHEDULE_TICK.get() == pytest.approx(tick)
+    assert ministack_patches.RATE_SECONDS.get()("rate(1 minute)") == pytest.approx(minute)
+    assert ministack_patches.RATE_SECONDS.get()("cron(* * * * ? *)") is None
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "query", "is_answered"),
+    [
+        ("GET /endpoint", 200, {}, True),
+        ("GET /endpoint", 200, {"endpointType": ["iot:Data-ATS"]}, True),
+        ("GET /endpoint", 200, {"endpointType": ["iot:Jobs"]}, False),
+        ("POST /endpoint", 200, {}, False),
+        ("GET /endpoints", 200, {}, False),
+        ("GET /endpoint", 403, {}, False),
+    ],
+)
+async def test_described_endpoint(
+    stand_in: PutInPlace, request_line: str, status: int, query: dict[str, list[str]], *, is_answered: bool
+) -> None:
+    """Only the data endpoint's address is replaced, where MiniStack answers it; all else is MiniStack's."""
+    requests = Requests(status, b'{"endpointAddress": "its own"}')
+    stand_in(ministack_patches.IOT_REQUESTS, requests)
+    describe_endpoint.answer_with("localhost:8883")
+    asked = (*request_line.split(), {"h": "1"}, b"body", query)
+    code, headers, body = await ministack_patches.IOT_REQUESTS.get()(*asked)
+    assert (code, headers, requests.asked) == (status, {"x": "original"}, [asked])
+    assert json.loads(body) == {"endpointAddress": "localhost:8883" if is_answered else "its own"}
+
+
+def test_cloudwatch_is_asked(stand_in: PutInPlace) -> None:
+    """An operation and its request are sent as CloudWatch's JSON protocol wants, and the answer is read."""
+    requests = Requests(body=b'{"Alarms": [1]}')
+    stand_in(ministack_patches.CLOUDWATCH_REQUESTS, requests)
+    assert service_calls.cloudwatch("DescribeAlarms", {"A": 1}) == {"Alarms": [1]}
+    assert asked_of_cloudwatch(requests) == [("DescribeAlarms", {"A": 1})]
+    requests.body = b""
+    assert service_calls.cloudwatch("PutMetricData", {}) == {}
+
+
+def test_cloudwatch_refuses(stand_in: PutInPlace) -> None:
+    """A refusal is an error that holds the answer, whatever bytes it has."""
+    stand_in(ministack_patches.CLOUDWATCH_REQUESTS, Requests(400, b"bad \xff"))
+    with pytest.raises(ValueError, match=r"^DescribeAlarms was refused: bad �$"):
+        service_calls.cloudwatch("DescribeAlarms", {})
+
+
+def test_handler_that_waits(stand_in: PutInPlace) -> None:
+    """A handler that would wait is ended, and says so, because nothing may wait here."""
+    ended = []
+
+    async def waits(*_: object) -> None:
+        try:
+            await asyncio.sleep(0)
+        finally:
+            ended.append(1)
+
+    stand_in(ministack_patches.LAMBDA_REQUESTS, waits)
+    with pytest.raises(RuntimeError, match=r"^ministack\.services\.lambda_svc waits while it answers GET /p\.$"):
+        service_calls.answer_at_once(ministack_patches.LAMBDA_REQUESTS, "GET", "/p", {}, b"")
+    assert ended == [1]
+
+
+def emf(namespace: str, value: int) -> str:
+    """Return a log line in Embedded Metric Format."""
+    directive = {"Namespace": namespace, "Dimensions": [[]], "Metrics": [{"Name": "M"}]}
+    return json.dumps({"_aws": {"Timestamp": 1_000, "CloudWatchMetrics": [directive]}, "M": value})
+
+
+@pytest.fixture
+def executions(stand_in: PutInPlace) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]], Requests]:
+    """What MiniStack's log writer is called with, which metrics are recorded, and what CloudWatch is asked."""
+    logged: list[tuple[object, ...]] = []
+    recorded: list[tuple[object, ...]] = []
+    requests = Requests()
+    stand_in(ministack_patches.LAMBDA_LOGS, lambda *given, **options: logged.append((*given, options)))
+    stand_in(ministack_patches.LAMBDA_METRICS, None)
+    stand_in(ministack_patches.RECORD_METRIC, lambda *given: recorded.append(given))
+    stand_in(ministack_patches.CLOUDWATCH_REQUESTS, requests)
+    lambda_metrics.record_every_execution()
+    return logged, recorded, requests
+
+
+Executions = tuple[list[tuple[object, ...]], list[tuple[object, ...]], Requests]
+
+
+@pytest.mark.parametrize("failed", [True, False])
+@pytest.mark.parametrize("function", [{"config": {"FunctionName": "f"}}, {"FunctionName": "f"}])
+def test_execution_is_counted(executions: Executions, function: dict[str, Any], *, failed: bool) -> None:
+    """Each execution is an invocation, an error or none, no throttle and a duration; its log is still written."""
+    logged, recorded, requests = executions
+    ministack_patches.LAMBDA_LOGS.get()(function, "id", "START\nEND", failed, 12.5, extra=1)
+    assert logged == [(function, "id", "START\nEND", failed, 12.5, {"extra": 1})]
+    dimensions = {"FunctionName": "f"}
+    assert recorded == [
+        ("AWS/Lambda", "Invocations", 1, "Count", dimensions),
+        ("AWS/Lambda", "Errors", int(failed), "Count", dimensions),
+        ("AWS/Lambda", "Throttles", 0, "Count", dimensions),
+        ("AWS/Lambda", "Duration", 12.5, "Milliseconds", dimensions),
+    ]
+    assert requests.asked == []
+
+
+def test_embedded_metrics_are_put(executions: Executions) -> None:
+    """The metrics of the log's lines are put, one request for each namespace."""
+    *_, requests = executions
+    log = "\n".join(["START", emf("A", 1), emf("B", 2), emf("A", 3), "END"])
+    ministack_patches.LAMBDA_LOGS.get()({"FunctionName": "f"}, "id", log, None, 1.0)
+    put = [
+        (name, request["Namespace"], [d["Values"] for d in request["MetricData"]])
+        for name, request in asked_of_cloudwatch(requests)
+    ]
+    assert put == [("PutMetricData", "A", [[1.0], [3.0]]), ("PutMetricData", "B", [[2.0]])]
+
+
+def test_embedded_metrics_are_refused(executions: Executions, caplog: pytest.LogCaptureFixture) -> None:
+    """Metrics that CloudWatch refuses are lost with a word in the log; those of other namespaces are put."""
+    *_, requests = executions
+    requests.status = 400
+    with caplog.at_level(logging.ERROR):
+        log = "\n".join([emf("A", 1), emf("B", 2)])
+        ministack_patches.LAMBDA_LOGS.get()({"FunctionName": "f"}, "id", log, None, 1.0)
+    assert len(requests.asked) == 2
+    assert ["of A" in record.getMessage() for record in caplog.records] == [True, False]
+
+
+@pytest.mark.parametrize(("measured", "throttles"), [({"throttle": 1}, 1), ({"throttle": 0}, 0), ({}, 0)])
+def test_throttles_are_counted(executions: Executions, measured: dict[str, int], throttles: int) -> None:
+    """Of MiniStack's own counts only the throttles are kept."""
+    _, recorded, _ = executions
+    ministack_patches.LAMBDA_METRICS.get()("f", **measured)
+    assert recorded == [("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": "f"})] * throttles
+
+
+def test_schedule_invokes_as_an_event(stand_in: PutInPlace) -> None:
+    """A schedule's function is invoked asynchronously, by its ARN, with the schedule's input."""
+    requests = Requests(202)
+    stand_in(ministack_patches.LAMBDA_REQUESTS, requests)
+    stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
+    lambda_metrics.dispatch_schedules_asynchronously()
+    ministack_patches.DISPATCH_TO_LAMBDA.get()("arn:aws:lambda:r:1:function:f/g", '{"only": []}')
+    path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ar%3A1%3Afunction%3Af%2Fg/invocations"
+    assert requests.asked == [("POST", path, {"x-amz-invocation-type": "Event"}, b'{"only": []}', {})]
+
+
+@pytest.fixture
+def resource_types(stand_in: PutInPlace) -> tuple[dict[str, Any], Authorizers, Requests]:
+    """CloudFormation's resource types with the missing ones, all authorizers, and what CloudWatch is asked."""
+    types: dict[str, Any] = {}
+    authorizers, requests = Authorizers(), Requests()
+    stand_in(ministack_patches.RESOURCE_TYPES, types)
+    stand_in(ministack_patches.ACCOUNT_ID, lambda: "123456789012")
+    stand_in(ministack_patches.REGION, lambda: "eu-west-1")
+    stand_in(ministack_patches.CLOUDWATCH_REQUESTS, requests)
+    cloudformation_types.register_all(authorizers)
+    return types, authorizers, requests
+
+
+ResourceTypes = tuple[dict[str, Any], Authorizers, Requests]
+
+
+def test_known_resource_types_are_left_alone(stand_in: PutInPlace) -> None:
+    """A type that MiniStack has is its own."""
+    types = {"AWS::IoT::Authorizer": 1, "AWS::CloudWatch::CompositeAlarm": 2}
+    stand_in(ministack_patches.RESOURCE_TYPES, types)
+    cloudformation_types.register_all(Authorizers())
+    assert types == {"AWS::IoT::Authorizer": 1, "AWS::CloudWatch::CompositeAlarm": 2}
+
+
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+
+
+@pytest.mark.parametrize(
+    ("written", "active", "unsigned"), [("true", True, True), (True, True, True), ("True", False, True)]
+)
+def test_authorizer_of_a_stack(resource_types: ResourceTypes, written: object, *, active: bool, unsigned: bool) -> None:
+    """An authorizer is made with the template's properties, changed and deleted; its Ref is its name."""
+    types, authorizers, _ = resource_types
+    of_stack = types["AWS::IoT::Authorizer"]
+    status = {"Status": "ACTIVE"} if active else {}
+    props = {"AuthorizerName": "a", "AuthorizerFunctionArn": FUNCTION, "SigningDisabled": written, **status}
+    made = of_stack["create"]("Logical", props, "stack")
+    assert made == ("a", {"Arn": "arn:aws:iot:eu-west-1:123456789012:authorizer/a"})
+    found = authorizers.get("a")
+    assert (found.active, found.signing_disabled, found.function_arn) == (active, unsigned, FUNCTION)
+    changed = {**props, "AuthorizerFunctionArn": f"{FUNCTION}2", "Status": "INACTIVE", "TokenKeyName": "T"}
+    assert of_stack["update"]("a", props, changed, "stack") == made
+    assert (found.active, found.function_arn, found.token_key_name) == (False, f"{FUNCTION}2", "T")
+    of_stack["delete"]("a", props)
+    assert authorizers.listed() == []
+
+
+def test_authorizer_named_by_its_stack(resource_types: ResourceTypes) -> None:
+    """Without a name it is called after stack and resource, cut to what a name may be."""
+    types, *_ = resource_types
+    props = {"AuthorizerFunctionArn": FUNCTION, "SigningDisabled": True}
+    create = types["AWS::IoT::Authorizer"]["create"]
+    assert create("Logical", props, "stack")[0] == "stack-Logical"
+    assert create("L" * 200, props, "s")[0] == "s-" + "L" * 126
+
+
+def test_authorizer_that_checks_signatures(resource_types: ResourceTypes) -> None:
+    """Signatures are checked unless that is disabled, with the keys of the template."""
+    types, authorizers, _ = resource_types
+    public = SigningKey.new().public
+    props = {"AuthorizerFunctionArn": FUNCTION, "TokenKeyName": "T", "TokenSigningPublicKeys": {"k": public}}
+    types["AWS::IoT::Authorizer"]["create"]("A", props, "s")
+    made = authorizers.get("s-A")
+    assert (made.signing_disabled, made.token_key_name, made.public_keys) == (False, "T", {"k": public})
+
+
+@pytest.mark.parametrize(("written", "enabled"), [("true", True), ("false", False), (True, True), (False, False)])
+def test_composite_alarm_of_a_stack(resource_types: ResourceTypes, written: object, *, enabled: bool) -> None:
+    """A composite alarm is put with the properties that it has, put again when changed, and deleted."""
+    types, _, requests = resource_types
+    of_stack = types["AWS::CloudWatch::CompositeAlarm"]
+    known = {"AlarmRule": "TRUE", "AlarmDescription": "d", "AlarmActions": ["a"], "OKActions": ["o"]}
+    known["InsufficientDataActions"] = ["i"]
+    props = {**known, "AlarmName": "both", "ActionsEnabled": written, "Tags": []}
+    arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:both"
+    assert of_stack["create"]("L", props, "s") == ("both", {"Arn": arn})
+    assert of_stack["update"]("both", props, {"AlarmRule": "FALSE"}, "s") == ("both", {"Arn": arn})
+    of_stack["delete"]("both", props)
+    assert asked_of_cloudwatch(requests) == [
+        ("PutCompositeAlarm", {"AlarmName": "both", **known, "ActionsEnabled": enabled}),
+        ("PutCompositeAlarm", {"AlarmName": "both", "AlarmRule": "FALSE"}),
+        ("DeleteAlarms", {"AlarmNames": ["both"]}),
+    ]
+    assert of_stack["create"]("L", {"AlarmRule": "TRUE"}, "s")[0] == "s-L"
