@@ -213,3 +213,13 @@ def test_client_policy(prefix: str) -> None:
     (policy,) = canary(ClientIdPrefix=prefix).of_type("AWS::IoT::Policy").values()
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement == {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{CLIENT}/{prefix}*"}
+
+
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [({}, "eu-west-1"), ({"SigningRegion": "us-east-1"}, "us-east-1"), ({"Targets": "ssm:/targets"}, "*")],
+)
+def test_client_id_in_its_region(given: dict[str, str], region: str) -> None:
+    """A fixed client id may connect in the region that is signed for, and in any with a document of targets."""
+    found = allowed(ClientId="one", **given)["iot:Connect"]
+    assert found[-1] == f"arn:aws:iot:{region}:123456789012:client/one"
