@@ -9,8 +9,11 @@ from typing import Final
 
 _FOLDER: Final = "tests/local/"
 _CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
-    "infra/local/client/local_aws.py": ("local_aws", "authorizer_api", "authentication", "deployment", "refusals"),
-    "infra/local/client/process.py": ("local_aws",),
+    "infra/local/client/local_aws.py": (
+        *("local_aws", "authorizer_api", "first_packet", "shards", "deployment", "authentication"),
+        *("custom_authorizers", "refusals"),
+    ),
+    "infra/local/client/process.py": ("local_aws", "deployment"),
     "infra/local/client/stacks.py": ("local_aws", "deployment"),
     "infra/local/demo/demo.py": ("run",),
     "infra/local/demo/demo_targets.py": ("authentication", "refusals"),

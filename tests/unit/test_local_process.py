@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.client.process import REPOSITORY, LocalAwsError, interpreter, running_server
+from infra.local.client.process import REPOSITORY, LocalAwsError, interpreter, last_words, running_server
 
 READY = {"api_port": 4566, "iot_port": 8883, "authority": "/state/authority.pem"}
 SAY_READY = f"print({json.dumps(READY)!r}, flush=True)"
@@ -130,6 +130,11 @@ def test_server_that_ends_in_silence(tmp_path: Path, temporary: Path, monkeypatc
         pass
     assert str(raised.value) == "The local AWS did not start. "
     assert not list(temporary.iterdir())
+
+
+def test_log_that_is_gone(tmp_path: Path) -> None:
+    """Where there is no log any more there is nothing to add either."""
+    assert last_words(tmp_path / "gone") == ""
 
 
 def test_server_is_asked_before_it_is_killed(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
