@@ -10,7 +10,7 @@ from typing import Final
 _FOLDER: Final = "tests/local/"
 _CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/local/client/local_aws.py": (
-        *("local_aws", "authorizer_api", "first_packet", "shards", "deployment", "authentication"),
+        *("local_aws_client", "local_aws", "authorizer_api", "first_packet", "deployment"),
         *("custom_authorizers", "refusals"),
     ),
     "infra/local/client/process.py": ("local_aws", "deployment"),
