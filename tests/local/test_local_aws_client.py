@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.local.client.local_aws import REGION, LocalAws, create_user
+from infra.local.client.local_aws import LocalAws, create_user
+from infra.local.client.process import REGION
 
 
 def test_metric_points(aws: LocalAws) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tests.mutation import concerned
 from tests.mutation.sandbox import ROOT
 
 
@@ -47,7 +48,7 @@ AREAS: Final[tuple[Area, ...]] = (
     Area(
         name="local",
         files="infra/local/**/*.py",
-        tiers=(_unit_tests_of("infra.local"), ("tests/local",)),
+        tiers=(_unit_tests_of("infra.local"), concerned.all_tests()),
         goals={"local": 92},
     ),
 )

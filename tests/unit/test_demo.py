@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import pytest
 
-from infra.local.client.local_aws import Credentials as Keys
-from infra.local.client.local_aws import Invocation, LocalAwsError
-from infra.local.client.stacks import Stack
+from infra.local.client.local_aws import AccessKey, Invocation
+from infra.local.client.process import LocalAwsError
+from infra.local.client.stacks import DeployedStack
 from infra.local.demo import demo_targets
 from infra.local.demo.demo import Demo
 from infra.local.demo.run_log import FINISHED
@@ -64,7 +64,7 @@ class PlayedAws:
         self.error: Exception | None = None
         self.stopped = False
         self.iot_endpoint = "localhost:8883"
-        self.operator = Keys(access_key_id="AKIA1", secret_access_key="s")
+        self.operator = AccessKey(access_key_id="AKIA1", secret_access_key="s")
         self.server = SimpleNamespace(api_url="http://127.0.0.1:1", state=state)
         self.authority = state / "authority.pem"
 
@@ -77,10 +77,10 @@ class PlayedAws:
         yield self
         self.stopped = True
 
-    def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str]) -> Stack:
+    def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str]) -> DeployedStack:
         """Keep what is deployed, and return a stack."""
         self.deployed.append((template, name, dict(parameters)))
-        return Stack(
+        return DeployedStack(
             name=name,
             outputs={"UnsignedAuthorizerName": "an-unsigned", "SignedAuthorizerName": "a-signed"},
             resources={key: value for key, (_, value) in RESOURCES.items()},
@@ -162,7 +162,7 @@ def test_healthy_demo(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> Non
     """Each mode is invoked once, then scheduled runs are told, then metrics and alarms; the exit code is 0."""
     aws.runs = [[outcome("own invocation", healthy=False)], [], [outcome("role")]]
     told = demo()
-    assert told.tell() == 0
+    assert told.run() == 0
     assert (told.scheduled, told.verdicts) == (1, [True] * 5)
     assert aws.stopped
     assert aws.speed == 12.0
@@ -183,10 +183,10 @@ def test_healthy_demo(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> Non
 def test_tables(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
     """A run is followed by a row for each target and each alarm, and by why an alarm is not OK."""
     aws.runs = [[], [outcome("role")]]
-    demo().tell()
+    demo().run()
     lines = lines_of(capsys)
     start = next(place for place, line in enumerate(lines) if " run 1 " in line)
-    reason = f"LoudAlarm is ALARM since {NOON.astimezone():%H:%M:%S}, when 3 of 5 were bad."
+    reason = f"LoudAlarm is ALARM since {NOON.astimezone():%H:%M:%S}: 3 of 5 were bad."
     assert [line.split() for line in lines[start + 1 :]] == [
         [],
         ["target", "runs", "ConnectSuccess", "last", "ConnectLatency", "CertificateDaysLeft"],
@@ -226,14 +226,14 @@ def test_demo_that_is_not_healthy(
     """One unhealthy mode, a function that fails or an unhealthy run makes the exit code 1."""
     aws.unhealthy, aws.failed, aws.runs = {unhealthy}, {failed}, [[], [run]]
     told = demo()
-    assert told.tell() == 1
+    assert told.run() == 1
     assert told.verdicts == expected
 
 
 def test_failures_are_shown(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
     """A mode that is unhealthy and a function that fails have lines of their own."""
     aws.unhealthy, aws.failed, aws.runs = {"static"}, {"role"}, [[], [outcome("role")]]
-    demo().tell()
+    demo().run()
     lines = lines_of(capsys)
     assert "  role      failed: it broke" in lines
     assert "  static   sigv4           UNHEALTHY: NotAuthorized in connack" in lines
@@ -248,7 +248,7 @@ def test_demo_until_it_is_stopped(aws: PlayedAws, capsys: pytest.CaptureFixture[
     """Without a number of runs it goes on until it is stopped."""
     aws.runs = [[], [outcome("role")], [outcome("role")], []]
     told = Demo(template=Path("t"), runs=None, speed=1.0, stopped=lambda: not aws.runs)
-    assert told.tell() == 0
+    assert told.run() == 0
     assert told.scheduled == 2
     assert "The schedule takes over: all targets every 60 s, until Ctrl-C." in lines_of(capsys)
 
@@ -257,7 +257,7 @@ def test_two_runs(aws: PlayedAws) -> None:
     """It ends after the number of runs that were asked for."""
     aws.runs = [[], [outcome("role")], [outcome("role")], [outcome("role")]]
     told = demo(runs=2)
-    told.tell()
+    told.run()
     assert (told.scheduled, len(aws.runs)) == (2, 1)
 
 
@@ -278,7 +278,7 @@ def test_schedule_that_does_not_fire(
 
     set_clock(monkeypatch, monotonic=monotonic)
     aws.runs = [[], [outcome("role")]]
-    assert demo(runs=2, speed=speed).tell() == 1
+    assert demo(runs=2, speed=speed).run() == 1
     said = capsys.readouterr().err.split()
     assert said == f"make run cannot go on: The schedule has not fired for {seconds} s.".split()
     assert seconds < passed[0] < seconds + 6
@@ -287,7 +287,7 @@ def test_schedule_that_does_not_fire(
 def test_demo_that_cannot_go_on(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
     """A problem is a sentence on lines that fit, and the exit code is 1."""
     aws.error = LocalAwsError("word " * 30)
-    assert demo().tell() == 1
+    assert demo().run() == 1
     captured = capsys.readouterr()
     assert "Everything is stopped" not in captured.out
     assert captured.err.startswith("make run cannot go on: word word")
@@ -301,8 +301,8 @@ def test_function_that_is_no_canary(
 ) -> None:
     """A function that answers otherwise is a sentence."""
     monkeypatch.setattr(aws, "invoke", lambda *_: Invocation(payload=payload, failed=False))
-    assert demo().tell() == 1
-    assert "does not answer as a canary does." in " ".join(capsys.readouterr().err.split())
+    assert demo().run() == 1
+    assert "response is not a canary's." in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_canary_is_deployed(aws: PlayedAws, monkeypatch: pytest.MonkeyPatch, mac
     """The canary is deployed with its targets, for this machine; its names are written for another terminal."""
     monkeypatch.setattr("platform.machine", lambda: machine)
     aws.runs = [[], [outcome("role")]]
-    demo(template="built.yaml").tell()
+    demo(template="built.yaml").run()
     template, name, parameters = aws.deployed[-1]
     assert (template, name) == (Path("built.yaml"), "iot-connect-canary")
     assert parameters == {
@@ -328,13 +328,13 @@ def test_canary_is_deployed(aws: PlayedAws, monkeypatch: pytest.MonkeyPatch, mac
 def test_path_for_another_terminal(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
     """It is told how to look in, on a line of its own."""
     aws.runs = [[], [outcome("role")]]
-    demo().tell()
+    demo().run()
     assert f"  . {aws.server.state}/operator.sh" in lines_of(capsys)
 
 
 def test_targets_are_set_up(aws: PlayedAws) -> None:
     """The authorizer knows digests only, the secrets lie in the canary's place, and the targets refer to them."""
-    made = demo_targets.Credentials(password=b"\0\xff", token="token")
+    made = demo_targets.DemoSecrets(password=b"\0\xff", token="token")
     shown = demo_targets.set_up(aws, "c", made)  # type: ignore[arg-type]
     ((template, name, parameters),) = aws.deployed
     assert (template.parts[-3:], name) == (("infra", "authorizer", "template.yaml"), "sample-authorizer")
@@ -403,7 +403,7 @@ TARGETS = [
 
 def test_credentials_are_new_each_time() -> None:
     """Passwords, tokens and keys are long, made anew, and out of every repr."""
-    first, second = demo_targets.Credentials(), demo_targets.Credentials()
+    first, second = demo_targets.DemoSecrets(), demo_targets.DemoSecrets()
     assert {len(made.password) for made in (first, second)} == {24}
     assert {len(made.token) for made in (first, second)} == {32}
     assert first.password != second.password

@@ -37,7 +37,7 @@ class PlayedDemo:
         self.exit_code = 0
         self.stopped = given["stopped"]
 
-    def tell(self) -> int:
+    def run(self) -> int:
         """Do it."""
         return type(self).does(self)
 

@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.demo.demo_targets import SigningKey
 from infra.local.server import ministack_patches
-from infra.local.server.authorizers import Authorizers, serve_authorizers
+from infra.local.server.authorizers import Authorizers, install_authorizers_api
 from tests.unit.stand_in_ministack import PutInPlace, Requests, stand_in
 
 __all__ = ["stand_in"]
@@ -39,11 +39,11 @@ class Api:
         stand_in(ministack_patches.IOT_REQUESTS, self.original)
         stand_in(ministack_patches.ACCOUNT_ID, lambda: "123456789012")
         stand_in(ministack_patches.REGION, lambda: "eu-west-1")
-        serve_authorizers(self.authorizers)
+        install_authorizers_api(self.authorizers)
 
     async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body of a response."""
-        status, headers, answer = await ministack_patches.IOT_REQUESTS.get()(method, path, {"h": "1"}, body, {})
+        status, headers, answer = await ministack_patches.IOT_REQUESTS.original()(method, path, {"h": "1"}, body, {})
         return status, headers, answer
 
     async def ask(self, method: str, path: str, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -182,7 +182,7 @@ async def test_refused_by_name(api: Api, method: str, path: str, status: int, er
     """A name that is taken, wrong or unknown is refused in AWS's words."""
     await api.ask("POST", "/authorizer/a", UNSIGNED)
     assert await api.refused(method, path, UNSIGNED) == (status, error)
-    assert [each["authorizerName"] for each in api.authorizers.listed()] == ["a"]
+    assert [each["authorizerName"] for each in api.authorizers.as_list_response()] == ["a"]
 
 
 @pytest.mark.parametrize("name", ["a", "A_b=c,d@e-1", "a" * 128])

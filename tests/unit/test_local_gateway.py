@@ -447,7 +447,7 @@ async def test_function_that_takes_too_long(
             given_up.set()
 
     stand_in(ministack_patches.LAMBDA_REQUESTS, never)
-    monkeypatch.setattr(custom_auth, "_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(custom_auth, "_INVOKE_TIMEOUT_SECONDS", 0.05)
     assert await gateway.opened(connect(username=f"u?{NAME}=a")) == refused(NOT_AUTHORIZED[5])
     await asyncio.wait_for(given_up.wait(), 10)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.client.process import REPOSITORY, LocalAwsError, interpreter, last_words, running_server
+from infra.local.client.process import REPOSITORY, LocalAwsError, interpreter, log_tail, running_server
 
 READY = {"api_port": 4566, "iot_port": 8883, "authority": "/state/authority.pem"}
 SAY_READY = f"print({json.dumps(READY)!r}, flush=True)"
@@ -119,7 +119,7 @@ def test_server_that_does_not_start(tmp_path: Path, temporary: Path, monkeypatch
     with pytest.raises(LocalAwsError) as raised, running_server():
         pass
     said = " / ".join(f"line {number}" for number in range(6, 21))
-    assert str(raised.value) == f"The local AWS did not start. It said: {said}"
+    assert str(raised.value) == f"The local AWS did not start. Its log ends: {said}"
     assert not list(temporary.iterdir())
 
 
@@ -134,7 +134,7 @@ def test_server_that_ends_in_silence(tmp_path: Path, temporary: Path, monkeypatc
 
 def test_log_that_is_gone(tmp_path: Path) -> None:
     """Where there is no log any more there is nothing to add either."""
-    assert last_words(tmp_path / "gone") == ""
+    assert log_tail(tmp_path / "gone") == ""
 
 
 def test_server_is_asked_before_it_is_killed(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:

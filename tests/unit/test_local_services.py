@@ -49,10 +49,10 @@ def test_schedules_at_a_speed(stand_in: PutInPlace, speed: float, tick: float, m
     known = {"rate(1 minute)": 60}
     stand_in(ministack_patches.SCHEDULE_TICK, 30)
     stand_in(ministack_patches.RATE_SECONDS, known.get)
-    schedule_speed.set_pace(speed)
-    assert ministack_patches.SCHEDULE_TICK.get() == pytest.approx(tick)
-    assert ministack_patches.RATE_SECONDS.get()("rate(1 minute)") == pytest.approx(minute)
-    assert ministack_patches.RATE_SECONDS.get()("cron(* * * * ? *)") is None
+    schedule_speed.set_speed(speed)
+    assert ministack_patches.SCHEDULE_TICK.original() == pytest.approx(tick)
+    assert ministack_patches.RATE_SECONDS.original()("rate(1 minute)") == pytest.approx(minute)
+    assert ministack_patches.RATE_SECONDS.original()("cron(* * * * ? *)") is None
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ async def test_described_endpoint(
     """Only the data endpoint's address is replaced, where MiniStack answers it; all else is MiniStack's."""
     requests = Requests(status, b'{"endpointAddress": "its own"}')
     stand_in(ministack_patches.IOT_REQUESTS, requests)
-    describe_endpoint.answer_with("localhost:8883")
+    describe_endpoint.override_describe_endpoint("localhost:8883")
     asked = (*request_line.split(), {"h": "1"}, b"body", query)
-    code, headers, body = await ministack_patches.IOT_REQUESTS.get()(*asked)
+    code, headers, body = await ministack_patches.IOT_REQUESTS.original()(*asked)
     assert (code, headers, requests.asked) == (status, {"x": "original"}, [asked])
     assert json.loads(body) == {"endpointAddress": "localhost:8883" if is_answered else "its own"}
 
@@ -92,7 +92,7 @@ def test_cloudwatch_is_asked(stand_in: PutInPlace) -> None:
 def test_cloudwatch_refuses(stand_in: PutInPlace) -> None:
     """A refusal is an error that holds the answer, whatever bytes it has."""
     stand_in(ministack_patches.CLOUDWATCH_REQUESTS, Requests(400, b"bad \xff"))
-    with pytest.raises(ValueError, match=r"^DescribeAlarms was refused: bad �$"):
+    with pytest.raises(ValueError, match=r"^DescribeAlarms failed: bad �$"):
         service_calls.cloudwatch("DescribeAlarms", {})
 
 
@@ -107,8 +107,8 @@ def test_handler_that_waits(stand_in: PutInPlace) -> None:
             ended.append(1)
 
     stand_in(ministack_patches.LAMBDA_REQUESTS, waits)
-    with pytest.raises(RuntimeError, match=r"^ministack\.services\.lambda_svc waits while it answers GET /p\.$"):
-        service_calls.answer_at_once(ministack_patches.LAMBDA_REQUESTS, "GET", "/p", {}, b"")
+    with pytest.raises(RuntimeError, match=r"^ministack\.services\.lambda_svc suspends in GET /p\.$"):
+        service_calls.call_synchronously(ministack_patches.LAMBDA_REQUESTS, "GET", "/p", {}, b"")
     assert ended == [1]
 
 
@@ -128,7 +128,7 @@ def executions(stand_in: PutInPlace) -> tuple[list[tuple[object, ...]], list[tup
     stand_in(ministack_patches.LAMBDA_METRICS, None)
     stand_in(ministack_patches.RECORD_METRIC, lambda *given: recorded.append(given))
     stand_in(ministack_patches.CLOUDWATCH_REQUESTS, requests)
-    lambda_metrics.record_every_execution()
+    lambda_metrics.install_execution_metrics()
     return logged, recorded, requests
 
 
@@ -140,7 +140,7 @@ Executions = tuple[list[tuple[object, ...]], list[tuple[object, ...]], Requests]
 def test_execution_is_counted(executions: Executions, function: dict[str, Any], *, failed: bool) -> None:
     """Each execution is an invocation, an error or none, no throttle and a duration; its log is still written."""
     logged, recorded, requests = executions
-    ministack_patches.LAMBDA_LOGS.get()(function, "id", "START\nEND", failed, 12.5, extra=1)
+    ministack_patches.LAMBDA_LOGS.original()(function, "id", "START\nEND", failed, 12.5, extra=1)
     assert logged == [(function, "id", "START\nEND", failed, 12.5, {"extra": 1})]
     dimensions = {"FunctionName": "f"}
     assert recorded == [
@@ -156,7 +156,7 @@ def test_embedded_metrics_are_put(executions: Executions) -> None:
     """The metrics of the log's lines are put, one request for each namespace."""
     *_, requests = executions
     log = "\n".join(["START", emf("A", 1), emf("B", 2), emf("A", 3), "END"])
-    ministack_patches.LAMBDA_LOGS.get()({"FunctionName": "f"}, "id", log, None, 1.0)
+    ministack_patches.LAMBDA_LOGS.original()({"FunctionName": "f"}, "id", log, None, 1.0)
     put = [
         (name, request["Namespace"], [d["Values"] for d in request["MetricData"]])
         for name, request in asked_of_cloudwatch(requests)
@@ -170,7 +170,7 @@ def test_embedded_metrics_are_refused(executions: Executions, caplog: pytest.Log
     requests.status = 400
     with caplog.at_level(logging.ERROR):
         log = "\n".join([emf("A", 1), emf("B", 2)])
-        ministack_patches.LAMBDA_LOGS.get()({"FunctionName": "f"}, "id", log, None, 1.0)
+        ministack_patches.LAMBDA_LOGS.original()({"FunctionName": "f"}, "id", log, None, 1.0)
     assert len(requests.asked) == 2
     assert ["of A" in record.getMessage() for record in caplog.records] == [True, False]
 
@@ -179,7 +179,7 @@ def test_embedded_metrics_are_refused(executions: Executions, caplog: pytest.Log
 def test_throttles_are_counted(executions: Executions, measured: dict[str, int], throttles: int) -> None:
     """Of MiniStack's own counts only the throttles are kept."""
     _, recorded, _ = executions
-    ministack_patches.LAMBDA_METRICS.get()("f", **measured)
+    ministack_patches.LAMBDA_METRICS.original()("f", **measured)
     assert recorded == [("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": "f"})] * throttles
 
 
@@ -188,8 +188,8 @@ def test_schedule_invokes_as_an_event(stand_in: PutInPlace) -> None:
     requests = Requests(202)
     stand_in(ministack_patches.LAMBDA_REQUESTS, requests)
     stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
-    lambda_metrics.dispatch_schedules_asynchronously()
-    ministack_patches.DISPATCH_TO_LAMBDA.get()("arn:aws:lambda:r:1:function:f/g", '{"only": []}')
+    lambda_metrics.install_asynchronous_schedules()
+    ministack_patches.DISPATCH_TO_LAMBDA.original()("arn:aws:lambda:r:1:function:f/g", '{"only": []}')
     path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ar%3A1%3Afunction%3Af%2Fg/invocations"
     assert requests.asked == [("POST", path, {"x-amz-invocation-type": "Event"}, b'{"only": []}', {})]
 
@@ -238,7 +238,7 @@ def test_authorizer_of_a_stack(resource_types: ResourceTypes, written: object, *
     assert of_stack["update"]("a", props, changed, "stack") == made
     assert (found.active, found.function_arn, found.token_key_name) == (False, f"{FUNCTION}2", "T")
     of_stack["delete"]("a", props)
-    assert authorizers.listed() == []
+    assert authorizers.as_list_response() == []
 
 
 def test_authorizer_named_by_its_stack(resource_types: ResourceTypes) -> None:

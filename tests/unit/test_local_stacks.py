@@ -78,7 +78,7 @@ class CloudFormation:
         """Expect the stack to be deleted."""
         self._stubber.add_response("delete_stack", {}, {"StackName": "canary"})
 
-    def deploy(self, **parameters: str) -> stacks.Stack:
+    def deploy(self, **parameters: str) -> stacks.DeployedStack:
         """Deploy, and check that every expected request was made."""
         made = stacks.deploy(self.client, name="canary", template_url=URL, parameters=parameters)
         self._stubber.assert_no_pending_responses()
@@ -123,7 +123,7 @@ def test_new_stack(cloudformation: CloudFormation) -> None:
 
 def test_only_resource_of_a_type() -> None:
     """A type with no resource or with two is a sentence."""
-    stack = stacks.Stack(name="s", outputs={}, resources={"A": "1", "B": "2"}, types={"A": "T", "B": "T"})
+    stack = stacks.DeployedStack(name="s", outputs={}, resources={"A": "1", "B": "2"}, types={"A": "T", "B": "T"})
     with pytest.raises(LocalAwsError, match=r"^Stack s has 2 resources of T\.$"):
         stack.only("T")
     with pytest.raises(LocalAwsError, match=r"^Stack s has 0 resources of U\.$"):

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from infra.local.client.local_aws import Credentials, LocalAws
+from infra.local.client.local_aws import AccessKey, LocalAws
 from infra.local.demo import operator_env
 
 VARIABLES = {
@@ -28,7 +28,7 @@ VARIABLES = {
 def local_aws(state: Path) -> LocalAws:
     """Return what is known of a local AWS whose state lies in a directory."""
     aws = SimpleNamespace(
-        operator=Credentials(access_key_id="AKIA1", secret_access_key="it's secret"),
+        operator=AccessKey(access_key_id="AKIA1", secret_access_key="it's secret"),
         server=SimpleNamespace(api_url="http://127.0.0.1:4566", state=state),
         authority=Path("/state/authority.pem"),
     )

@@ -108,7 +108,7 @@ def test_runs_side_by_side(group: Logs) -> None:
         ([outcome("a"), {"level": "ERROR", "message": "bad settings"}], ("bad settings",), False),
         ([{"level": "ERROR", "message": "bad settings"}], ("bad settings",), False),
         ([outcome("a"), {"level": "WARNING", "message": "slow"}], (), True),
-        ([], ("the function ended without a word",), False),
+        ([], ("the function ended without a log record",), False),
     ],
 )
 def test_run_is_healthy(
