@@ -154,3 +154,15 @@ def test_signal_after_a_run(plays: Plays, template: str, number: signal.Signals,
 
     plays(interrupted)
     assert run.main(["--template", template]) == expected
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help says what each argument does."""
+    with pytest.raises(SystemExit) as ended:
+        run.main(["--help"])
+    assert ended.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "usage: make run [-h] [--runs N] [--speed X] [--template TEMPLATE]" in said
+    for sentence in ("end after N scheduled runs", "(1 to 12; default 1)", "built template to deploy"):
+        assert sentence in said
+    assert str(run.__doc__).split(".", maxsplit=1)[0][:40] in said

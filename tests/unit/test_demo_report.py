@@ -80,3 +80,10 @@ def test_everything_fits() -> None:
     """No line is longer than 80 columns."""
     assert len(shorten("x" * 200)) == WIDTH
     assert all(len(line) <= WIDTH for line in wrap("word " * 100))
+
+
+def test_explanation_is_indented() -> None:
+    """Reason and hint stand below the target, four columns further in, on every line."""
+    _, *rest = outcome_lines(FAILED)
+    assert len(rest) > 1
+    assert {len(line) - len(line.lstrip()) for line in rest} == {4}

@@ -137,6 +137,12 @@ def test_log_that_is_gone(tmp_path: Path) -> None:
     assert log_tail(tmp_path / "gone") == ""
 
 
+def test_log_that_is_no_text(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are replaced; the rest of the log is still told."""
+    (tmp_path / "server.log").write_bytes(b"bad \xff")
+    assert log_tail(tmp_path) == "Its log ends: bad \ufffd"
+
+
 def test_server_is_asked_before_it_is_killed(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its standard input is closed first, and it may take its time to tidy up."""
     tidied = tmp_path / "tidied"
