@@ -191,3 +191,19 @@ def test_sum_weighs_counts() -> None:
     samples = [MetricSample(timestamp=0, value=2, count=3), MetricSample(timestamp=0, value=5)]
     assert statistic_of(samples, "Sum") == 11
     assert statistic_of(samples, "SampleCount") == 4
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, 5), ({"DatapointsToAlarm": 3}, 3), ({"DatapointsToAlarm": 5}, 5)])
+def test_datapoints_to_alarm(given: dict[str, int], expected: int) -> None:
+    """An alarm that does not say how many datapoints must breach needs all of its evaluation periods."""
+    alarm = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 5, "Threshold": 1}
+    assert rule_of({**alarm, "ComparisonOperator": "LessThanThreshold", **given}).datapoints_to_alarm == expected
+
+
+def test_reason_counts_breaching_and_missing_datapoints() -> None:
+    """The reason of a state names the datapoints, how many breach, how many are missing and how many are needed."""
+    evaluation = evaluate([None, None, None, 0.5, None], rule(), State.OK)
+    assert evaluation.reason == (
+        "1 of the last 3 datapoints [0.5] were less than the threshold (1); 2 missing, treated as missing; "
+        "2 are needed for ALARM."
+    )

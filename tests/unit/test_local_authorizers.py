@@ -227,3 +227,9 @@ async def test_other_requests_are_ministacks(api: Api, method: str, path: str) -
     """What is not about authorizers goes on as it came."""
     assert await api.send(method, path, b"{}") == (404, {"x": "original"}, b"original")
     assert api.original.asked == [(method, path, {"h": "1"}, b"{}", {})]
+
+
+async def test_refusal_says_why(api: Api) -> None:
+    """The message of a refused request is a sentence with the authorizer's name."""
+    _, _, body = await api.send("GET", "/authorizer/b")
+    assert json.loads(body) == {"message": "Authorizer b does not exist."}
