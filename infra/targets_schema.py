@@ -8,6 +8,7 @@ from typing import Any
 
 from connect_canary.config.endpoint_rules import HOST_PATTERN
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
+from connect_canary.config.sources.table import REFERENCE_FORMS
 from connect_canary.config.target_validator import MAX_TIMEOUT_SECONDS, REGION_PATTERN
 from connect_canary.config.targets_document import NAME_PATTERN
 from connect_canary.config.values import REFERENCE_PATTERN
@@ -46,7 +47,7 @@ def schema() -> Schema:
         },
         "definitions": {
             "reference": {
-                "description": "read at run time: ssm:/path/name, or secretsmanager:name-or-arn with an optional #key",
+                "description": f"read at run time: {REFERENCE_FORMS}",
                 "type": "string",
                 "pattern": f"^{REFERENCE_PATTERN.pattern}",
             },

@@ -171,7 +171,7 @@ def test_decryption_only_for_parameters_and_secrets() -> None:
 def test_policies_by_name() -> None:
     """Each permission that a parameter adds has its own policy."""
     optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
-    assert list(_policies()) == ["write-log", "read-own-place", "connect", "ask-for-endpoint"]
+    assert list(_policies()) == ["write-log", "read-own-prefix", "connect", "ask-for-endpoint"]
     assert list(_policies(**EVERYTHING)) == [*_policies(), *optional]
 
 

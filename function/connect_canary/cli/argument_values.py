@@ -9,6 +9,7 @@ from pathlib import Path
 
 from connect_canary.config.problems import problem_message
 from connect_canary.config.settings import BY_KEY, Setting
+from connect_canary.config.sources.table import SOURCES
 from connect_canary.config.values import Value, is_encodable, is_reference, new_value
 
 _MAX_FILE_BYTES = 4_000_000
@@ -81,9 +82,10 @@ def _is_not_secret(key: str, value: object) -> bool:
 
 def _plain_secret_problem(setting: Setting) -> str:
     what = "a secret" if setting.secret else "a document that may hold secrets"
+    references = ", ".join(f"{scheme}:..." for scheme in SOURCES)
     return (
         f"--{setting.key} is '***'; {what} must not be an argument, which every process here can read; allowed: "
-        f"ssm:..., secretsmanager:..., @FILE, - for standard input, or the variable {setting.variable}"
+        f"{references}, @FILE, - for standard input, or the variable {setting.variable}"
     )
 
 

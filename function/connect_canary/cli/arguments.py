@@ -58,7 +58,7 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments | None:
         command=Command(parsed.command),
         values=values,
         only=tuple(parsed.only or ()),
-        output=OutputFormat.JSON if parsed.json else OutputFormat.CONSOLE,
+        output=OutputFormat(parsed.output),
         repeat=None if repeat is None else int(repeat),
         interval_s=1.0 if interval is None else float(interval),
     )

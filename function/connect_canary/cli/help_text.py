@@ -1,5 +1,7 @@
 """The help texts of the command line."""
 
+from connect_canary.config.sources.table import REFERENCE_FORMS, SECRET_FORMS
+
 DESCRIPTION = """\
 Can a client connect to AWS IoT Core over WebSockets right now, and if not,
 where and why does it fail? Connects once as a device would (TLS, WebSocket
@@ -27,15 +29,15 @@ exit codes:
 
 `connect-canary connect --help` lists every flag.
 """
-SETTINGS_HELP = """\
+SETTINGS_HELP = f"""\
 Every setting is a flag; one that is not given is taken from the variable of
 its name (--auth_mode, CANARY_AUTH_MODE). Any value may be a reference that is
-read at run time: ssm:/path/name, secretsmanager:name, secretsmanager:name#key."""
-SECRETS_HELP = """\
+read at run time: {REFERENCE_FORMS}."""
+SECRETS_HELP = f"""\
 secrets:
   Flags marked SECRET do not take the secret itself, because every process on
   this machine can read another one's arguments. They take
-    ssm:/path/name, secretsmanager:name#key   a reference
+    {SECRET_FORMS}   a reference
     @FILE                                     the text in a file
     -                                         standard input; a terminal asks
   or set the variable (CANARY_AUTHORIZER_PASSWORD ...) instead. --targets takes

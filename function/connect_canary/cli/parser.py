@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from connect_canary.cli.help_text import DESCRIPTION, EPILOG, SECRETS_HELP, SETTINGS_HELP
+from connect_canary.cli.reporter import DEFAULT_OUTPUT, OUTPUT_HELP
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import SETTINGS, Group, Setting
 
@@ -25,7 +26,17 @@ _COMMANDS: Mapping[Command, str] = {
 }
 _COMMON: Mapping[str, Mapping[str, Any]] = {
     "--only": {"metavar": "NAME", "nargs": "+", "action": "extend", "help": "only the targets of these names"},
-    "--json": {"action": "store_true", "help": "print what the Lambda returns, as JSON, instead"},
+    **{
+        f"--{output}": {
+            "action": "store_const",
+            "const": output,
+            "dest": "output",
+            "default": DEFAULT_OUTPUT,
+            "help": text,
+        }
+        for output, text in OUTPUT_HELP.items()
+        if output is not DEFAULT_OUTPUT
+    },
 }
 _REPEATING: Mapping[str, Mapping[str, Any]] = {
     "--repeat": {"metavar": "N", "help": "run N times, then show a summary"},

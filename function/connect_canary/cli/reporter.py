@@ -38,6 +38,14 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+DEFAULT_OUTPUT = OutputFormat.CONSOLE
+# Every other format than the default is a flag of its name.
+OUTPUT_HELP: Mapping[OutputFormat, str] = {
+    OutputFormat.CONSOLE: "show a table and what happened, for people",
+    OutputFormat.JSON: "print what the Lambda returns, as JSON, instead",
+}
+
+
 def _console(runs: int | None) -> Reporter:
     from connect_canary.cli.console_report import ConsoleReporter  # noqa: PLC0415 - it needs an optional package
 

@@ -1,9 +1,9 @@
-"""Which settings each auth mode needs: one row for each mode."""
+"""Which settings each auth mode needs, and each placement restricts: one row for each of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connect_canary.model.target import AuthMode
+from connect_canary.model.target import AuthMode, AuthorizerPlacement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,4 +32,18 @@ AUTH_RULES: Mapping[AuthMode, AuthRules] = {
         required=("authorizer_token_key_name", "authorizer_token_value"),
         alternatives=("authorizer_token_signature", "authorizer_signing_key"),
     ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementRules:
+    """What a placement makes of the authorizer's fields; where they are `http_headers`, each must be able to be one."""
+
+    http_headers: bool = False
+
+
+PLACEMENT_RULES: Mapping[AuthorizerPlacement, PlacementRules] = {
+    AuthorizerPlacement.USERNAME: PlacementRules(),
+    AuthorizerPlacement.HEADERS: PlacementRules(http_headers=True),
+    AuthorizerPlacement.QUERY: PlacementRules(),
 }

@@ -49,7 +49,9 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting(key="name", help="this canary; metric dimension Canary", group=Group.RUN, metavar="NAME", is_global=True),
+    Setting(
+        key="name", help="this canary's name; metric dimension Canary", group=Group.RUN, metavar="NAME", is_global=True
+    ),
     Setting(
         key="endpoint",
         help="host or host:port; empty: ask iot:DescribeEndpoint",
@@ -75,7 +77,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         key="client_id_prefix",
-        help="client id: prefix, target, random suffix",
+        help="prefix of each client id; target and random suffix follow",
         group=Group.CLIENT,
         metavar="PREFIX",
         default="test-",
@@ -102,19 +104,21 @@ SETTINGS: tuple[Setting, ...] = (
         default=Expect.CONNECT,
         enum=Expect,
     ),
-    Setting(key="access_key_id", help="static credentials", group=Group.AWS, secret=True),
-    Setting(key="secret_access_key", help="static credentials", group=Group.AWS, secret=True),
-    Setting(key="session_token", help="static credentials", group=Group.AWS, secret=True),
+    Setting(key="access_key_id", help="access key id", group=Group.AWS, secret=True),
+    Setting(key="secret_access_key", help="secret access key", group=Group.AWS, secret=True),
+    Setting(key="session_token", help="session token of temporary credentials", group=Group.AWS, secret=True),
     Setting(
         key="authorizer_name",
         help="custom authorizer; empty: the endpoint's default one",
         group=Group.AUTHORIZER,
         metavar="NAME",
     ),
-    Setting(key="authorizer_username", help="passed to the authorizer", group=Group.AUTHORIZER, metavar="NAME"),
+    Setting(
+        key="authorizer_username", help="user name passed to the authorizer", group=Group.AUTHORIZER, metavar="NAME"
+    ),
     Setting(
         key="authorizer_password",
-        help="passed to the authorizer; base64:... is binary",
+        help="password passed to the authorizer; base64:... is binary",
         group=Group.AUTHORIZER,
         secret=True,
     ),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, cast
 from urllib.parse import unquote
 
-from connect_canary.config.auth_rules import AUTH_RULES, AuthRules
+from connect_canary.config.auth_rules import AUTH_RULES, PLACEMENT_RULES, AuthRules
 from connect_canary.config.endpoint_rules import PORT_PATTERN, endpoint_problem
 from connect_canary.config.problems import SettingsError, problem_message
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
@@ -53,7 +53,8 @@ class TargetValidator:
         name = self._text("name") if "name" in self._values else DEFAULT_TARGET
         host, port = self._endpoint()
         choices = {setting.key: self._choice(setting) for setting in TARGET_SETTINGS if setting.enum}
-        rules = AUTH_RULES.get(cast("AuthMode", choices["auth_mode"]))
+        mode, placement = choices["auth_mode"], choices["authorizer_placement"]
+        rules = None if mode is None else AUTH_RULES[AuthMode(mode)]
         region = self._region(host) if rules and rules.signs_requests else self._text("signing_region")
         timeout = self._timeout()
         self._validate_client_id(name)
@@ -61,7 +62,7 @@ class TargetValidator:
         self._validate_password()
         if rules is not None:
             self._validate_credentials(rules)
-        if choices["authorizer_placement"] is AuthorizerPlacement.HEADERS:
+        if placement is not None and PLACEMENT_RULES[AuthorizerPlacement(placement)].http_headers:
             self._validate_headers()
         if None in choices.values():
             return None

@@ -103,14 +103,17 @@ _HANG_UPS = {
 _REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
 # What the 3.1.1 client says of a refusal, and of a packet that is no CONNACK.
 _PROTOCOL_ERROR = "AWS_ERROR_MQTT_PROTOCOL_ERROR"
-_TIMED_OUT = {
+# Both tables have every phase: one that is new must say how it fails.
+_TIMED_OUT: Mapping[Phase, Failure] = {
+    Phase.CREDENTIALS: Failure.CREDENTIALS_UNAVAILABLE,
     Phase.DNS: Failure.DNS_FAILED,
     Phase.TCP: Failure.TCP_TIMED_OUT,
     Phase.TLS: Failure.TLS_TIMED_OUT,
     Phase.UPGRADE: Failure.UPGRADE_TIMED_OUT,
     Phase.CONNACK: Failure.CONNACK_TIMED_OUT,
+    Phase.DISCONNECT: Failure.DISCONNECT_FAILED,
 }
-_DEFAULT_FAILURE = {
+_DEFAULT_FAILURE: Mapping[Phase, Failure] = {
     Phase.CREDENTIALS: Failure.CREDENTIALS_UNAVAILABLE,
     Phase.DNS: Failure.DNS_FAILED,
     Phase.TCP: Failure.TCP_FAILED,
@@ -129,11 +132,8 @@ def classify(evidence: Evidence) -> Failure:
     phase = evidence.phase
     if phase is None:
         return Failure.DEADLINE_EXCEEDED if evidence.timed_out else Failure.UNCLASSIFIED
-    return _specific(evidence) or (
-        _TIMED_OUT.get(phase, _DEFAULT_FAILURE[phase])
-        if evidence.timed_out or evidence.error_name in TIMEOUT_ERRORS
-        else _DEFAULT_FAILURE[phase]
-    )
+    timed_out = evidence.timed_out or evidence.error_name in TIMEOUT_ERRORS
+    return _specific(evidence) or (_TIMED_OUT if timed_out else _DEFAULT_FAILURE)[phase]
 
 
 def _specific(evidence: Evidence) -> Failure | None:

@@ -1,9 +1,11 @@
 """The reason for a failure: one line of evidence."""
 
+from collections.abc import Mapping
+
 from connect_canary.model.failures import CONNACK_MEANINGS, SWITCHING_PROTOCOLS, TIMEOUT_ERRORS, Evidence, Failure
 from connect_canary.model.phases import Phase
 
-_TIMEOUT_REASON = {
+_TIMEOUT_REASON: Mapping[Phase, str] = {
     Phase.CREDENTIALS: "no credentials",
     Phase.DNS: "no answer from the name server",
     Phase.TCP: "no answer to the TCP connect",

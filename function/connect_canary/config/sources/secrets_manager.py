@@ -47,4 +47,10 @@ def _provider(region: str) -> "SecretsProvider":
     return SecretsProvider(boto_config=client_config(region))
 
 
-SECRETS_MANAGER = ReferenceSource(scheme="secretsmanager", new_client=_provider, get=_get, holds_secrets=True)
+SECRETS_MANAGER = ReferenceSource(
+    scheme="secretsmanager",
+    forms=("secretsmanager:name", "secretsmanager:name#key"),
+    new_client=_provider,
+    get=_get,
+    holds_secrets=True,
+)

@@ -15,13 +15,15 @@ GetByPath = Callable[[str, str, bool], Mapping[str, Secret]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceSource:
-    """One scheme of references, `scheme:name`.
+    """One scheme of references, `scheme:name`; the scheme is the service's prefix in IAM actions.
 
-    `new_client` makes the client of the service, once for each region. A targets document from a source that
-    `holds_secrets` may hold secrets in settings that are not secret elsewhere, such as user names.
+    `forms` show how a reference is written, the last one with all that it can have. `new_client` makes the client of
+    the service, once for each region. A targets document from a source that `holds_secrets` may hold secrets in
+    settings that are not secret elsewhere, such as user names.
     """
 
     scheme: str
+    forms: tuple[str, ...]
     new_client: Callable[[str], object]
     get: Get
     get_by_path: GetByPath | None = None

@@ -35,4 +35,4 @@ def _provider(region: str) -> "SSMProvider":
     return SSMProvider(boto_config=client_config(region))
 
 
-SSM = ReferenceSource(scheme="ssm", new_client=_provider, get=_get, get_by_path=_get_by_path)
+SSM = ReferenceSource(scheme="ssm", forms=("ssm:/path/name",), new_client=_provider, get=_get, get_by_path=_get_by_path)

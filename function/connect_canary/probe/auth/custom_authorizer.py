@@ -4,8 +4,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 
 from connect_canary.model.mqtt import MAX_FIELD_BYTES, PROTOCOLS
-from connect_canary.model.target import AuthorizerPlacement, Target, password_bytes
-from connect_canary.probe.auth.authorizer_fields import NAME_FIELD, username_with_fields, validate_signing_key
+from connect_canary.model.target import Target, password_bytes
+from connect_canary.probe.auth.authorizer_fields import NAME_FIELD, validate_signing_key
 from connect_canary.probe.auth.connect_auth import AuthStrategy, ConnectAuth
 from connect_canary.probe.auth.placement import PLACEMENTS
 
@@ -49,8 +49,8 @@ def _secrets(target: Target, fields: Mapping[str, str], password: bytes | None) 
 
 def _validate_connect_size(target: Target, fields_of: Fields) -> list[tuple[str, str]]:
     """Return the longest setting of a CONNECT that is too long for the SDK to send, and what is allowed."""
-    fields = fields_of(target) if target.authorizer_placement is AuthorizerPlacement.USERNAME else {}
-    length = len(username_with_fields(target.authorizer_username, fields).encode())
+    username, _ = PLACEMENTS[target.authorizer_placement](target.authorizer_username, fields_of(target))
+    length = len(username.encode())
     password = password_bytes(target.authorizer_password) or b""
     parts = {"authorizer_username": len(target.authorizer_username), "authorizer_name": len(target.authorizer_name)}
     if target.authorizer_token_value is not None:
