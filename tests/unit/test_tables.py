@@ -39,7 +39,8 @@ from connect_canary.probe import clients
 from connect_canary.probe.auth.placement import PLACEMENTS
 from connect_canary.probe.auth.table import AUTH_STRATEGIES, authenticate
 from connect_canary.probe.clients.table import CONNECTIONS
-from connect_canary.reporting.table import REPORTERS
+from connect_canary.reporting.log import new_logger
+from connect_canary.reporting.table import REPORTERS, RunContext
 from infra.cost import Canary, bill, metrics_price
 from infra.targets_schema import schema
 from tests.faulty.canary import MODES, Case
@@ -69,6 +70,8 @@ PROVOKED_BY = {
     Failure.UNCLASSIFIED: "tests/integration/test_own_tunnel.py",
     Failure.TCP_FAILED: "tests/integration/test_egress_proxy.py",
 }
+# What each reporter leaves on standard output, in the order of the table.
+REPORTED = ('"CloudWatchMetrics"', '"message":"connect attempt finished"')
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=lambda source: source.scheme)
 
 
@@ -145,7 +148,16 @@ def test_every_reporter_is_in_the_table() -> None:
     table = (ROOT / "function" / "connect_canary" / "reporting" / "table.py").read_text()
     used = re.findall(r"^from connect_canary\.reporting\.(\w+) import", table, re.MULTILINE)
     assert sorted([*used, "table"]) == sorted(_modules(reporting))
-    assert len(set(REPORTERS)) == len(REPORTERS) == len(used)
+    assert len(set(REPORTERS)) == len(REPORTERS) == len(used) == len(REPORTED)
+
+
+@pytest.mark.parametrize("number", range(len(REPORTERS)))
+def test_every_reporter_leaves_what_it_is_for(capfd: pytest.CaptureFixture[str], number: int) -> None:
+    """What is reported of an outcome is there because of its row in the table, and of no other."""
+    context = RunContext(canary="fleet", cold_start=False, log=new_logger())
+    REPORTERS[number](context, outcome())
+    printed = capfd.readouterr().out
+    assert [trace for trace in REPORTED if trace in printed] == [REPORTED[number]]
 
 
 # -- nothing falls through -----------------------------------------------------------------------------------------
@@ -263,6 +275,20 @@ def test_output_format_has_a_flag(output: OutputFormat) -> None:
     parsed = parse_arguments(["check", *flags])
     assert parsed is not None
     assert parsed.output is output
+
+
+@pytest.mark.parametrize("output", OutputFormat)
+def test_output_format_shows_a_failure(capsys: pytest.CaptureFixture[str], output: OutputFormat) -> None:
+    """Whatever the form: the target, the failure and its reason are shown."""
+    plan = plan_of()
+    failed = outcome(target="prod", healthy=False, phase=Phase.CONNACK, failure=Failure.NOT_AUTHORIZED, reason="denied")
+    reporter = OUTPUTS[output](None)
+    reporter.on_run_start(1, plan)
+    reporter.on_target_done(failed)
+    reporter.on_run_done(plan, [failed])
+    reporter.on_finish()
+    printed = capsys.readouterr().out
+    assert [text for text in ("prod", "NotAuthorized", "denied") if text not in printed] == []
 
 
 def test_flags_are_documented() -> None:

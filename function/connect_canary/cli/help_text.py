@@ -1,6 +1,8 @@
 """The help texts of the command line."""
 
-from connect_canary.config.sources.table import REFERENCE_FORMS, SECRET_FORMS
+import textwrap
+
+from connect_canary.config.sources.table import REFERENCE_FORMS, SOURCES
 
 DESCRIPTION = """\
 Can a client connect to AWS IoT Core over WebSockets right now, and if not,
@@ -29,15 +31,19 @@ exit codes:
 
 `connect-canary connect --help` lists every flag.
 """
-SETTINGS_HELP = f"""\
-Every setting is a flag; one that is not given is taken from the variable of
-its name (--auth_mode, CANARY_AUTH_MODE). Any value may be a reference that is
-read at run time: {REFERENCE_FORMS}."""
+SETTINGS_HELP = textwrap.fill(
+    "Every setting is a flag; one that is not given is taken from the variable of its name "
+    "(--auth_mode, CANARY_AUTH_MODE). Any value may be a reference that is read at run time: "
+    f"{REFERENCE_FORMS}.",
+    width=78,
+    break_on_hyphens=False,
+)
+_REFERENCE_LINES = "\n".join(f"    {source.forms[-1]:<42}a reference" for source in SOURCES.values())
 SECRETS_HELP = f"""\
 secrets:
   Flags marked SECRET do not take the secret itself, because every process on
   this machine can read another one's arguments. They take
-    {SECRET_FORMS}   a reference
+{_REFERENCE_LINES}
     @FILE                                     the text in a file
     -                                         standard input; a terminal asks
   or set the variable (CANARY_AUTHORIZER_PASSWORD ...) instead. --targets takes

@@ -7,6 +7,5 @@ from connect_canary.config.sources.source import ReferenceSource
 from connect_canary.config.sources.ssm import SSM
 
 SOURCES: Mapping[str, ReferenceSource] = {source.scheme: source for source in (SSM, SECRETS_MANAGER)}
-# How references are written, for help and documentation.
+# How references are written, for the help and the JSON Schema.
 REFERENCE_FORMS = ", ".join(form for source in SOURCES.values() for form in source.forms)
-SECRET_FORMS = ", ".join(source.forms[-1] for source in SOURCES.values())
