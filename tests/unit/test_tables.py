@@ -52,6 +52,7 @@ from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS
 from tests.unit.aws_answers import Aws
 from tests.unit.given import REGION, plan_of, target_of
 
+_FAULTS = Page("docs/faults.md").text
 REFERENCE_PAGE = Page("docs/reference.md")
 VALIDATOR = jsonschema.Draft7Validator(schema())
 SIGNED = {"authorizer_token_key_name": "token", "authorizer_token_value": "value", "authorizer_token_signature": "c2ln"}
@@ -310,6 +311,16 @@ def test_failure_is_provoked_and_explained(failure: Failure) -> None:
     assert hint(failure)
     assert f"\n### {failure}\n" in Page("docs/runbook.md").text
     assert [row for row in REFERENCE_PAGE.rows("## Failures") if names(row[1]) == [failure]]
+
+
+def test_page_of_faults_names_the_failure_of_each_scenario() -> None:
+    """What docs/faults.md was written with is what the scenarios expect today."""
+    rows = re.findall(r"^\| (.+?) \| (both|5|3\.1\.1) \|.+\| (?:\*\*(\w+)\*\*|healthy)", _FAULTS, re.MULTILINE)
+    named = {(title, version): failure for title, version, failure in rows}
+    for scenario in SITUATIONS:
+        for version in scenario.versions:
+            failure = named.get((scenario.title, "both"), named.get((scenario.title, version)))
+            assert failure == (scenario.expects(version).failure or ""), (scenario.id, version)
 
 
 @pytest.mark.parametrize("timed_out", [False, True])
