@@ -15,7 +15,7 @@ from tests.template import parameter_examples
 from tests.template.cloudformation import read
 from tests.template.pages import Page, names
 from tests.template.test_parameters import OF_SETTINGS, PARAMETERS
-from tests.unit.given import problems_of
+from tests.unit.factories import problems_of
 
 TEMPLATE = read("template.yaml")
 ROWS = {names(row[0])[0]: row[1] for row in Page("docs/reference.md").rows("## Settings")}

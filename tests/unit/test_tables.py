@@ -43,16 +43,16 @@ from connect_canary.probe.auth.table import AUTH_STRATEGIES, authenticate
 from connect_canary.probe.clients.table import CONNECTIONS
 from connect_canary.reporting.log import new_logger
 from connect_canary.reporting.table import REPORTERS, RunContext
-from infra.cost import Canary, bill, metrics_price
+from infra.cost import Workload, bill, metrics_price
 from infra.targets_schema import schema
-from tests.faulty.canary import MODES, Case
-from tests.faulty.situations import SITUATIONS
+from tests.faulty.cases import MODES, Case
+from tests.faulty.scenarios import SCENARIOS
 from tests.template.cloudformation import ROOT, canary
+from tests.template.emitted_metrics import emitted, outcome
 from tests.template.pages import Page, names
-from tests.template.printed import emitted, outcome
 from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS
-from tests.unit.aws_answers import Aws
-from tests.unit.given import REGION, plan_of, target_of
+from tests.unit.factories import REGION, plan_of, target_of
+from tests.unit.fake_aws import FakeAws
 
 _FAULTS = Page("docs/faults.md").text
 REFERENCE_PAGE = Page("docs/reference.md")
@@ -70,7 +70,7 @@ PROVOKED_BY = {
     Failure.CREDENTIALS_UNAVAILABLE: "tests/integration/test_faulty_endpoint.py",
     Failure.DEADLINE_EXCEEDED: "tests/integration/test_faulty_endpoint.py",
     Failure.UNEXPECTED_ACCEPT: "tests/integration/test_faulty_endpoint.py",
-    Failure.UNCLASSIFIED: "tests/integration/test_own_tunnel.py",
+    Failure.UNCLASSIFIED: "tests/integration/test_tunnel_failure.py",
     Failure.TCP_FAILED: "tests/integration/test_egress_proxy.py",
 }
 # What each reporter leaves on standard output, in the order of the table.
@@ -194,8 +194,10 @@ def test_placement_without_a_row_is_not_planned(
         plan_of(auth_mode="custom-signed", authorizer_placement=placement, **SIGNED)
 
 
-@pytest.mark.parametrize("text", ["vault:/a", "other:bucket/key", "SSM:/a", "Secretsmanager:a", "ssm", "ssm:", "ssm: /a"])
-def test_unknown_scheme_is_never_fetched(aws: Aws, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["vault:/a", "other:bucket/key", "SSM:/a", "Secretsmanager:a", "ssm", "ssm:", "ssm: /a"]
+)
+def test_unknown_scheme_is_never_fetched(aws: FakeAws, text: str) -> None:
     """It is the value itself, and no service is asked for it."""
     target = target_of(auth_mode="custom-unsigned", authorizer_password=text)
     assert target.authorizer_password == Secret(text)
@@ -203,7 +205,7 @@ def test_unknown_scheme_is_never_fetched(aws: Aws, text: str) -> None:
 
 
 @every_source
-def test_scheme_without_a_source_is_never_fetched(aws: Aws, source: ReferenceSource) -> None:
+def test_scheme_without_a_source_is_never_fetched(aws: FakeAws, source: ReferenceSource) -> None:
     """No source answers in the place of another."""
     aws.parameters, aws.secrets = {"a": "x"}, {"a": "x"}
     with _without(SOURCES, source.scheme), pytest.raises(KeyError, match=source.scheme):
@@ -309,7 +311,7 @@ def test_flags_are_documented() -> None:
 @pytest.mark.parametrize("failure", Failure)
 def test_failure_is_provoked_and_explained(failure: Failure) -> None:
     """A scenario or a test provokes it over real sockets; hint, runbook and reference have a part on it."""
-    provoked = {expected.failure for s in SITUATIONS for expected in (s.expected, s.expected_311) if expected}
+    provoked = {expected.failure for s in SCENARIOS for expected in (s.expected, s.expected_311) if expected}
     assert (failure in provoked) is not (failure in PROVOKED_BY)
     if failure in PROVOKED_BY:
         assert f'"{failure}"' in (ROOT / PROVOKED_BY[failure]).read_text()
@@ -322,7 +324,7 @@ def test_page_of_faults_names_the_failure_of_each_scenario() -> None:
     """What docs/faults.md was written with is what the scenarios expect today."""
     rows = re.findall(r"^\| (.+?) \| (both|[0-9.]+) \|.+\| (?:\*\*(\w+)\*\*|healthy)", _FAULTS, re.MULTILINE)
     named = {(title, version): failure for title, version, failure in rows}
-    for scenario in SITUATIONS:
+    for scenario in SCENARIOS:
         for version in scenario.versions:
             failure = named.get((scenario.title, "both"), named.get((scenario.title, version)))
             assert failure == (scenario.expects(version).failure or ""), (scenario.id, version)
@@ -340,7 +342,7 @@ def test_phase_has_a_failure_and_a_reason(phase: Phase, timed_out: bool) -> None
 @pytest.mark.parametrize("phase", Phase)
 def test_phase_is_provoked_and_explained(phase: Phase) -> None:
     """A scenario ends in it, the runbook has a part for its failures, and the reference a row."""
-    ended = {expected.phase for s in SITUATIONS for expected in (s.expected, s.expected_311) if expected}
+    ended = {expected.phase for s in SCENARIOS for expected in (s.expected, s.expected_311) if expected}
     # No endpoint is asked before there are credentials, or an address.
     assert phase in ended | {Phase.CREDENTIALS, Phase.DNS}
     assert f"\n## {phase}\n" in Page("docs/runbook.md").text
@@ -349,7 +351,7 @@ def test_phase_is_provoked_and_explained(phase: Phase) -> None:
 
 def test_modes_and_placements_are_tried_over_real_sockets() -> None:
     """The cases of the faulty endpoint have each of them."""
-    entries = [Case(situation="healthy", version=MqttVersion.V5, mode=mode).target(1, "") for mode in MODES]
+    entries = [Case(scenario="healthy", version=MqttVersion.V5, mode=mode).target(1, "") for mode in MODES]
     assert {entry["auth_mode"] for entry in entries} == set(AuthMode)
     default = BY_KEY["authorizer_placement"].default
     assert {entry.get("authorizer_placement", default) for entry in entries} == set(AuthorizerPlacement)
@@ -358,5 +360,5 @@ def test_modes_and_placements_are_tried_over_real_sockets() -> None:
 def test_price_counts_every_metric() -> None:
     """A metric with another set of dimensions is another metric to pay for."""
     printed = {(datum.name, frozenset(datum.dimensions.items())) for datum in emitted("c", outcome())}
-    (metrics,) = [line for line in bill(Canary(targets=1)) if line.subject == "Metrics"]
+    (metrics,) = [line for line in bill(Workload(targets=1)) if line.subject == "Metrics"]
     assert metrics.dollars == pytest.approx(metrics_price(len(printed)))
