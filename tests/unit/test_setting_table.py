@@ -1,8 +1,12 @@
 """A setting is spelt once: target, help, JSON Schema, template and reference agree with the table of settings."""
 
+import ast
+import inspect
 import re
+from collections.abc import Collection
 from dataclasses import fields
-from typing import Any, get_type_hints
+from pathlib import Path
+from typing import Any, cast, get_type_hints
 
 import pytest
 
@@ -11,12 +15,14 @@ from connect_canary.config.settings import SETTINGS, TARGET_KEYS, TARGET_SETTING
 from connect_canary.config.values import is_reference
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import AuthMode, Target
+from connect_canary.probe.clients.table import CONNECTIONS
 from tests.template import parameter_examples
-from tests.template.cloudformation import read
+from tests.template.cloudformation import ROOT, read
 from tests.template.pages import Page, names
 from tests.template.test_parameters import OF_SETTINGS, PARAMETERS
 from tests.unit.factories import problems_of
 
+PACKAGE = ROOT / "function" / "connect_canary"
 TEMPLATE = read("template.yaml")
 ROWS = {names(row[0])[0]: row[1] for row in Page("docs/reference.md").rows("## Settings")}
 every_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
@@ -33,6 +39,29 @@ def test_settings_are_the_fields_of_a_target() -> None:
         if setting.key != "endpoint":
             assert (hints[setting.key] == Secret | None) is setting.secret, setting.key
             assert setting.enum in {None, hints[setting.key]}, setting.key
+
+
+def _attributes(path: Path, *, of: Collection[str] = ()) -> set[str]:
+    """Return the attributes that a module reads, of these names only if any are given."""
+    reads = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    return {read.attr for read in reads if not of or (isinstance(read.value, ast.Name) and read.value.id in of)}
+
+
+@pytest.mark.parametrize("key", [field.name for field in fields(Target)])
+def test_field_of_a_target_is_used(key: str) -> None:
+    """A setting that is read, validated and documented does something in an attempt."""
+    assert [path for path in (PACKAGE / "run.py", *PACKAGE.glob("probe/**/*.py")) if key in _attributes(path)]
+
+
+def test_clients_use_the_same_options() -> None:
+    """An option or setting that reaches the client of one MQTT version reaches that of each."""
+    used = {
+        version: _attributes(Path(inspect.getfile(cast("type", client))), of={"options", "target", "auth"})
+        for version, client in CONNECTIONS.items()
+    }
+    first, *others = used.values()
+    assert {"client_id", "host", "username"} <= first
+    assert all(other == first for other in others), used
 
 
 @every_setting
