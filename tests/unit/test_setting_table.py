@@ -118,6 +118,12 @@ def test_modes_are_named_in_the_templates_groups() -> None:
     assert set(AuthMode) - set(re.findall(r"[\w-]+", labels)) == {AuthMode.SIGV4}
 
 
+@pytest.mark.parametrize("name", [name for name, parameter in PARAMETERS.items() if "AllowedValues" in parameter])
+def test_every_allowed_value_is_an_example(name: str) -> None:
+    """The examples have each choice."""
+    assert list(parameter_examples.CANARY[name].allowed) == [str(value) for value in PARAMETERS[name]["AllowedValues"]]
+
+
 ALLOWED = [
     (name, value)
     for name, examples in parameter_examples.CANARY.items()
