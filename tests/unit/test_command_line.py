@@ -8,48 +8,10 @@ import pytest
 
 from connect_canary.cli.main import main
 from connect_canary.cli.reporter import REPORTERS, OutputFormat
+from connect_canary.config.settings import SETTINGS, Group, Setting
 from tests.unit.factories import outcome_of, plan_of
 from tests.unit.handler_process import closed_port
 
-SETTINGS = {
-    "endpoint and client:": (
-        "--endpoint HOST[:PORT] host or host:port; empty: ask iot:DescribeEndpoint",
-        "--mqtt_version VERSION MQTT protocol version: 5, 3.1.1 (default: 5)",
-        "--client_id_prefix PREFIX client id: prefix, target, random suffix (default: test-)",
-        "--client_id ID exactly this client id instead",
-        "--ca_file FILE PEM bundle to trust instead of the system's: a path, or the PEM text",
-        "--timeout_seconds SECONDS deadline of one target in seconds (default: 10)",
-        "--expect WHAT what a healthy target does: connect, refuse (default: connect)",
-    ),
-    "AWS credentials (auth_mode sigv4 and sigv4-static):": (
-        "--signing_region REGION region to sign for; default AWS_REGION",
-        (
-            "--auth_mode MODE how the client authenticates: sigv4, sigv4-static, custom-unsigned, custom-signed"
-            " (default: sigv4)"
-        ),
-        "--access_key_id SECRET static credentials",
-        "--secret_access_key SECRET static credentials",
-        "--session_token SECRET static credentials",
-    ),
-    "custom authorizer (auth_mode custom-unsigned and custom-signed):": (
-        "--authorizer_name NAME custom authorizer; empty: the endpoint's default one",
-        "--authorizer_username NAME passed to the authorizer",
-        "--authorizer_password SECRET passed to the authorizer; base64:... is binary",
-        "--authorizer_token_key_name NAME name under which the token travels",
-        "--authorizer_token_value SECRET the token",
-        "--authorizer_token_signature SECRET the token's signature, base64",
-        "--authorizer_signing_key SECRET RSA private key (PEM) that signs the token at every run",
-        (
-            "--authorizer_placement WHERE where the authorizer's fields travel: username, headers, query"
-            " (default: username)"
-        ),
-    ),
-    "many targets:": (
-        "--name NAME this canary; metric dimension Canary",
-        "--targets DOCUMENT many targets: a JSON document, or a reference to one",
-        "--max_concurrent_connects N how many targets connect at the same time (default: 100)",
-    ),
-}
 COMMON = (
     "--only NAME [NAME ...] only the targets of these names",
     "--json print what the Lambda returns, as JSON, instead",
@@ -58,6 +20,14 @@ REPEATING = (
     "--repeat N run N times, then show a summary",
     "--interval SECONDS from the start of one run to that of the next (default: 1)",
 )
+
+
+def _row(setting: Setting) -> str:
+    """Return what the help says of a setting: flag, placeholder, meaning, allowed values, default."""
+    choices = f": {', '.join(setting.choices)}" if setting.choices else ""
+    default = f" (default: {setting.default})" if setting.default else ""
+    placeholder = "SECRET" if setting.secret else setting.metavar
+    return f"--{setting.key} {placeholder} {setting.help}{choices}{default}"
 
 
 def _words(text: str) -> str:
@@ -71,7 +41,8 @@ def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str], command: str,
     with pytest.raises(SystemExit):
         main([command, "--help"])
     shown = _words(capsys.readouterr().out)
-    settings = " ".join(" ".join((title, *rows)) for title, rows in SETTINGS.items())
+    groups = [(f"{group}:", *(_row(setting) for setting in SETTINGS if setting.group is group)) for group in Group]
+    settings = " ".join(" ".join(rows) for rows in groups)
     assert f"show this help message and exit {' '.join(flags)} {settings} secrets: " in shown
     assert f"{command} [FLAGS]" in shown
 

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,16 @@ def test_server_that_does_not_stop(tmp_path: Path, temporary: Path, monkeypatch:
 
 
 def _is_gone_or_defunct(process: int) -> bool:
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{process}/status").read_text()
-    except FileNotFoundError:
-        return True
+    """Return whether a process that was killed is gone, or waits for its parent, within ten seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            if "\nState:\tZ" in Path(f"/proc/{process}/status").read_text():
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_failure_inside_stops_the_server(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
