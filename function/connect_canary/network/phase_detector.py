@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from connect_canary.model.phases import Phase
 from connect_canary.network.errors import DialError
-from connect_canary.network.tls_records import ALERT, APPLICATION_DATA, RecordParser, is_alert, is_tls
+from connect_canary.network.tls_records import ALERT, APPLICATION_DATA, HANDSHAKE, RecordParser, is_alert, is_tls
 from connect_canary.network.trace import Trace
 
 # A TLS 1.3 Finished is sent as application data of at most 4 + 48 (SHA-384) + 1 + 16 bytes; any request is longer.
 _MAX_FINISHED_BYTES = 69
-# Between upgrade request and CONNECT a client can only close: a close_notify has 19 bytes, a close frame 25.
+# Between upgrade request and CONNECT a client can only close: a close_notify of TLS 1.3 has 19 bytes, a close frame 25.
+# In TLS 1.2 an alert or a renegotiation has its own content type, at whatever length the cipher suite gives it.
 _MIN_CONNECT_BYTES = 37
 # s2n splits longer data into records of 8,087 bytes plus tag (measured): after such a record more follows.
 _FULL_RECORD_BYTES = 8087
@@ -59,7 +60,11 @@ class PhaseDetector:
                 self._server_sent = False
             elif trace.phase is Phase.DISCONNECT and not trace.client_closed and is_alert(kind, length):
                 self._closing()
-            elif trace.phase in _AFTER_TLS and (self._server_sent or not _can_be_connect(kind, length)):
+            elif (
+                trace.phase in _AFTER_TLS
+                and kind != HANDSHAKE
+                and (self._server_sent or not _can_be_connect(kind, length))
+            ):
                 # DISCONNECT, close frame or close_notify: what the server does from here on is a response to it. A long
                 # record before any response is a further one of a long request or CONNECT.
                 self.client_closed()

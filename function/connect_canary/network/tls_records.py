@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 _PLAINTEXT_ALERT_BYTES = 2  # level, description
 ALERT = 21
+HANDSHAKE = 22
 APPLICATION_DATA = 23
 _HEADER_BYTES = 5
 _TLS13_ALERT_BYTES = 19  # TLS 1.3: level, description, content type and 16 bytes of tag

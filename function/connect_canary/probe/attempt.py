@@ -16,7 +16,7 @@ from connect_canary.model.target import SUFFIX_CHARACTERS, Target
 from connect_canary.network.proxy import Proxy
 from connect_canary.network.trace import Trace
 from connect_canary.network.tunnel import LOOPBACK, Tunnel
-from connect_canary.probe.attempt_state import AttemptState
+from connect_canary.probe.attempt_state import UPGRADE_REFUSED, AttemptState
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import CertificateChecker
@@ -36,8 +36,7 @@ _CERTIFICATE_CHECK_DELAY_S = 0.01
 _CERTIFICATE_CHECK_TIMEOUT_S, _DIAGNOSIS_TIMEOUT_S = 1.0, 3.0
 MIN_REMAINING_S = 0.05  # with less time remaining, nothing new is started
 CLIENT_ID_INTERVAL_S = 1.0  # AWS general reference, AWS IoT Core quotas: one CONNECT per second and client id
-# The errors with which the SDK hides the status of a refused upgrade, and a CONNACK code that MQTT 5 does not list.
-_UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
+# The error with which the SDK hides a CONNACK code that MQTT 5 does not list.
 _CONNECT_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
 
 
@@ -184,7 +183,7 @@ def _needs_diagnosis(state: AttemptState) -> bool:
     if not isinstance(state.error, ConnectFailedError) or state.remaining_s < MIN_REMAINING_S:
         return False
     if state.phase is Phase.UPGRADE:
-        return state.error.error_name == _UPGRADE_REFUSED
+        return state.error.error_name == UPGRADE_REFUSED
     if state.phase is not Phase.CONNACK:
         return False
     return PROTOCOLS[state.target.mqtt_version].sdk_hides_connack_code or (

@@ -15,6 +15,8 @@ from connect_canary.probe.clients.client import ConnectFailedError
 
 # The SDK's errors when the upgrade request cannot be signed, which it does before it connects.
 _SIGNING_ERROR_PREFIXES = ("AWS_AUTH_", "AWS_ERROR_HTTP_CALLBACK_FAILURE")
+# The SDK's error when the response to its upgrade request is not 101, whatever its records looked like.
+UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
 # In TLS 1.3 a missing client certificate is reported only after the client's upgrade request.
 TLS_ERROR_PREFIX = "AWS_IO_TLS_"
 
@@ -53,7 +55,7 @@ class AttemptState:
             return Phase.CREDENTIALS
         if self.trace.phase is Phase.UPGRADE and error_name.startswith(TLS_ERROR_PREFIX):
             return Phase.TLS
-        return self.trace.phase
+        return Phase.UPGRADE if error_name == UPGRADE_REFUSED else self.trace.phase
 
     @property
     def remaining_s(self) -> float:
