@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
 from connect_canary.model.target import Target
-from connect_canary.network.dialer import connect_any
+from connect_canary.network.dialer import connect_as_sdk
 from connect_canary.network.resolver import resolve
 from connect_canary.probe import attempt
 from connect_canary.probe.attempt import run_attempt
@@ -84,7 +84,7 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Fault
     assert (await run_attempt(target, timeout_s=5)).healthy
 
     async def dial() -> socket.socket:
-        return (await connect_any(await resolve("localhost", port)))[0]
+        return (await connect_as_sdk(await resolve("localhost", port), []))[0]
 
     seen = await check_certificate(dial, "localhost", bundle, 5)
     assert seen.failure is None

@@ -16,7 +16,7 @@ INTERFACE = """
 target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason hint connect_ms disconnect_ms
 elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
 """
-OURS = {"certificate", "secrets_refreshed"}
+OURS = {"certificate", "secrets_refreshed", "addresses"}
 
 
 def test_outcome_has_the_keys_of_the_interface() -> None:

@@ -1,8 +1,9 @@
 """The outcome of one attempt, and how it turns into a dict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from connect_canary.model.addresses import AddressResult
 from connect_canary.model.failures import Failure
 from connect_canary.model.phases import Phase
 
@@ -32,6 +33,7 @@ class Outcome:
     connack_code: int | None = None
     request_id: str | None = None
     error_name: str | None = None
+    addresses: Sequence[AddressResult] = ()
     secrets_refreshed: bool = False
 
     @property
@@ -63,6 +65,7 @@ class Outcome:
             "connack_code": self.connack_code,
             "request_id": self.request_id,
             "error_name": self.error_name,
+            "addresses": [result.as_dict() for result in self.addresses],
             "secrets_refreshed": self.secrets_refreshed,
         }
 

@@ -1,73 +1,95 @@
-"""Dialing: from addresses to a connected socket (RFC 8305)."""
+"""Dialing as the SDK does: from addresses to a connected socket.
+
+The SDK's resolver returns one A and one AAAA record, the first of each as the system orders them. Its bootstrap dials
+both at the same time, each for 5 s, and the first that connects wins; another address is dialled only by a client's
+next try (aws-c-io, host_resolver.c and channel_bootstrap.c; measured with awscrt 0.36.1).
+"""
 
 import asyncio
+import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from connect_canary.model.addresses import AddressResult, describe_failed, tcp_failure
+from connect_canary.model.failures import Failure
 from connect_canary.network.errors import DialError, errno_name
 from connect_canary.network.resolver import AddressInfo
 
-_HAPPY_EYEBALLS_DELAY_S = 0.25  # RFC 8305, section 5
+CONNECT_TIMEOUT_S = 5.0  # connect_timeout_ms of the SDK's SocketOptions
+_Dial = asyncio.Task[socket.socket]
 
 
-async def connect_any(addresses: Sequence[AddressInfo]) -> tuple[socket.socket, AddressInfo]:
-    """Return a socket connected to the first address that accepts, and that address (RFC 8305); raise DialError."""
-    attempts: list[asyncio.Task[tuple[socket.socket, AddressInfo]]] = []
-    errors: list[OSError] = []
+def first_of_each_family(addresses: Iterable[AddressInfo]) -> list[AddressInfo]:
+    """Return the addresses that the SDK would dial."""
+    chosen: dict[socket.AddressFamily, AddressInfo] = {}
+    for address in addresses:
+        chosen.setdefault(address[0], address)
+    return list(chosen.values())
+
+
+async def connect_as_sdk(
+    addresses: Sequence[AddressInfo], results: list[AddressResult]
+) -> tuple[socket.socket, AddressInfo]:
+    """Return a connected socket and its address; raise DialError. What came of each address is added to `results`."""
+    dials = {asyncio.create_task(connect_address(address)): address for address in first_of_each_family(addresses)}
+    connected: _Dial | None = None
     try:
-        for address in addresses:
-            attempts.append(asyncio.create_task(connect_address(address)))
-            delay = _HAPPY_EYEBALLS_DELAY_S if address is not addresses[-1] else None
-            winner = await _first_connected(attempts, errors, delay)
-            if winner is not None:
-                return winner
-    finally:
-        for attempt in attempts:
-            attempt.add_done_callback(_close_result)
-            attempt.cancel()
-    error = errors[0]
-    raise DialError(
-        errno_name(error), f"{_format_address(addresses[0][4])}: {os.strerror(error.errno) if error.errno else error}"
-    ) from error
-
-
-async def _first_connected(
-    attempts: list[asyncio.Task[tuple[socket.socket, AddressInfo]]], errors: list[OSError], delay: float | None
-) -> tuple[socket.socket, AddressInfo] | None:
-    """Wait until one attempt has connected, all have failed, or `delay` seconds have passed."""
-    waiting = set(attempts)
-    while waiting:
-        done, waiting = await asyncio.wait(waiting, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
-        for attempt in done:
-            attempts.remove(attempt)
-            error = attempt.exception()
-            if error is None:
-                return attempt.result()
-            if not isinstance(error, OSError):
-                raise error
-            errors.append(error)
-        if not done:
-            return None
-    return None
-
-
-async def connect_address(address: AddressInfo) -> tuple[socket.socket, AddressInfo]:
-    """Return a socket connected to `address`, and that address; raise OSError."""
-    family, kind, protocol, _name, socket_address = address
-    connected = socket.socket(family, kind, protocol)
-    try:
-        connected.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        await asyncio.get_running_loop().sock_connect(connected, socket_address)
-    except BaseException:
-        connected.close()
+        connected = await _first_connected(dials, results)
+        return connected.result(), dials[connected]
+    except asyncio.CancelledError:  # the deadline is reached
+        results += [_result(dials[dial], Failure.TCP_TIMED_OUT) for dial in dials if not dial.done()]
         raise
-    return connected, address
+    finally:
+        for dial in dials:
+            if dial is not connected:
+                dial.add_done_callback(_close_result)
+                dial.cancel()
 
 
-def _close_result(attempt: asyncio.Task[tuple[socket.socket, AddressInfo]]) -> None:
-    if not attempt.cancelled() and attempt.exception() is None:
-        attempt.result()[0].close()
+async def _first_connected(dials: Mapping[_Dial, AddressInfo], results: list[AddressResult]) -> _Dial:
+    """Return the first dial that connects; raise the DialError of the last one if none does, as the SDK does."""
+    waiting, last = set(dials), DialError("EADDRNOTAVAIL", "no address")
+    while waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for dial in (dial for dial in dials if dial in done):
+            error = dial.exception()
+            if error is None:
+                results.append(_result(dials[dial]))
+                return dial
+            if not isinstance(error, DialError):
+                raise error
+            results.append(_result(dials[dial], tcp_failure(error.error_name)))
+            last = error
+    raise DialError(last.error_name, describe_failed(results) or str(last)) from last
+
+
+async def connect_address(address: AddressInfo) -> socket.socket:
+    """Return a socket connected to `address`, within the SDK's time-out; raise DialError."""
+    family, kind, protocol, _name, socket_address = address
+    try:
+        connected = socket.socket(family, kind, protocol)
+        try:
+            connected.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await asyncio.get_running_loop().sock_connect(connected, socket_address)
+        except BaseException:
+            connected.close()
+            raise
+    except OSError as error:
+        name = "ETIMEDOUT" if isinstance(error, TimeoutError) else errno_name(error)
+        message = os.strerror(error.errno or errno.ETIMEDOUT)
+        raise DialError(name, f"{_format_address(socket_address)}: {message}") from error
+    return connected
+
+
+def _result(address: AddressInfo, failure: Failure | None = None) -> AddressResult:
+    return AddressResult(address=address[4][0], used=True, failure=failure)
+
+
+def _close_result(dial: _Dial) -> None:
+    if not dial.cancelled() and dial.exception() is None:
+        dial.result().close()
 
 
 def _format_address(address: Sequence[object]) -> str:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from connect_canary.model.addresses import AddressResult
 from connect_canary.model.phases import Phase
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import AddressInfo
@@ -16,6 +17,7 @@ class Trace:
     phase: Phase | None = None
     error: DialError | None = None
     address: AddressInfo | None = None
+    addresses: list[AddressResult] = field(default_factory=list)
     server_closed: str | None = None
     client_started: bool = False
     client_closed: bool = False

@@ -11,7 +11,8 @@ import socket
 from typing import cast
 
 from connect_canary.model.phases import Phase
-from connect_canary.network.dialer import connect_address, connect_any
+from connect_canary.network.address_survey import SURVEY_DELAY_S, AddressSurvey
+from connect_canary.network.dialer import connect_address, connect_as_sdk, first_of_each_family
 from connect_canary.network.errors import DialError
 from connect_canary.network.phase_detector import PhaseDetector
 from connect_canary.network.proxy import Proxy, connect_through_proxy, read_http_head
@@ -40,6 +41,7 @@ class Tunnel:
         # asyncio sets TCP_NODELAY only where the protocol is named.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._serving: asyncio.Task[None] | None = None
+        self._survey = AddressSurvey()
         self._sides: tuple[Relay, ...] = ()
         self._detector: PhaseDetector | None = None
         self.closed = asyncio.Event()
@@ -62,10 +64,14 @@ class Tunnel:
     async def open_second_connection(self) -> socket.socket:
         """Return a second socket, connected to the address that the tunnel uses; raise DialError, OSError."""
         address = cast("AddressInfo", self.trace.address)
-        again, _ = await connect_address(address)
+        again = await connect_address(address)
         if self._proxy is not None:
             await connect_through_proxy(again, self._proxy, f"{self._host}:{self._port}")
         return again
+
+    async def finish_survey(self, timeout_s: float) -> None:
+        """Add to the trace what is known of the addresses that were not dialled, after at most `timeout_s`."""
+        self.trace.addresses += await self._survey.finish(timeout_s)
 
     def abort(self) -> None:
         """Close every socket at once; may be called at any time and repeatedly."""
@@ -127,7 +133,16 @@ class Tunnel:
         self.trace.start_phase(Phase.DNS)
         addresses = await resolve(host, port)
         self.trace.start_phase(Phase.TCP)
-        connected, self.trace.address = await connect_any(addresses)
+        dialled = first_of_each_family(addresses)
+        others = [address for address in addresses if address not in dialled]
+        delayed = asyncio.get_running_loop().call_later(SURVEY_DELAY_S, self._survey.start, others)
+        try:
+            connected, self.trace.address = await connect_as_sdk(addresses, self.trace.addresses)
+        except DialError:
+            self._survey.start(others)
+            raise
+        finally:
+            delayed.cancel()
         return connected
 
     async def _relay(self, accepted: socket.socket, connected: socket.socket) -> None:

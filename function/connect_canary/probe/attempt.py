@@ -33,7 +33,7 @@ _CERTIFICATE_GRACE_S = 0.25
 # The SDK's handshake starts first: on a path without round trips the two would compete for the processor.
 _CERTIFICATE_CHECK_DELAY_S = 0.01
 # How long an ended attempt waits for its explanation.
-_CERTIFICATE_CHECK_TIMEOUT_S, _DIAGNOSIS_TIMEOUT_S = 1.0, 3.0
+_SURVEY_TIMEOUT_S, _CERTIFICATE_CHECK_TIMEOUT_S, _DIAGNOSIS_TIMEOUT_S = 1.0, 1.0, 3.0
 MIN_REMAINING_S = 0.05  # with less time remaining, nothing new is started
 CLIENT_ID_INTERVAL_S = 1.0  # AWS general reference, AWS IoT Core quotas: one CONNECT per second and client id
 # The error with which the SDK hides a CONNACK code that MQTT 5 does not list.
@@ -54,6 +54,7 @@ async def run_attempt(
     """Connect to `target` and disconnect, once, within `timeout_s`; never raises for what the target did."""
     state = AttemptState(target=target, client_id=new_client_id(target), timeout_s=timeout_s, proxy=proxy)
     certificate_task: asyncio.Task[CertificateCheck] | None = None
+    tunnel: Tunnel | None = None
     try:
         async with asyncio.timeout(timeout_s):
             state.auth = await authenticate(target)
@@ -67,6 +68,8 @@ async def run_attempt(
             # The connection that the tunnel has seen, if any, was not the SDK's.
             state.trace = Trace(error=tunnel_error(state))
     state.ended = time.perf_counter()
+    if tunnel is not None:
+        await tunnel.finish_survey(min(state.remaining_s, _SURVEY_TIMEOUT_S) if state.phase is Phase.TCP else 0)
     if certificate_task is not None:
         state.certificate_check = await _certificate_result(certificate_task, state)
     if state.auth is not None and _needs_diagnosis(state):

@@ -4,6 +4,7 @@ import time
 
 from awscrt.exceptions import AwsCrtError
 
+from connect_canary.model.addresses import describe_failed
 from connect_canary.model.failures import SWITCHING_PROTOCOLS, Evidence, Failure, classify, is_authentication_refusal
 from connect_canary.model.hints import hint
 from connect_canary.model.outcome import Outcome
@@ -45,6 +46,7 @@ def build_outcome(state: AttemptState) -> Outcome:
         connack_code=None if evidence is None else evidence.connack_code,
         request_id=state.diagnosis.request_id,
         error_name=None if evidence is None else evidence.error_name,
+        addresses=tuple(state.trace.addresses),
     )
 
 
@@ -98,8 +100,9 @@ def _error_name(state: AttemptState) -> str | None:
 def _detail(state: AttemptState) -> str | None:
     """Return the most specific message about a failure."""
     trace, diagnosis = state.trace, state.diagnosis
-    if trace.error is not None:
-        return str(trace.error)
+    several = describe_failed(trace.addresses) if state.phase is Phase.TCP and state.proxy is None else None
+    if several is not None or trace.error is not None:
+        return several or str(trace.error)
     if state.proxy is not None and state.phase in {Phase.DNS, Phase.TCP}:
         return f"egress proxy {state.proxy.host}:{state.proxy.port}"
     if state.phase is Phase.TLS and state.certificate_check.reason:
