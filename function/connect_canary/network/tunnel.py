@@ -14,15 +14,16 @@ from connect_canary.model.phases import Phase
 from connect_canary.network.address_survey import SURVEY_DELAY_S, AddressSurvey
 from connect_canary.network.dialer import connect_address, connect_as_sdk, first_of_each_family
 from connect_canary.network.errors import DialError
+from connect_canary.network.loopback_listener import LoopbackListener, TunnelAddress
 from connect_canary.network.phase_detector import PhaseDetector
-from connect_canary.network.proxy import Proxy, connect_through_proxy, read_http_head
+from connect_canary.network.proxy import Proxy, connect_through_proxy
 from connect_canary.network.relay import Relay
 from connect_canary.network.resolver import AddressInfo, resolve
 from connect_canary.network.trace import Trace
 
-LOOPBACK = "127.0.0.1"
 # A connection that is accepted and reset at once; a refused one has ECONNREFUSED (RFC 9293).
 _RESET = "ECONNRESET"
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -32,14 +33,13 @@ def own_error(error_name: str) -> DialError:
 
 
 class Tunnel:
-    """The tunnel of one attempt: it accepts one connection."""
+    """The tunnel of one attempt: it serves the one client that shows the attempt's secret."""
 
     def __init__(self, host: str, port: int, *, proxy: Proxy | None = None) -> None:
         """Connect to `host:port`, through `proxy` if it is given."""
         self.trace = Trace()
         self._host, self._port, self._proxy = host, port, proxy
-        # asyncio sets TCP_NODELAY only where the protocol is named.
-        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener = LoopbackListener()
         self._serving: asyncio.Task[None] | None = None
         self._survey = AddressSurvey()
         self._sides: tuple[Relay, ...] = ()
@@ -47,15 +47,13 @@ class Tunnel:
         self.closed = asyncio.Event()
         self._established: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
-    def open(self) -> int:
-        """Listen on a loopback port that the system chooses, and return it."""
-        self._listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        self._listener.bind((LOOPBACK, 0))
-        self._listener.listen(1)
+    def open(self) -> TunnelAddress:
+        """Listen on a loopback port that the system chooses; return it with the secret that the client has to show."""
+        address = self._listener.open()
         self._serving = asyncio.create_task(self._serve())
         # Not earlier: the event loop may still hold the listener for its accept.
         self._serving.add_done_callback(lambda _: self._listener.close())
-        return cast("int", self._listener.getsockname()[1])
+        return address
 
     async def established(self) -> bool:
         """Return True once the endpoint is connected, False if it cannot be or the tunnel is aborted before."""
@@ -88,13 +86,13 @@ class Tunnel:
 
     async def _serve(self) -> None:
         try:
-            accepted = await self._accept()
+            client = await self._listener.accept()
         except OSError as error:
             self.trace.error = own_error(errno.errorcode.get(error.errno or 0, type(error).__name__))
             self._resolve_established(established=False)
             return
         with contextlib.ExitStack() as unused:
-            unused.callback(accepted.close)
+            unused.callback(client.abort)
             try:
                 connected = await self._dial()
             except DialError as error:
@@ -102,21 +100,12 @@ class Tunnel:
                     self.trace.start_phase(Phase.TLS)
                 self.trace.error = error
                 self._resolve_established(established=False)
-                await asyncio.get_running_loop().sock_sendall(accepted, _BAD_GATEWAY)
+                unused.pop_all()
+                client.write(_BAD_GATEWAY)
+                client.close()
                 return
+            await self._relay(client, connected)
             unused.pop_all()
-        await self._relay(accepted, connected)
-
-    async def _accept(self) -> socket.socket:
-        """Return the client's connection once its CONNECT request is received; raise OSError."""
-        accepted, _ = await asyncio.get_running_loop().sock_accept(self._listener)
-        self._listener.close()
-        try:
-            await read_http_head(accepted, quick_ack=True)
-        except BaseException:
-            accepted.close()
-            raise
-        return accepted
 
     async def _dial(self) -> socket.socket:
         """Return a socket connected to the endpoint, through the egress proxy if there is one; raise DialError."""
@@ -145,21 +134,19 @@ class Tunnel:
             delayed.cancel()
         return connected
 
-    async def _relay(self, accepted: socket.socket, connected: socket.socket) -> None:
+    async def _relay(self, client: asyncio.Transport, connected: socket.socket) -> None:
         """Accept the SDK's CONNECT request and relay bytes in both directions."""
         self._detector = detector = PhaseDetector(self.trace, stop=self._stop, closing=self._note_server_closed)
         inner = Relay(detector.feed_client, closed=lambda _: self._client_closed(detector), quick_ack=True)
         outer = Relay(detector.feed_server, closed=self._server_closed)
         inner.peer, outer.peer = outer, inner
         self._sides = (inner, outer)
-        loop = asyncio.get_running_loop()
         self.trace.start_phase(Phase.TLS)
-        with contextlib.ExitStack() as unused:
-            unused.callback(accepted.close)
-            await loop.connect_accepted_socket(lambda: outer, connected)
-            unused.pop_all()
-        await loop.connect_accepted_socket(lambda: inner, accepted)
-        inner.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: outer, connected)
+        client.set_protocol(inner)
+        inner.connection_made(client)
+        inner.write(_ESTABLISHED)
+        client.resume_reading()
         self._resolve_established(established=True)
 
     def _resolve_established(self, *, established: bool) -> None:

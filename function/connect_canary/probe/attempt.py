@@ -15,7 +15,7 @@ from connect_canary.model.phases import Phase
 from connect_canary.model.target import SUFFIX_CHARACTERS, Target
 from connect_canary.network.proxy import Proxy
 from connect_canary.network.trace import Trace
-from connect_canary.network.tunnel import LOOPBACK, Tunnel
+from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.attempt_state import UPGRADE_REFUSED, AttemptState
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
@@ -96,7 +96,7 @@ async def _connect_and_disconnect(
             target=state.target,
             client_id=state.client_id,
             auth=auth,
-            tunnel_address=(LOOPBACK, tunnel.open()),
+            tunnel_address=tunnel.open(),
             deadline_ms=int(state.timeout_s * 1000),
         )
         connection = new_connection(options)

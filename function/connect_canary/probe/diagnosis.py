@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from awscrt import websocket
-from awscrt.http import HttpProxyOptions, HttpRequest
+from awscrt.http import HttpRequest
 
 from connect_canary.model.diagnosis import Diagnosis
 from connect_canary.model.redaction import MAX_TEXT_CHARACTERS, redact
 from connect_canary.model.target import Target
+from connect_canary.network.loopback_listener import TunnelAddress
 from connect_canary.network.proxy import Proxy
-from connect_canary.network.tunnel import LOOPBACK, Tunnel
+from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.auth.connect_auth import ConnectAuth
+from connect_canary.probe.clients.client import proxy_options
 from connect_canary.probe.mqtt_packets import connack_code, encode_connect, is_complete
 from connect_canary.probe.tls_trust import tls_context
 
@@ -61,7 +63,7 @@ class _DiagnosticSession:
         self._payload = b""
         self._closing = b""
 
-    def open(self, target: Target, request: HttpRequest, tunnel_port: int) -> None:
+    def open(self, target: Target, request: HttpRequest, address: TunnelAddress) -> None:
         """Open a WebSocket to `target` through the tunnel."""
         tls = tls_context(target).new_connection_options()
         tls.set_server_name(target.host)
@@ -70,7 +72,7 @@ class _DiagnosticSession:
             port=target.port,
             handshake_request=request,
             tls_connection_options=tls,
-            proxy_options=HttpProxyOptions(LOOPBACK, tunnel_port),
+            proxy_options=proxy_options(address),
             on_connection_setup=self.on_setup,
             on_connection_shutdown=self.on_shutdown,
             on_incoming_frame_begin=self.on_frame_begin,

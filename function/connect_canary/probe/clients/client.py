@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 from awscrt.aws_iot_metrics import IOT_SDK_METRICS_FEATURE_VERSION, AWSIoTMetrics, IoTMetricsMetadata
 from awscrt.exceptions import AwsCrtError
+from awscrt.http import HttpProxyAuthenticationType, HttpProxyOptions
 
 from connect_canary.model.target import Target
+from connect_canary.network.loopback_listener import TunnelAddress
 from connect_canary.probe.auth.connect_auth import ConnectAuth, SignRequest
 
 KEEP_ALIVE_S = 1200
@@ -38,8 +40,19 @@ class ConnectionOptions:
     target: Target
     client_id: str
     auth: ConnectAuth
-    tunnel_address: tuple[str, int]
+    tunnel_address: TunnelAddress
     deadline_ms: int
+
+
+def proxy_options(tunnel: TunnelAddress) -> HttpProxyOptions:
+    """Return the options with which the SDK connects through the attempt's tunnel."""
+    return HttpProxyOptions(
+        tunnel.host,
+        tunnel.port,
+        auth_type=HttpProxyAuthenticationType.Basic,
+        auth_username=tunnel.username,
+        auth_password=tunnel.password.reveal(),
+    )
 
 
 class Connection(Protocol):

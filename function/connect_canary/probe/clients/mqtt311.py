@@ -1,7 +1,6 @@
 """The SDK's MQTT 3.1.1 client."""
 
 from awscrt import mqtt
-from awscrt.http import HttpProxyOptions
 
 from connect_canary.probe.clients.client import (
     KEEP_ALIVE_S,
@@ -10,6 +9,7 @@ from connect_canary.probe.clients.client import (
     DisconnectRecorder,
     ThreadsafeFuture,
     handshake_transform,
+    proxy_options,
     sdk_metrics,
 )
 from connect_canary.probe.tls_trust import tls_context
@@ -29,7 +29,7 @@ class Mqtt311Connection:
             client_id=options.client_id,
             clean_session=True,
             use_websockets=True,
-            proxy_options=HttpProxyOptions(*options.tunnel_address),
+            proxy_options=proxy_options(options.tunnel_address),
             websocket_handshake_transform=handshake_transform(auth.sign),
             username=auth.username,
             password=auth.password,

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from awscrt import mqtt5
-from awscrt.http import HttpProxyOptions
 
 from connect_canary.probe.clients.client import (
     KEEP_ALIVE_S,
@@ -14,6 +13,7 @@ from connect_canary.probe.clients.client import (
     DisconnectRecorder,
     ThreadsafeFuture,
     handshake_transform,
+    proxy_options,
     sdk_metrics,
 )
 from connect_canary.probe.tls_trust import tls_context
@@ -69,7 +69,7 @@ def _client_options(options: ConnectionOptions, **callbacks: Callable[[Any], Non
         host_name=target.host,
         port=target.port,
         tls_ctx=tls_context(target),
-        http_proxy_options=HttpProxyOptions(*options.tunnel_address),
+        http_proxy_options=proxy_options(options.tunnel_address),
         websocket_handshake_transform=handshake_transform(auth.sign),
         connect_options=mqtt5.ConnectPacket(
             client_id=options.client_id,
