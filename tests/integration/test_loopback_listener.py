@@ -100,7 +100,7 @@ async def test_other_local_process_connects_first(
 
 async def test_more_strangers_than_may_wait(endpoint: Endpoint, strangers_first: Callable[[list[bytes]], None]) -> None:
     """The oldest are dropped: they hold neither a descriptor nor the attempt's own client up."""
-    strangers_first([b""] * 12)
+    strangers_first([b""] * MANY)
     outcome = await run_attempt(await _target(endpoint, "healthy", MqttVersion.V5), timeout_s=DEADLINE_S)
     assert outcome.healthy, (outcome.failure, outcome.reason)
 

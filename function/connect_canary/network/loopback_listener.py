@@ -23,6 +23,7 @@ _HEAD_END = b"\r\n\r\n"
 _MAX_HEAD_BYTES = 16384
 # How many connections may wait for their CONNECT to be complete; the oldest of more is dropped.
 _MAX_UNAUTHENTICATED = 16
+_BACKLOG = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class LoopbackListener:
     def open(self) -> TunnelAddress:
         """Listen, and return where."""
         self._socket.bind((LOOPBACK, 0))
-        self._socket.listen(_MAX_UNAUTHENTICATED)
+        self._socket.listen(_BACKLOG)
         port = cast("int", self._socket.getsockname()[1])
         return TunnelAddress(port=port, password=Secret(self._password))
 
@@ -61,7 +62,7 @@ class LoopbackListener:
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: _Unauthenticated(credentials, self._admit, self._authenticated, self._forget),
                 sock=self._socket,
-                backlog=_MAX_UNAUTHENTICATED,
+                backlog=_BACKLOG,
             )
             return await self._client
         except asyncio.CancelledError:
