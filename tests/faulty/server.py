@@ -18,6 +18,7 @@ from typing import Self
 
 from tests.faulty.egress import EGRESS
 from tests.faulty.fuzz_behaviours import fuzz_behaviour, is_fuzz
+from tests.faulty.packet_loss import lose_packets
 from tests.faulty.pki import Pki
 from tests.faulty.scenarios import BY_ID, SCENARIOS, Listener
 from tests.faulty.server_connection import ClientGoneError, RequestLog, ServerConnection
@@ -64,8 +65,10 @@ class FaultyEndpoint:
             return self._bound().getsockname()[1]  # type: ignore[no-any-return]  # a port
         return await self.serve(behaviour_of(id_), self.request_logs[-1])
 
-    async def serve(self, behaviour: Behaviour, request_log: RequestLog | None = None) -> int:
-        """Listen with one behaviour and return the port."""
+    async def serve(
+        self, behaviour: Behaviour, request_log: RequestLog | None = None, *, lose_longer_than: int | None = None
+    ) -> int:
+        """Listen with one behaviour and return the port; see `packet_loss.lose_packets` for `lose_longer_than`."""
         log = request_log or RequestLog()
 
         def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

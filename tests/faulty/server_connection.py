@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faulty import wire
+from tests.faulty.packet_loss import lose_packets
 
 _CHUNK = 65536
 _HEAD_END = b"\r\n\r\n"
@@ -181,6 +182,10 @@ class ServerConnection:
         connected: socket.socket = self._writer.get_extra_info("socket")
         if _CORK is not None:
             connected.setsockopt(socket.IPPROTO_TCP, _CORK, 1)
+
+    def lose_packets(self) -> None:
+        """Let nothing arrive any more that the client sends from now on."""
+        lose_packets(self._writer.get_extra_info("socket"))
 
     def close(self) -> None:
         """Close TCP (FIN)."""

@@ -55,6 +55,12 @@ async def cork(connection: ServerConnection) -> bool:
     return True
 
 
+async def lose_packets(connection: ServerConnection) -> bool:
+    """Cut the path from the client, and go on."""
+    connection.lose_packets()
+    return True
+
+
 def sequence(*steps: Step) -> Step:
     """Return a step that runs several until one ends the connection."""
 

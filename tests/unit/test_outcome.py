@@ -16,7 +16,7 @@ INTERFACE = """
 target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason hint connect_ms disconnect_ms
 elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
 """
-OURS = {"certificate", "secrets_refreshed", "addresses"}
+OURS = {"certificate", "secrets_refreshed", "addresses", "network"}
 
 
 def test_outcome_has_the_keys_of_the_interface() -> None:
@@ -29,7 +29,7 @@ def test_outcome_unknown_values_are_null() -> None:
     document = outcome_of(client_id="", connect_ms=None, disconnect_ms=None, certificate_days_left=None).as_dict()
     assert {key for key, value in document.items() if value is None} == {
         *("client_id", "phase", "failure", "reason", "hint", "connect_ms", "disconnect_ms"),
-        *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name"),
+        *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name", "network"),
     }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
+from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.phases import Phase
 
 
@@ -52,6 +53,7 @@ class Evidence:
     http_status: int | None = None
     connack_code: int | None = None
     accepted_on_retry: bool = False
+    network: NetworkFinding | None = None
 
 
 CONNACK_MEANINGS: Mapping[int, tuple[str, Failure]] = {

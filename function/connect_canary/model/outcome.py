@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from connect_canary.model.addresses import AddressResult
 from connect_canary.model.failures import Failure
 from connect_canary.model.phases import Phase
+from connect_canary.model.tcp_info import TcpInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Outcome:
     request_id: str | None = None
     error_name: str | None = None
     addresses: Sequence[AddressResult] = ()
+    network: TcpInfo | None = None
     secrets_refreshed: bool = False
 
     @property
@@ -66,6 +68,7 @@ class Outcome:
             "request_id": self.request_id,
             "error_name": self.error_name,
             "addresses": [result.as_dict() for result in self.addresses],
+            "network": None if self.network is None else self.network.as_dict(),
             "secrets_refreshed": self.secrets_refreshed,
         }
 

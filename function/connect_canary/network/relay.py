@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from connect_canary.model.tcp_info import TcpInfo
 from connect_canary.network.socket_options import set_quickack
+from connect_canary.network.tcp_info import read_tcp_info
 
 
 class Relay(asyncio.Protocol):
@@ -21,6 +23,7 @@ class Relay(asyncio.Protocol):
         self._watch, self._closed, self._quick_ack = watch, closed, quick_ack
         self._transport: asyncio.Transport | None = None
         self._aborted = False
+        self._tcp_info: TcpInfo | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -35,6 +38,7 @@ class Relay(asyncio.Protocol):
             self.peer.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.tcp_info()
         if self._closed is not None and not self._aborted:
             self._closed(exc)
         if self.peer is not None:
@@ -56,7 +60,14 @@ class Relay(asyncio.Protocol):
         """Flush and close; ignore later events of this peer."""
         self._closed = None
         if self._transport is not None:
+            self.tcp_info()
             self._transport.close()
+
+    def tcp_info(self) -> TcpInfo | None:
+        """Return TCP's counters, the last ones once the connection is closed."""
+        if self._transport is not None:
+            self._tcp_info = read_tcp_info(self._transport.get_extra_info("socket")) or self._tcp_info
+        return self._tcp_info
 
     def abort(self) -> None:
         self._aborted = True

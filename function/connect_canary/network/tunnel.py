@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import errno
 import socket
+from collections.abc import Sequence
 from typing import cast
 
 from connect_canary.model.phases import Phase
+from connect_canary.model.tcp_info import TcpInfo
 from connect_canary.network.address_survey import SURVEY_DELAY_S, AddressSurvey
 from connect_canary.network.dialer import connect_address, connect_as_sdk, first_of_each_family
 from connect_canary.network.errors import DialError
@@ -67,6 +69,10 @@ class Tunnel:
             await connect_through_proxy(again, self._proxy, f"{self._host}:{self._port}")
         return again
 
+    def tcp_info(self) -> TcpInfo | None:
+        """Return TCP's counters of the connection to the endpoint or the egress proxy, None if there was none."""
+        return self._sides[-1].tcp_info() if self._sides else None
+
     async def finish_survey(self, timeout_s: float) -> None:
         """Add to the trace what is known of the addresses that were not dialled, after at most `timeout_s`."""
         self.trace.addresses += await self._survey.finish(timeout_s)
@@ -122,6 +128,10 @@ class Tunnel:
         self.trace.start_phase(Phase.DNS)
         addresses = await resolve(host, port)
         self.trace.start_phase(Phase.TCP)
+        return await self._connect(addresses)
+
+    async def _connect(self, addresses: Sequence[AddressInfo]) -> socket.socket:
+        """Return a socket that is connected as the SDK would; survey the other addresses if that fails or is slow."""
         dialled = first_of_each_family(addresses)
         others = [address for address in addresses if address not in dialled]
         delayed = asyncio.get_running_loop().call_later(SURVEY_DELAY_S, self._survey.start, others)

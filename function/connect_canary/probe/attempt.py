@@ -102,12 +102,15 @@ async def _connect_and_disconnect(
         connection = new_connection(options)
         state.started = time.perf_counter()
         state.connected = await _wait_for_connack(state, connection, certificate_task)
+        state.tcp_info = tunnel.tcp_info()
         state.verdict_known.set()
         state.trace.phase = Phase.DISCONNECT
         await _disconnect(connection, tunnel)
         state.disconnected = time.perf_counter()
     finally:
         state.verdict_known.set()
+        if state.disconnected is None:
+            state.tcp_info = tunnel.tcp_info()
         tunnel.abort()
         if connection is not None and state.disconnected is None:
             await _wait_at_most(asyncio.create_task(_stop_client(connection)), _CLIENT_STOP_TIMEOUT_S)

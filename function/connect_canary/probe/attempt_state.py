@@ -8,6 +8,7 @@ from connect_canary.model.certificate import CertificateCheck
 from connect_canary.model.diagnosis import Diagnosis
 from connect_canary.model.phases import Phase
 from connect_canary.model.target import Target
+from connect_canary.model.tcp_info import TcpInfo
 from connect_canary.network.proxy import Proxy
 from connect_canary.network.trace import Trace
 from connect_canary.probe.auth.connect_auth import ConnectAuth
@@ -41,6 +42,7 @@ class AttemptState:
     auth: ConnectAuth | None = None
     trace: Trace = field(default_factory=Trace)
     error: Exception | None = None
+    tcp_info: TcpInfo | None = None
     certificate_check: CertificateCheck = field(default_factory=CertificateCheck)
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     verdict_known: asyncio.Event = field(default_factory=asyncio.Event)

@@ -7,11 +7,13 @@ from awscrt.exceptions import AwsCrtError
 from connect_canary.model.addresses import describe_failed
 from connect_canary.model.failures import SWITCHING_PROTOCOLS, Evidence, Failure, classify, is_authentication_refusal
 from connect_canary.model.hints import hint
+from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
 from connect_canary.model.reasons import reason
 from connect_canary.model.redaction import redact
 from connect_canary.model.target import Expect
+from connect_canary.model.tcp_info import find_in_network
 from connect_canary.probe.attempt_state import AttemptState
 from connect_canary.probe.clients.client import ConnectFailedError
 
@@ -47,6 +49,7 @@ def build_outcome(state: AttemptState) -> Outcome:
         request_id=state.diagnosis.request_id,
         error_name=None if evidence is None else evidence.error_name,
         addresses=tuple(state.trace.addresses),
+        network=state.tcp_info,
     )
 
 
@@ -81,6 +84,17 @@ def _evidence(state: AttemptState) -> Evidence | None:
         http_status=_http_status(state),
         connack_code=(sdk_error.connack_code if sdk_error else None) or state.diagnosis.connack_code,
         accepted_on_retry=state.diagnosis.accepted,
+        network=network_finding(state),
+    )
+
+
+def network_finding(state: AttemptState) -> NetworkFinding | None:
+    """Return what TCP's counters show of an attempt that failed; its connection may be one to an egress proxy."""
+    return find_in_network(
+        state.tcp_info,
+        phase=state.phase,
+        closed=state.trace.server_closed is not None,
+        small_flight_passes=state.certificate_check.certificate is not None,
     )
 
 

@@ -1,0 +1,138 @@
+"""TCP's counters at the verdict tell packets that get lost from a peer that is silent, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from connect_canary.model.mqtt import MqttVersion
+from connect_canary.model.network_finding import NetworkFinding
+from connect_canary.model.outcome import Outcome
+from connect_canary.probe import attempt as attempts
+from connect_canary.probe.attempt import run_attempt
+from connect_canary.probe.attempt_state import AttemptState
+from connect_canary.probe.verdict import build_outcome, network_finding
+from tests.faulty import steps
+from tests.faulty.packet_loss import POSSIBLE
+from tests.faulty.server import Endpoint
+from tests.faulty.steps import Behaviour, then
+from tests.unit.given import target_of
+
+pytestmark = pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
+
+DEADLINE_S = 3.0
+# More than a segment without data has, less than any ClientHello; and between Python's ClientHello and the SDK's.
+_ANY_DATA, _SMALL_CLIENT_HELLO = 100, 1000
+
+
+@pytest.fixture
+async def endpoint(tmp_path: Path) -> AsyncIterator[Endpoint]:
+    """An endpoint without listeners yet."""
+    async with Endpoint(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> list[AttemptState]:
+    """The states from which outcomes are built."""
+    seen: list[AttemptState] = []
+
+    def build(state: AttemptState) -> Outcome:
+        seen.append(state)
+        return build_outcome(state)
+
+    monkeypatch.setattr(attempts, "build_outcome", build)
+    return seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What happens to a connection, and what TCP's counters must show of it."""
+
+    behaviour: Behaviour
+    failure: str | None
+    finding: NetworkFinding | None
+    lose_longer_than: int | None = None
+
+
+_AFTER_UPGRADE = then(steps.lose_packets, steps.switch_protocols())
+SITUATIONS = {
+    "healthy": Situation(behaviour=Behaviour(), failure=None, finding=None),
+    "path is cut before the ClientHello": Situation(
+        behaviour=Behaviour(),
+        lose_longer_than=_ANY_DATA,
+        failure="TlsTimedOut",
+        finding=NetworkFinding.PACKETS_LOST,
+    ),
+    "path is cut before the CONNECT": Situation(
+        behaviour=Behaviour(upgrade=_AFTER_UPGRADE), failure="ConnackTimedOut", finding=NetworkFinding.PACKETS_LOST
+    ),
+    "path carries small packets only": Situation(
+        behaviour=Behaviour(),
+        lose_longer_than=_SMALL_CLIENT_HELLO,
+        failure="TlsTimedOut",
+        finding=NetworkFinding.FLIGHT_TOO_LARGE,
+    ),
+    "service is silent in TLS": Situation(
+        behaviour=Behaviour(accept=steps.silence), failure="TlsTimedOut", finding=NetworkFinding.PEER_SILENT
+    ),
+    "service is silent at the upgrade": Situation(
+        behaviour=Behaviour(upgrade=steps.silence), failure="UpgradeTimedOut", finding=NetworkFinding.PEER_SILENT
+    ),
+    "service is silent after CONNECT": Situation(
+        behaviour=Behaviour(connack=steps.silence), failure="ConnackTimedOut", finding=NetworkFinding.PEER_SILENT
+    ),
+    "service stops in its first TLS flight": Situation(
+        behaviour=Behaviour(handshake=then(steps.shake_hands(allow=100), steps.silence)),
+        failure="TlsTimedOut",
+        finding=None,
+    ),
+    "service resets in TLS": Situation(
+        behaviour=Behaviour(accept=then(steps.hear, steps.reset)), failure="TlsFailed", finding=None
+    ),
+    "service closes after CONNECT": Situation(
+        behaviour=Behaviour(connack=then(steps.hear_connect, steps.close)), failure="ConnectionHungUp", finding=None
+    ),
+    "service refuses": Situation(
+        behaviour=Behaviour(connack=steps.answer_connect(5, 135)), failure="NotAuthorized", finding=None
+    ),
+}
+
+
+async def _attempt(endpoint: Endpoint, situation: Situation, version: MqttVersion) -> Outcome:
+    port = await endpoint.serve(situation.behaviour, lose_longer_than=situation.lose_longer_than)
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=version,
+    )
+    return await run_attempt(target, timeout_s=DEADLINE_S)
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+async def test_what_the_counters_show(endpoint: Endpoint, states: list[AttemptState], name: str) -> None:
+    """Packets that are lost are the network's fault; a service that is silent although it got them is not."""
+    situation = SITUATIONS[name]
+    outcomes = await asyncio.gather(*(_attempt(endpoint, situation, version) for version in MqttVersion))
+    assert {outcome.failure for outcome in outcomes} == {situation.failure}, [outcome.reason for outcome in outcomes]
+    assert [network_finding(state) for state in states] == [situation.finding] * len(MqttVersion)
+    for outcome in outcomes:
+        counters = outcome.as_dict()["network"]
+        assert isinstance(counters, dict)
+        assert set(counters) == {"rtt_ms", "retransmits", "unacknowledged", "bytes_acked"}
+        lost = situation.finding in {NetworkFinding.PACKETS_LOST, NetworkFinding.FLIGHT_TOO_LARGE}
+        assert (counters["retransmits"] > 0 and counters["unacknowledged"] > 0) is lost, counters
+        assert counters["bytes_acked"] > 0
+        assert 0 <= counters["rtt_ms"] < DEADLINE_S * 1000
+
+
+async def test_counters_are_null_without_a_connection(endpoint: Endpoint) -> None:
+    """Nothing was connected, and nothing is invented."""
+    port = await endpoint.listen("port-closed")
+    outcome = await run_attempt(
+        target_of(endpoint=f"localhost:{port}", auth_mode="custom-unsigned"), timeout_s=DEADLINE_S
+    )
+    assert (outcome.failure, outcome.as_dict()["network"]) == ("TcpRefused", None)
