@@ -15,6 +15,7 @@ from connect_canary.config.problems import SettingsError
 from connect_canary.model.failures import is_authentication_refusal
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.target import Expect
+from connect_canary.network.address_survey import MAX_SURVEYED
 from connect_canary.network.threads import run_in_thread
 from connect_canary.probe.attempt import (
     CLIENT_ID_INTERVAL_S,
@@ -33,7 +34,7 @@ _REFERENCES_SHARE = 0.5  # the share of a run's time for reading references; tar
 _IDLE_LAG_S, _MAX_IDLE_WAIT_S, _IDLE_WAIT_SHARE = 0.002, 0.05, 0.25
 # An attempt has a listener, both ends of the loopback connection, the connection to the endpoint, and the certificate
 # check's; Lambda allows 1,024.
-_FDS_PER_ATTEMPT, _FDS_RESERVED = 5, 64
+_FDS_PER_ATTEMPT, _FDS_RESERVED = 5, 64 + MAX_SURVEYED
 
 OnOutcome = Callable[[Outcome], None]
 

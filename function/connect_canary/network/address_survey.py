@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from weakref import WeakSet
 
 from connect_canary.model.addresses import AddressResult, tcp_failure
 from connect_canary.network.dialer import connect_address
@@ -11,8 +12,11 @@ from connect_canary.network.resolver import AddressInfo
 # A dial that takes longer than this is surveyed beside, so that the result is there when the dial fails.
 SURVEY_DELAY_S = 1.0
 _TIMEOUT_S = 1.0
-_MAX_ADDRESSES = 8  # AWS IoT Core has up to six a family; each takes a file descriptor
+_MAX_ADDRESSES = 8
+MAX_SURVEYED = 64  # of all surveys at the same time: each address takes a file descriptor
 _LOCAL_ERRORS = {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}  # they say nothing of an address
+
+_dials_of_all: WeakSet[asyncio.Task[AddressResult]] = WeakSet()
 
 
 class AddressSurvey:
@@ -25,8 +29,10 @@ class AddressSurvey:
     def start(self, addresses: Iterable[AddressInfo]) -> None:
         """Dial `addresses`, unless the survey was started before."""
         if not self._dials:
-            chosen = list(addresses)[:_MAX_ADDRESSES]
+            room = MAX_SURVEYED - sum(not dial.done() for dial in _dials_of_all)
+            chosen = list(addresses)[: max(min(room, _MAX_ADDRESSES), 0)]
             self._dials = {asyncio.create_task(_survey(address)): address[4][0] for address in chosen}
+            _dials_of_all.update(self._dials)
 
     async def finish(self, timeout_s: float) -> list[AddressResult]:
         """Return the results after at most `timeout_s`; what is not known by then has no failure."""
