@@ -79,6 +79,8 @@ class FaultyEndpoint:
 
         listener = self._bound()
         self._servers.append(await asyncio.start_server(accepted, sock=listener, backlog=_BACKLOG))
+        if lose_longer_than is not None:
+            lose_packets(self._servers[-1].sockets[0], longer_than=lose_longer_than)
         return listener.getsockname()[1]  # type: ignore[no-any-return]  # a port
 
     def _bound(self) -> socket.socket:

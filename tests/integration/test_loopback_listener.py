@@ -142,12 +142,11 @@ async def test_silent_strangers_are_dropped_when_the_client_came(sockets: contex
     await asyncio.sleep(0.05)
     assert not accepting.done()
     client.send(request[10:])
-    transport = await asyncio.wait_for(accepting, _WAIT_S)
-    assert transport.get_extra_info("peername") == client.getsockname()
+    accepted = sockets.enter_context(await asyncio.wait_for(accepting, _WAIT_S))
+    assert accepted.getpeername() == client.getsockname()
     assert all([await _is_dropped(stranger) for stranger in silent])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address.host, address.port), timeout=_WAIT_S)
-    transport.abort()
 
 
 async def test_flood_of_silent_strangers_is_bounded(sockets: contextlib.ExitStack) -> None:
@@ -162,9 +161,8 @@ async def test_flood_of_silent_strangers_is_bounded(sockets: contextlib.ExitStac
         await asyncio.sleep(0)
     assert await _is_dropped(silent[0])
     client = _stranger(sockets, address, _connect(address.password.reveal()))
-    transport = await asyncio.wait_for(accepting, _WAIT_S)
-    assert transport.get_extra_info("peername") == client.getsockname()
-    transport.abort()
+    accepted = sockets.enter_context(await asyncio.wait_for(accepting, _WAIT_S))
+    assert accepted.getpeername() == client.getsockname()
 
 
 async def test_only_strangers_come(sockets: contextlib.ExitStack) -> None:

@@ -9,7 +9,6 @@ import hmac
 import secrets
 import socket
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,6 +23,7 @@ _MAX_HEAD_BYTES = 16384
 # How many connections may wait for their CONNECT to be complete; the oldest of more is dropped.
 _MAX_UNAUTHENTICATED = 16
 _BACKLOG = 128
+_RETRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,85 +44,78 @@ class LoopbackListener:
         # asyncio sets TCP_NODELAY only where the protocol is named.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._password = secrets.token_urlsafe(_SECRET_BYTES)
-        self._server: asyncio.Server | None = None
-        self._waiting: list[asyncio.Transport] = []
-        self._client: asyncio.Future[asyncio.Transport] = asyncio.get_running_loop().create_future()
+        self._credentials = b64encode(f"{_USERNAME}:{self._password}".encode())
+        self._heads: dict[socket.socket, bytes] = {}
+        self._loop = asyncio.get_running_loop()
+        self._client: asyncio.Future[socket.socket] = self._loop.create_future()
 
     def open(self) -> TunnelAddress:
         """Listen, and return where."""
+        self._socket.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._socket.bind((LOOPBACK, 0))
         self._socket.listen(_BACKLOG)
+        self._loop.add_reader(self._socket, self._accept)
         port = cast("int", self._socket.getsockname()[1])
         return TunnelAddress(port=port, password=Secret(self._password))
 
-    async def accept(self) -> asyncio.Transport:
-        """Return the client that shows the secret, its CONNECT read and its reading paused; listen no longer."""
-        credentials = b64encode(f"{_USERNAME}:{self._password}".encode())
+    async def accept(self) -> socket.socket:
+        """Return the client that shows the secret, its CONNECT read; listen no longer."""
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: _Unauthenticated(credentials, self._admit, self._authenticated, self._forget),
-                sock=self._socket,
-                backlog=_BACKLOG,
-            )
             return await self._client
         except asyncio.CancelledError:
             if self._client.done() and not self._client.cancelled():
-                self._client.result().abort()
+                self._client.result().close()
             raise
         finally:
             self.close()
 
     def close(self) -> None:
-        """Stop listening and drop every connection that has not shown the secret."""
-        if self._server is None:
+        """Stop listening and drop every connection that has not shown the secret; may be called repeatedly."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
             self._socket.close()
-        else:
-            self._server.close()
-        for transport in self._waiting:
-            transport.abort()
+        for connected in list(self._heads):
+            self._drop(connected)
 
-    def _admit(self, transport: asyncio.Transport) -> None:
-        self._waiting.append(transport)
-        if self._client.done() or len(self._waiting) > _MAX_UNAUTHENTICATED:
-            self._waiting.pop(0).abort()
-
-    def _authenticated(self, transport: asyncio.Transport) -> None:
-        if self._client.done():
-            transport.abort()
+    def _accept(self) -> None:
+        try:
+            connected, _ = self._socket.accept()
+        except BlockingIOError:
             return
-        self._forget(transport)
-        transport.pause_reading()
-        self._client.set_result(transport)
+        except OSError:  # no descriptor is left; the connection waits in the queue
+            self._loop.remove_reader(self._socket)
+            self._loop.call_later(_RETRY_S, self._resume)
+            return
+        connected.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+        self._heads[connected] = b""
+        self._loop.add_reader(connected, self._read, connected)
+        if len(self._heads) > _MAX_UNAUTHENTICATED:
+            self._drop(next(iter(self._heads)))
 
-    def _forget(self, transport: asyncio.Transport) -> None:
-        if transport in self._waiting:
-            self._waiting.remove(transport)
+    def _resume(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.add_reader(self._socket, self._accept)
 
+    def _read(self, connected: socket.socket) -> None:
+        try:
+            data = connected.recv(_MAX_HEAD_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        set_quickack(connected)
+        head = self._heads[connected] = self._heads[connected] + data
+        if _HEAD_END in head and _shows(head, self._credentials) and not self._client.done():
+            self._loop.remove_reader(connected)
+            del self._heads[connected]
+            self._client.set_result(connected)
+        elif not data or _HEAD_END in head or len(head) > _MAX_HEAD_BYTES:
+            self._drop(connected)
 
-OnTransport = Callable[[asyncio.Transport], None]
-
-
-class _Unauthenticated(asyncio.Protocol):
-    """A connection whose CONNECT is not complete yet."""
-
-    def __init__(self, credentials: bytes, admit: OnTransport, authenticated: OnTransport, forget: OnTransport) -> None:
-        self._credentials, self._admit, self._authenticated, self._forget = credentials, admit, authenticated, forget
-        self._head = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._admit(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        set_quickack(self._transport.get_extra_info("socket"))
-        self._head += data
-        if _HEAD_END in self._head and _shows(self._head, self._credentials):
-            self._authenticated(self._transport)
-        elif _HEAD_END in self._head or len(self._head) > _MAX_HEAD_BYTES:
-            self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        self._forget(self._transport)
+    def _drop(self, connected: socket.socket) -> None:
+        self._loop.remove_reader(connected)
+        del self._heads[connected]
+        connected.close()
 
 
 def _shows(head: bytes, credentials: bytes) -> bool:

@@ -25,7 +25,6 @@ from connect_canary.network.trace import Trace
 
 # A connection that is accepted and reset at once; a refused one has ECONNREFUSED (RFC 9293).
 _RESET = "ECONNRESET"
-_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -53,8 +52,6 @@ class Tunnel:
         """Listen on a loopback port that the system chooses; return it with the secret that the client has to show."""
         address = self._listener.open()
         self._serving = asyncio.create_task(self._serve())
-        # Not earlier: the event loop may still hold the listener for its accept.
-        self._serving.add_done_callback(lambda _: self._listener.close())
         return address
 
     async def established(self) -> bool:
@@ -79,9 +76,8 @@ class Tunnel:
 
     def abort(self) -> None:
         """Close every socket at once; may be called at any time and repeatedly."""
-        if self._serving is None:
-            self._listener.close()
-        else:
+        self._listener.close()
+        if self._serving is not None:
             self._serving.cancel()
         self._resolve_established(established=False)
         if self._detector is not None:
@@ -92,13 +88,13 @@ class Tunnel:
 
     async def _serve(self) -> None:
         try:
-            client = await self._listener.accept()
+            accepted = await self._listener.accept()
         except OSError as error:
             self.trace.error = own_error(errno.errorcode.get(error.errno or 0, type(error).__name__))
             self._resolve_established(established=False)
             return
         with contextlib.ExitStack() as unused:
-            unused.callback(client.abort)
+            unused.callback(accepted.close)
             try:
                 connected = await self._dial()
             except DialError as error:
@@ -106,12 +102,11 @@ class Tunnel:
                     self.trace.start_phase(Phase.TLS)
                 self.trace.error = error
                 self._resolve_established(established=False)
-                unused.pop_all()
-                client.write(_BAD_GATEWAY)
-                client.close()
+                with contextlib.suppress(OSError):  # the client has left
+                    await asyncio.get_running_loop().sock_sendall(accepted, _BAD_GATEWAY)
                 return
-            await self._relay(client, connected)
             unused.pop_all()
+        await self._relay(accepted, connected)
 
     async def _dial(self) -> socket.socket:
         """Return a socket connected to the endpoint, through the egress proxy if there is one; raise DialError."""
@@ -144,19 +139,21 @@ class Tunnel:
             delayed.cancel()
         return connected
 
-    async def _relay(self, client: asyncio.Transport, connected: socket.socket) -> None:
+    async def _relay(self, accepted: socket.socket, connected: socket.socket) -> None:
         """Accept the SDK's CONNECT request and relay bytes in both directions."""
         self._detector = detector = PhaseDetector(self.trace, stop=self._stop, closing=self._note_server_closed)
         inner = Relay(detector.feed_client, closed=lambda _: self._client_closed(detector), quick_ack=True)
         outer = Relay(detector.feed_server, closed=self._server_closed)
         inner.peer, outer.peer = outer, inner
         self._sides = (inner, outer)
+        loop = asyncio.get_running_loop()
         self.trace.start_phase(Phase.TLS)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: outer, connected)
-        client.set_protocol(inner)
-        inner.connection_made(client)
-        inner.write(_ESTABLISHED)
-        client.resume_reading()
+        with contextlib.ExitStack() as unused:
+            unused.callback(accepted.close)
+            await loop.connect_accepted_socket(lambda: outer, connected)
+            unused.pop_all()
+        await loop.connect_accepted_socket(lambda: inner, accepted)
+        inner.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self._resolve_established(established=True)
 
     def _resolve_established(self, *, established: bool) -> None:
