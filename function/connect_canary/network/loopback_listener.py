@@ -54,7 +54,7 @@ class LoopbackListener:
         self._socket.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._socket.bind((LOOPBACK, 0))
         self._socket.listen(_BACKLOG)
-        self._loop.add_reader(self._socket, self._accept)
+        self._loop.add_reader(self._socket.fileno(), self._accept)
         port = cast("int", self._socket.getsockname()[1])
         return TunnelAddress(port=port, password=Secret(self._password))
 
@@ -72,7 +72,7 @@ class LoopbackListener:
     def close(self) -> None:
         """Stop listening and drop every connection that has not shown the secret; may be called repeatedly."""
         if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
         for connected in list(self._heads):
             self._drop(connected)
@@ -83,18 +83,18 @@ class LoopbackListener:
         except BlockingIOError:
             return
         except OSError:  # no descriptor is left; the connection waits in the queue
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._socket.fileno())
             self._loop.call_later(_RETRY_S, self._resume)
             return
         connected.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._heads[connected] = b""
-        self._loop.add_reader(connected, self._read, connected)
+        self._loop.add_reader(connected.fileno(), self._read, connected)
         if len(self._heads) > _MAX_UNAUTHENTICATED:
             self._drop(next(iter(self._heads)))
 
     def _resume(self) -> None:
         if self._socket.fileno() >= 0:
-            self._loop.add_reader(self._socket, self._accept)
+            self._loop.add_reader(self._socket.fileno(), self._accept)
 
     def _read(self, connected: socket.socket) -> None:
         try:
@@ -106,14 +106,14 @@ class LoopbackListener:
         set_quickack(connected)
         head = self._heads[connected] = self._heads[connected] + data
         if _HEAD_END in head and _shows(head, self._credentials) and not self._client.done():
-            self._loop.remove_reader(connected)
+            self._loop.remove_reader(connected.fileno())
             del self._heads[connected]
             self._client.set_result(connected)
         elif not data or _HEAD_END in head or len(head) > _MAX_HEAD_BYTES:
             self._drop(connected)
 
     def _drop(self, connected: socket.socket) -> None:
-        self._loop.remove_reader(connected)
+        self._loop.remove_reader(connected.fileno())
         del self._heads[connected]
         connected.close()
 
