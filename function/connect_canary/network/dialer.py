@@ -32,7 +32,26 @@ async def connect_as_sdk(
     addresses: Sequence[AddressInfo], results: list[AddressResult]
 ) -> tuple[socket.socket, AddressInfo]:
     """Return a connected socket and its address; raise DialError. What came of each address is added to `results`."""
-    dials = {asyncio.create_task(connect_address(address)): address for address in first_of_each_family(addresses)}
+    chosen = first_of_each_family(addresses)
+    return await (_race(chosen, results) if len(chosen) > 1 else _connect_only(chosen[0], results))
+
+
+async def _connect_only(address: AddressInfo, results: list[AddressResult]) -> tuple[socket.socket, AddressInfo]:
+    # Most names have one family: no task is needed.
+    try:
+        connected = await connect_address(address)
+    except DialError as error:
+        results.append(_result(address, tcp_failure(error.error_name)))
+        raise
+    except asyncio.CancelledError:  # the deadline is reached
+        results.append(_result(address, Failure.TCP_TIMED_OUT))
+        raise
+    results.append(_result(address))
+    return connected, address
+
+
+async def _race(addresses: Sequence[AddressInfo], results: list[AddressResult]) -> tuple[socket.socket, AddressInfo]:
+    dials = {asyncio.create_task(connect_address(address)): address for address in addresses}
     connected: _Dial | None = None
     try:
         connected = await _first_connected(dials, results)
