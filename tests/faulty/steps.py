@@ -55,12 +55,6 @@ async def cork(connection: ServerConnection) -> bool:
     return True
 
 
-async def lose_packets(connection: ServerConnection) -> bool:
-    """Cut the path from the client, and go on."""
-    connection.lose_packets()
-    return True
-
-
 def sequence(*steps: Step) -> Step:
     """Return a step that runs several until one ends the connection."""
 
@@ -143,9 +137,14 @@ async def receive_request(connection: ServerConnection) -> bool:
 
 
 def switch_protocols(
-    *, pause_s: float = 0.0, every_s: float = 0.0, leave_out: str = "", replace: Mapping[str, str] | None = None
+    *,
+    pause_s: float = 0.0,
+    every_s: float = 0.0,
+    leave_out: str = "",
+    replace: Mapping[str, str] | None = None,
+    cuts_path: bool = False,
 ) -> Step:
-    """Return a 101, late or byte by byte, without one header or with others."""
+    """Return a 101, late or byte by byte, without one header or with others; `cuts_path` before it is sent."""
 
     async def respond(connection: ServerConnection) -> bool:
         request = await connection.read_request()
@@ -157,6 +156,8 @@ def switch_protocols(
         } | dict(replace or {})
         headers.pop(leave_out, None)
         head = _head("101 Switching Protocols", headers)
+        if cuts_path:
+            connection.lose_packets()
         await asyncio.sleep(pause_s)
         await (connection.send_slowly(head, every_s) if every_s else connection.send(head))
         return True

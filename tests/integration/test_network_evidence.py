@@ -57,7 +57,6 @@ class Situation:
     lose_longer_than: int | None = None
 
 
-_AFTER_UPGRADE = then(steps.lose_packets, steps.switch_protocols())
 SITUATIONS = {
     "healthy": Situation(behaviour=Behaviour(), failure=None, finding=None),
     "path is cut before the ClientHello": Situation(
@@ -67,7 +66,9 @@ SITUATIONS = {
         finding=NetworkFinding.PACKETS_LOST,
     ),
     "path is cut before the CONNECT": Situation(
-        behaviour=Behaviour(upgrade=_AFTER_UPGRADE), failure="ConnackTimedOut", finding=NetworkFinding.PACKETS_LOST
+        behaviour=Behaviour(upgrade=steps.switch_protocols(cuts_path=True)),
+        failure="ConnackTimedOut",
+        finding=NetworkFinding.PACKETS_LOST,
     ),
     "path carries small packets only": Situation(
         behaviour=Behaviour(),
