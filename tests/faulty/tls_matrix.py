@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from tests.faulty import steps
+from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour, Step
-from tests.faulty.visit import Visit
 
 RSA_FILE = "rsa.pem"
 _RSA_BITS = 2048
@@ -46,8 +46,8 @@ class TlsServer:
     def handshake(self) -> Step:
         """Return the step that shakes hands."""
 
-        async def handshake(visit: Visit) -> bool:
-            await visit.handshake(self.context(visit.directory))
+        async def handshake(connection: ServerConnection) -> bool:
+            await connection.handshake(self.context(connection.directory))
             return True
 
         return handshake
@@ -102,7 +102,7 @@ AFTER_HANDSHAKE: Mapping[str, Expectation] = {
         http_status=403,
     ),
     "not-authorized": Expectation(
-        behaviour=lambda handshake: Behaviour(handshake=handshake, connack=steps.answer_connect(5, 135)),
+        behaviour=lambda handshake: Behaviour(handshake=handshake, connack=steps.send_connack(5, 135)),
         phase="connack",
         failure="NotAuthorized",
         http_status=101,

@@ -20,11 +20,11 @@ from connect_canary.network.dialer import CONNECT_TIMEOUT_S, connect_as_sdk
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import AddressInfo
 from connect_canary.probe.attempt import run_attempt
-from tests.faulty.canary import ENVIRON, Case, watching
-from tests.faulty.isolated import isolated, possible
+from tests.faulty.cases import ENVIRON, Case, watching
+from tests.faulty.isolated import is_possible, isolated
 from tests.faulty.process import ROOT, Handler
-from tests.faulty.server import Endpoint
-from tests.unit.given import target_of
+from tests.faulty.server import FaultyEndpoint
+from tests.unit.factories import target_of
 
 NAME = "endpoint.test"
 FIRST, SECOND, THIRD = "127.0.0.2", "127.0.0.3", "127.0.0.4"
@@ -153,7 +153,7 @@ async def test_path_that_heals_after_the_time_out_of_the_sdk(sockets: contextlib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Scenario:
     """What stands at each address of the endpoint's name, in the order of its records, and what must be said."""
 
     stands: dict[str, str]
@@ -163,29 +163,29 @@ class Situation:
     addresses: list[tuple[str, bool, str | None]]
 
 
-SITUATIONS = {
-    "two of three refuse": Situation(
+SCENARIOS = {
+    "two of three refuse": Scenario(
         stands={FIRST: "refuses", SECOND: "refuses", THIRD: "healthy"},
         bare="AWS_IO_SOCKET_CONNECTION_REFUSED",
         failure="TcpRefused",
         reason=f"2 of 3 addresses refuse: {FIRST}, {SECOND}",
         addresses=[(FIRST, True, "TcpRefused"), (SECOND, False, "TcpRefused"), (THIRD, False, None)],
     ),
-    "first is healthy": Situation(
+    "first is healthy": Scenario(
         stands={FIRST: "healthy", SECOND: "refuses", THIRD: "refuses"},
         bare="connected",
         failure=None,
         reason=None,
         addresses=[(FIRST, True, None)],
     ),
-    "refusal beside a black hole": Situation(
+    "refusal beside a black hole": Scenario(
         stands={FIRST: "refuses", SECOND: "silent"},
         bare="AWS_IO_SOCKET_CONNECTION_REFUSED",
         failure="TcpRefused",
         reason=f"1 of 2 addresses refuses: {FIRST}; 1 does not answer: {SECOND}",
         addresses=[(FIRST, True, "TcpRefused"), (SECOND, False, "TcpTimedOut")],
     ),
-    "black hole before a healthy one": Situation(
+    "black hole before a healthy one": Scenario(
         stands={FIRST: "silent", SECOND: "healthy"},
         bare="AWS_IO_SOCKET_TIMEOUT",
         failure="TcpTimedOut",
@@ -195,37 +195,37 @@ SITUATIONS = {
 }
 
 
-@pytest.mark.skipif(not possible(), reason="this machine lets no ordinary user make namespaces")
-@pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.skipif(not is_possible(), reason="this machine lets no ordinary user make namespaces")
+@pytest.mark.parametrize("name", SCENARIOS)
 async def test_partly_dead_endpoint_is_seen_as_a_device_sees_it(
     tmp_path: Path, sockets: contextlib.ExitStack, name: str
 ) -> None:
     """The bare SDK and the canary come to the same end; the canary also says what the other addresses do."""
-    situation = SITUATIONS[name]
+    scenario = SCENARIOS[name]
     hosts = tmp_path / "hosts"
-    hosts.write_text("".join(f"{address} {NAME}\n" for address in situation.stands))
-    healthy = [address for address, stands in situation.stands.items() if stands == "healthy"]
-    async with Endpoint(tmp_path, host=(healthy or [THIRD])[0]) as endpoint:
+    hosts.write_text("".join(f"{address} {NAME}\n" for address in scenario.stands))
+    healthy = [address for address, stands in scenario.stands.items() if stands == "healthy"]
+    async with FaultyEndpoint(tmp_path, host=(healthy or [THIRD])[0]) as endpoint:
         port = await endpoint.listen("healthy")
-        for address, stands in situation.stands.items():
+        for address, stands in scenario.stands.items():
             if stands == "silent":
                 _silent(sockets, address, port)
         ca_file = str(endpoint.pki.ca_file)
-        seconds = _TIME_OUT_S if situation.failure == "TcpTimedOut" else _AT_ONCE_S
+        seconds = _TIME_OUT_S if scenario.failure == "TcpTimedOut" else _AT_ONCE_S
         bare, outcomes = await asyncio.gather(
             asyncio.gather(
                 *(asyncio.to_thread(_bare, version, hosts, port, ca_file, seconds) for version in MqttVersion)
             ),
             asyncio.to_thread(_canary, hosts, port, ca_file),
         )
-    assert set(bare) == {situation.bare}
+    assert set(bare) == {scenario.bare}
     for outcome in outcomes:
-        assert outcome["failure"] == situation.failure, outcome["reason"]
-        assert (situation.reason or "") in (outcome["reason"] or "")
+        assert outcome["failure"] == scenario.failure, outcome["reason"]
+        assert (scenario.reason or "") in (outcome["reason"] or "")
         assert outcome["addresses"] == [
-            {"address": address, "used": used, "failure": failure} for address, used, failure in situation.addresses
+            {"address": address, "used": used, "failure": failure} for address, used, failure in scenario.addresses
         ]
-        if situation.failure == "TcpRefused":
+        if scenario.failure == "TcpRefused":
             assert outcome["phases_ms"]["tcp"] < CONNECT_TIMEOUT_S * 1000
 
 
@@ -233,7 +233,7 @@ def _bare(version: MqttVersion, hosts: Path, port: int, ca_file: str, seconds: f
     """Return what the bare SDK says, in a process of its own: its resolver gives the next try the next address."""
     case = {"id": "dialing", "version": version, "host": NAME, "port": port, "ca_file": ca_file}
     done = subprocess.run(
-        [*isolated(hosts=hosts), sys.executable, "-m", "tests.faulty.bare"],
+        [*isolated(hosts=hosts), sys.executable, "-m", "tests.faulty.bare_sdk"],
         input=json.dumps({"cases": [case], "seconds": seconds}),
         cwd=ROOT,
         capture_output=True,
@@ -247,9 +247,9 @@ def _bare(version: MqttVersion, hosts: Path, port: int, ca_file: str, seconds: f
 def _canary(hosts: Path, port: int, ca_file: str) -> list[dict[str, Any]]:
     """Return the canary's outcome in each MQTT version."""
     entries = [
-        Case(situation="healthy", version=version).target(0, ca_file, endpoint=f"{NAME}:{port}")
+        Case(scenario="healthy", version=version).target(0, ca_file, endpoint=f"{NAME}:{port}")
         for version in MqttVersion
     ]
     with Handler(before=isolated(hosts=hosts), **ENVIRON) as handler:
         response, _ = handler.invoke(watching(entries, DEADLINE_S), seconds=30)
-    return response["answer"]["targets"]  # type: ignore[no-any-return]  # JSON
+    return response["response"]["targets"]  # type: ignore[no-any-return]  # JSON

@@ -14,8 +14,8 @@ from connect_canary.model.target import Target
 from connect_canary.network.loopback_listener import LoopbackListener, TunnelAddress
 from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.attempt import run_attempt
-from tests.faulty.server import Endpoint
-from tests.unit.given import target_of
+from tests.faulty.server import FaultyEndpoint
+from tests.unit.factories import target_of
 
 DEADLINE_S = 20.0
 _WAIT_S = 10.0
@@ -40,9 +40,9 @@ MANY = 40
 
 
 @pytest.fixture
-async def endpoint(tmp_path: Path) -> AsyncIterator[Endpoint]:
+async def endpoint(tmp_path: Path) -> AsyncIterator[FaultyEndpoint]:
     """An endpoint without listeners yet."""
-    async with Endpoint(tmp_path) as running:
+    async with FaultyEndpoint(tmp_path) as running:
         yield running
 
 
@@ -77,8 +77,8 @@ def _stranger(sockets: contextlib.ExitStack, address: TunnelAddress, data: bytes
     return connected
 
 
-async def _target(endpoint: Endpoint, situation: str, version: MqttVersion) -> Target:
-    port = await endpoint.listen(situation)
+async def _target(endpoint: FaultyEndpoint, scenario: str, version: MqttVersion) -> Target:
+    port = await endpoint.listen(scenario)
     return target_of(
         endpoint=f"localhost:{port}",
         ca_file=str(endpoint.pki.ca_file),
@@ -90,7 +90,7 @@ async def _target(endpoint: Endpoint, situation: str, version: MqttVersion) -> T
 @pytest.mark.parametrize("version", MqttVersion)
 @pytest.mark.parametrize("stranger", [*STRANGERS, "all of them"])
 async def test_other_local_process_connects_first(
-    endpoint: Endpoint, strangers_first: Callable[[list[bytes]], None], stranger: str, version: MqttVersion
+    endpoint: FaultyEndpoint, strangers_first: Callable[[list[bytes]], None], stranger: str, version: MqttVersion
 ) -> None:
     """A healthy endpoint stays healthy."""
     strangers_first([STRANGERS[stranger]] if stranger in STRANGERS else list(STRANGERS.values()))
@@ -98,14 +98,18 @@ async def test_other_local_process_connects_first(
     assert outcome.healthy, (outcome.failure, outcome.reason)
 
 
-async def test_more_strangers_than_may_wait(endpoint: Endpoint, strangers_first: Callable[[list[bytes]], None]) -> None:
+async def test_more_strangers_than_may_wait(
+    endpoint: FaultyEndpoint, strangers_first: Callable[[list[bytes]], None]
+) -> None:
     """The oldest are dropped: they hold neither a descriptor nor the attempt's own client up."""
     strangers_first([b""] * MANY)
     outcome = await run_attempt(await _target(endpoint, "healthy", MqttVersion.V5), timeout_s=DEADLINE_S)
     assert outcome.healthy, (outcome.failure, outcome.reason)
 
 
-async def test_diagnosis_has_a_secret_too(endpoint: Endpoint, strangers_first: Callable[[list[bytes]], None]) -> None:
+async def test_diagnosis_has_a_secret_too(
+    endpoint: FaultyEndpoint, strangers_first: Callable[[list[bytes]], None]
+) -> None:
     """The status of a refusal is learned although strangers connect to the diagnosis's tunnel first."""
     strangers_first(list(STRANGERS.values()))
     outcome = await run_attempt(await _target(endpoint, "http-403", MqttVersion.V5), timeout_s=DEADLINE_S)

@@ -16,9 +16,9 @@ from connect_canary.probe.attempt_state import AttemptState
 from connect_canary.probe.verdict import build_outcome, network_finding
 from tests.faulty import steps
 from tests.faulty.packet_loss import POSSIBLE
-from tests.faulty.server import Endpoint
-from tests.faulty.steps import Behaviour, then
-from tests.unit.given import target_of
+from tests.faulty.server import FaultyEndpoint
+from tests.faulty.steps import Behaviour, sequence
+from tests.unit.factories import target_of
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
 
@@ -28,9 +28,9 @@ _ANY_DATA, _SMALL_CLIENT_HELLO = 100, 1000
 
 
 @pytest.fixture
-async def endpoint(tmp_path: Path) -> AsyncIterator[Endpoint]:
+async def endpoint(tmp_path: Path) -> AsyncIterator[FaultyEndpoint]:
     """An endpoint without listeners yet."""
-    async with Endpoint(tmp_path) as running:
+    async with FaultyEndpoint(tmp_path) as running:
         yield running
 
 
@@ -48,7 +48,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> list[AttemptState]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Scenario:
     """What happens to a connection, and what TCP's counters must show of it."""
 
     behaviour: Behaviour
@@ -57,53 +57,55 @@ class Situation:
     lose_longer_than: int | None = None
 
 
-SITUATIONS = {
-    "healthy": Situation(behaviour=Behaviour(), failure=None, finding=None),
-    "path is cut before the ClientHello": Situation(
+SCENARIOS = {
+    "healthy": Scenario(behaviour=Behaviour(), failure=None, finding=None),
+    "path is cut before the ClientHello": Scenario(
         behaviour=Behaviour(),
         lose_longer_than=_ANY_DATA,
         failure="TlsTimedOut",
         finding=NetworkFinding.PACKETS_LOST,
     ),
-    "path is cut before the CONNECT": Situation(
+    "path is cut before the CONNECT": Scenario(
         behaviour=Behaviour(upgrade=steps.switch_protocols(cuts_path=True)),
         failure="ConnackTimedOut",
         finding=NetworkFinding.PACKETS_LOST,
     ),
-    "path carries small packets only": Situation(
+    "path carries small packets only": Scenario(
         behaviour=Behaviour(),
         lose_longer_than=_SMALL_CLIENT_HELLO,
         failure="TlsTimedOut",
         finding=NetworkFinding.FLIGHT_TOO_LARGE,
     ),
-    "service is silent in TLS": Situation(
+    "service is silent in TLS": Scenario(
         behaviour=Behaviour(accept=steps.silence), failure="TlsTimedOut", finding=NetworkFinding.PEER_SILENT
     ),
-    "service is silent at the upgrade": Situation(
+    "service is silent at the upgrade": Scenario(
         behaviour=Behaviour(upgrade=steps.silence), failure="UpgradeTimedOut", finding=NetworkFinding.PEER_SILENT
     ),
-    "service is silent after CONNECT": Situation(
+    "service is silent after CONNECT": Scenario(
         behaviour=Behaviour(connack=steps.silence), failure="ConnackTimedOut", finding=NetworkFinding.PEER_SILENT
     ),
-    "service stops in its first TLS flight": Situation(
-        behaviour=Behaviour(handshake=then(steps.shake_hands(allow=100), steps.silence)),
+    "service stops in its first TLS flight": Scenario(
+        behaviour=Behaviour(handshake=sequence(steps.tls_handshake(allow=100), steps.silence)),
         failure="TlsTimedOut",
         finding=None,
     ),
-    "service resets in TLS": Situation(
-        behaviour=Behaviour(accept=then(steps.hear, steps.reset)), failure="TlsFailed", finding=None
+    "service resets in TLS": Scenario(
+        behaviour=Behaviour(accept=sequence(steps.receive, steps.reset)), failure="TlsFailed", finding=None
     ),
-    "service closes after CONNECT": Situation(
-        behaviour=Behaviour(connack=then(steps.hear_connect, steps.close)), failure="ConnectionHungUp", finding=None
+    "service closes after CONNECT": Scenario(
+        behaviour=Behaviour(connack=sequence(steps.receive_connect, steps.close)),
+        failure="ConnectionHungUp",
+        finding=None,
     ),
-    "service refuses": Situation(
-        behaviour=Behaviour(connack=steps.answer_connect(5, 135)), failure="NotAuthorized", finding=None
+    "service refuses": Scenario(
+        behaviour=Behaviour(connack=steps.send_connack(5, 135)), failure="NotAuthorized", finding=None
     ),
 }
 
 
-async def _attempt(endpoint: Endpoint, situation: Situation, version: MqttVersion) -> Outcome:
-    port = await endpoint.serve(situation.behaviour, lose_longer_than=situation.lose_longer_than)
+async def _attempt(endpoint: FaultyEndpoint, scenario: Scenario, version: MqttVersion) -> Outcome:
+    port = await endpoint.serve(scenario.behaviour, lose_longer_than=scenario.lose_longer_than)
     target = target_of(
         endpoint=f"localhost:{port}",
         ca_file=str(endpoint.pki.ca_file),
@@ -113,24 +115,24 @@ async def _attempt(endpoint: Endpoint, situation: Situation, version: MqttVersio
     return await run_attempt(target, timeout_s=DEADLINE_S)
 
 
-@pytest.mark.parametrize("name", SITUATIONS)
-async def test_what_the_counters_show(endpoint: Endpoint, states: list[AttemptState], name: str) -> None:
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_what_the_counters_show(endpoint: FaultyEndpoint, states: list[AttemptState], name: str) -> None:
     """Packets that are lost are the network's fault; a service that is silent although it got them is not."""
-    situation = SITUATIONS[name]
-    outcomes = await asyncio.gather(*(_attempt(endpoint, situation, version) for version in MqttVersion))
-    assert {outcome.failure for outcome in outcomes} == {situation.failure}, [outcome.reason for outcome in outcomes]
-    assert [network_finding(state) for state in states] == [situation.finding] * len(MqttVersion)
+    scenario = SCENARIOS[name]
+    outcomes = await asyncio.gather(*(_attempt(endpoint, scenario, version) for version in MqttVersion))
+    assert {outcome.failure for outcome in outcomes} == {scenario.failure}, [outcome.reason for outcome in outcomes]
+    assert [network_finding(state) for state in states] == [scenario.finding] * len(MqttVersion)
     for outcome in outcomes:
         counters = outcome.as_dict()["network"]
         assert isinstance(counters, dict)
         assert set(counters) == {"rtt_ms", "retransmits", "unacknowledged", "bytes_acked"}
-        lost = situation.finding in {NetworkFinding.PACKETS_LOST, NetworkFinding.FLIGHT_TOO_LARGE}
+        lost = scenario.finding in {NetworkFinding.PACKETS_LOST, NetworkFinding.FLIGHT_TOO_LARGE}
         assert (counters["retransmits"] > 0 and counters["unacknowledged"] > 0) is lost, counters
         assert counters["bytes_acked"] > 0
         assert 0 <= counters["rtt_ms"] < DEADLINE_S * 1000
 
 
-async def test_counters_are_null_without_a_connection(endpoint: Endpoint) -> None:
+async def test_counters_are_null_without_a_connection(endpoint: FaultyEndpoint) -> None:
     """Nothing was connected, and nothing is invented."""
     port = await endpoint.listen("port-closed")
     outcome = await run_attempt(

@@ -12,26 +12,26 @@ from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
 from tests.faulty.openssl import OpenSslServer
-from tests.faulty.server import Endpoint
+from tests.faulty.server import FaultyEndpoint
 from tests.faulty.tls_matrix import AFTER_HANDSHAKE, SERVERS, SILENT, Expectation, write_rsa_certificate
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 DEADLINE_S = 20.0
 SILENT_S = 4.0
 
 
 @pytest.fixture
-async def endpoint(tmp_path: Path) -> AsyncIterator[Endpoint]:
+async def endpoint(tmp_path: Path) -> AsyncIterator[FaultyEndpoint]:
     """An endpoint without listeners yet."""
-    async with Endpoint(tmp_path) as running:
+    async with FaultyEndpoint(tmp_path) as running:
         write_rsa_certificate(tmp_path)
         yield running
 
 
 async def _outcomes(
-    endpoint: Endpoint, servers: Iterable[str], expectations: Iterable[Expectation], timeout_s: float
+    endpoint: FaultyEndpoint, servers: Iterable[str], expectations: Iterable[Expectation], timeout_s: float
 ) -> list[tuple[str, Expectation, Outcome]]:
-    """Return the outcome of each server in each situation and each MQTT version, all asked at the same time."""
+    """Return the outcome of each server in each scenario and each MQTT version, all asked at the same time."""
     trust = endpoint.pki.ca_file.read_text() + (endpoint.pki.file("rsa")).read_text().partition("-----BEGIN PRIV")[0]
     cases = [(name, expected, version) for name in servers for expected in expectations for version in MqttVersion]
     attempts = []
@@ -54,13 +54,13 @@ def _assert_expected(name: str, expected: Expectation, outcome: Outcome) -> None
 
 
 @pytest.mark.parametrize("name", SERVERS)
-async def test_phase_is_right_for_every_handshake(endpoint: Endpoint, name: str) -> None:
+async def test_phase_is_right_for_every_handshake(endpoint: FaultyEndpoint, name: str) -> None:
     """Healthy, refused at the upgrade, refused at CONNECT; an alert of a CBC suite is as long as a CONNECT."""
     for case in await _outcomes(endpoint, [name], AFTER_HANDSHAKE.values(), DEADLINE_S):
         _assert_expected(*case)
 
 
-async def test_silence_after_connect_is_phase_connack_for_every_handshake(endpoint: Endpoint) -> None:
+async def test_silence_after_connect_is_phase_connack_for_every_handshake(endpoint: FaultyEndpoint) -> None:
     """The CONNECT is recognized by every suite's records, also where nothing follows it."""
     for case in await _outcomes(endpoint, SERVERS, [SILENT], SILENT_S):
         _assert_expected(*case)
@@ -69,7 +69,7 @@ async def test_silence_after_connect_is_phase_connack_for_every_handshake(endpoi
 @pytest.mark.skipif(not shutil.which("openssl"), reason="this machine has no openssl")
 @pytest.mark.parametrize("cipher", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"])
 @pytest.mark.parametrize("refused", [False, True], ids=["healthy", "forbidden"])
-async def test_renegotiation_is_no_phase(endpoint: Endpoint, cipher: str, *, refused: bool) -> None:
+async def test_renegotiation_is_no_phase(endpoint: FaultyEndpoint, cipher: str, *, refused: bool) -> None:
     """A HelloRequest of TLS 1.2, which the SDK ignores, before the response to the upgrade and after it."""
     async with OpenSslServer(endpoint.pki.file("good"), cipher=cipher) as server:
         target = target_of(

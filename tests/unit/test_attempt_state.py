@@ -9,7 +9,7 @@ from connect_canary.model.phases import Phase
 from connect_canary.probe.attempt_state import AttemptState
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import ConnectFailedError
-from tests.unit.given import target_of
+from tests.unit.factories import target_of
 
 
 def _state(*, seen: Phase, error_name: str) -> AttemptState:

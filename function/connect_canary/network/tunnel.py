@@ -16,7 +16,7 @@ from connect_canary.model.tcp_info import TcpInfo
 from connect_canary.network.address_survey import SURVEY_DELAY_S, AddressSurvey
 from connect_canary.network.dialer import connect_address, connect_as_sdk, first_of_each_family
 from connect_canary.network.errors import DialError
-from connect_canary.network.loopback_listener import LoopbackListener, TunnelAddress
+from connect_canary.network.loopback_listener import LOOPBACK, LoopbackListener, TunnelAddress
 from connect_canary.network.phase_detector import PhaseDetector
 from connect_canary.network.proxy import Proxy, connect_through_proxy
 from connect_canary.network.relay import Relay
