@@ -241,7 +241,7 @@ def _bare(version: MqttVersion, hosts: Path, port: int, ca_file: str, seconds: f
         timeout=60,
         check=True,
     )
-    return str(json.loads(done.stdout)["said"])
+    return str(json.loads(done.stdout)["message"])
 
 
 def _canary(hosts: Path, port: int, ca_file: str) -> list[dict[str, Any]]:

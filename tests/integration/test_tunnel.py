@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connect_canary.model.phases import Phase
-from connect_canary.network.tunnel import LOOPBACK, Tunnel
+from connect_canary.network.loopback_listener import LOOPBACK
+from connect_canary.network.tunnel import Tunnel
+from tests.unit.factories import tunnel_request
 
 _MEBIBYTE = 1 << 20
 # A TLS record of application data with arbitrary content.
@@ -43,8 +45,9 @@ async def path() -> AsyncIterator[_Path]:
         stack.callback(tunnel.abort)
         client = stack.enter_context(socket.socket())
         client.settimeout(0)
-        await loop.sock_connect(client, (LOOPBACK, tunnel.open()))
-        await loop.sock_sendall(client, b"CONNECT endpoint.test:443 HTTP/1.1\r\n\r\n")
+        address = tunnel.open()
+        await loop.sock_connect(client, (address.host, address.port))
+        await loop.sock_sendall(client, tunnel_request(address))
         endpoint = stack.enter_context((await loop.sock_accept(listener))[0])
         assert (await loop.sock_recv(client, 1024)).startswith(b"HTTP/1.1 200 ")
         yield _Path(tunnel, client, endpoint)

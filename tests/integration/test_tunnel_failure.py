@@ -5,19 +5,22 @@ import contextlib
 import os
 import resource
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
-from connect_canary.network.tunnel import LOOPBACK, Tunnel
+from connect_canary.model.secret import Secret
+from connect_canary.network.loopback_listener import LOOPBACK, TunnelAddress
+from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.attempt import run_attempt
 from tests.unit.factories import target_of
 
-Opened = Callable[[int], int]
+Opened = Callable[[TunnelAddress], TunnelAddress]
+STRANGERS = [b"CONNECT x:443 HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b""]
 _DEADLINE_S = 20.0
 
 
@@ -51,46 +54,56 @@ def _assert_own_trouble(outcome: Outcome) -> None:
     assert outcome.elapsed_ms < _DEADLINE_S * 1000
 
 
+def _connect_stranger(stack: contextlib.ExitStack, address: TunnelAddress, request_head: bytes) -> None:
+    stranger = stack.enter_context(socket.create_connection((address.host, address.port)))
+    stranger.sendall(request_head)
+    if not request_head:
+        stranger.shutdown(socket.SHUT_WR)
+
+
 @pytest.mark.parametrize("version", MqttVersion)
-@pytest.mark.parametrize("request_head", [b"CONNECT x:443 HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b""])
+@pytest.mark.parametrize("request_head", STRANGERS)
 async def test_another_process_connects_to_the_tunnel_first(
     after_open: Callable[[Opened], None], version: MqttVersion, request_head: bytes
 ) -> None:
-    """The SDK is refused while another client's connection to the endpoint is being opened."""
+    """The SDK is served all the same: the outcome is the endpoint's."""
     with contextlib.ExitStack() as stack:
 
-        def take(port: int) -> int:
-            stranger = stack.enter_context(socket.create_connection((LOOPBACK, port)))
-            stranger.sendall(request_head)
-            if not request_head:
-                stranger.shutdown(socket.SHUT_WR)
-            return port
+        def come_first(address: TunnelAddress) -> TunnelAddress:
+            _connect_stranger(stack, address, request_head)
+            return address
 
-        after_open(take)
+        after_open(come_first)
+        outcome = await _attempt("localhost:1", version)
+    assert (outcome.phase, outcome.failure) == ("tcp", "TcpRefused"), outcome
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize("request_head", STRANGERS)
+async def test_only_other_processes_connect_to_the_tunnel(
+    after_open: Callable[[Opened], None], version: MqttVersion, request_head: bytes
+) -> None:
+    """The SDK is refused elsewhere; no name is resolved and no endpoint dialled for another client."""
+    with contextlib.ExitStack() as stack:
+        bound = stack.enter_context(socket.socket())
+        bound.bind((LOOPBACK, 0))
+
+        def come_alone(address: TunnelAddress) -> TunnelAddress:
+            _connect_stranger(stack, address, request_head)
+            return replace(address, port=int(bound.getsockname()[1]))
+
+        after_open(come_alone)
         endpoint = stack.enter_context(_silent_endpoint())
         _assert_own_trouble(await _attempt(endpoint, version))
 
 
 @pytest.mark.parametrize("version", MqttVersion)
-async def test_tunnel_refuses_while_the_name_is_still_resolved(
-    after_open: Callable[[Opened], None], monkeypatch: pytest.MonkeyPatch, version: MqttVersion
+async def test_client_without_the_secret_of_the_attempt(
+    after_open: Callable[[Opened], None], version: MqttVersion
 ) -> None:
-    """A slow name server was blamed with DnsFailed for what loopback refused."""
-    resolving = socket.getaddrinfo
-
-    def slowly(*arguments: object, **options: object) -> object:
-        time.sleep(0.4)
-        return resolving(*arguments, **options)  # type: ignore[arg-type]
-
-    with _silent_endpoint() as endpoint, contextlib.ExitStack() as stack:
-
-        def take(port: int) -> int:
-            stranger = stack.enter_context(socket.create_connection((LOOPBACK, port)))
-            stranger.sendall(b"CONNECT x:443 HTTP/1.1\r\n\r\n")
-            return port
-
-        after_open(take)
-        monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    """Another attempt's SDK client is dropped as every stranger is."""
+    after_open(lambda address: replace(address, password=Secret("another attempt's")))
+    with _silent_endpoint() as endpoint:
         _assert_own_trouble(await _attempt(endpoint, version))
 
 
@@ -99,7 +112,7 @@ async def test_nothing_listens_where_the_tunnel_was(after_open: Callable[[Opened
     """As when the listener is closed before the SDK has connected."""
     with socket.socket() as bound:
         bound.bind((LOOPBACK, 0))
-        after_open(lambda _: int(bound.getsockname()[1]))
+        after_open(lambda address: replace(address, port=int(bound.getsockname()[1])))
         outcome = await _attempt("iot.example.com", version)
     _assert_own_trouble(outcome)
     assert outcome.error_name == "AWS_IO_SOCKET_CONNECTION_REFUSED"
@@ -110,12 +123,12 @@ async def test_process_has_no_descriptor_left(after_open: Callable[[Opened], Non
     """Neither the SDK nor the tunnel gets a socket."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    def exhaust(port: int) -> int:
+    def exhaust(address: TunnelAddress) -> TunnelAddress:
         descriptor = os.dup(0)
         os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor, hard))
         asyncio.get_running_loop().call_later(2, resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        return port
+        return address
 
     # What an earlier run of the process has opened stays open: the trust store is read, the event loop group made.
     assert (await _attempt("localhost:1", version)).failure == "TcpRefused"

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from connect_canary.config.plan import Plan
 from connect_canary.config.problems import SettingsError
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.target import Target
+from connect_canary.network.loopback_listener import TunnelAddress
 from connect_canary.run import plan_run
 
 REGION = "eu-west-1"
@@ -52,6 +54,13 @@ def plan_or_problems(event: object, environ: Mapping[str, str]) -> tuple[Plan | 
 def problems_of(event: object = None, **settings: str) -> tuple[str, ...]:
     """Return the problems of an environment."""
     return plan_or_problems({} if event is None else event, environment(**settings))[1]
+
+
+def tunnel_request(address: TunnelAddress, authority: str = "iot.example.com:443") -> bytes:
+    """Return the CONNECT request with which the attempt's own client opens its tunnel."""
+    credentials = b64encode(f"{address.username}:{address.password.reveal()}".encode()).decode()
+    head = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: Basic {credentials}\r\n\r\n"
+    return head.encode()
 
 
 def outcome_of(**facts: Any) -> Outcome:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from connect_canary.network.dialer import connect_address, connect_any
+from connect_canary.network.dialer import connect_address, connect_as_sdk
 from connect_canary.network.errors import DialError
 from connect_canary.network.proxy import Proxy, connect_through_proxy, read_http_head
 from connect_canary.network.resolver import AddressInfo, resolve
@@ -32,18 +32,23 @@ def _refusing() -> Iterator[AddressInfo]:
 
 
 @contextmanager
-def _silent() -> Iterator[AddressInfo]:
-    """Yield an address that answers no SYN: its queue of new connections is full."""
+def _full(listener: socket.socket) -> Iterator[AddressInfo]:
+    """Yield the address of a listener whose queue of new connections is full: it answers no SYN."""
     with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind((LOOPBACK, 0))
-        full.listen(0)
+        listener.bind((LOOPBACK, 0))
+        listener.listen(0)
         for _ in range(8):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)  # noqa: FBT003 - the socket module's own signature
             with contextlib.suppress(BlockingIOError):
-                filler.connect(full.getsockname())
-        yield _address(full.getsockname()[1])
+                filler.connect(listener.getsockname())
+        yield _address(listener.getsockname()[1])
+
+
+@contextmanager
+def _silent() -> Iterator[AddressInfo]:
+    with socket.socket() as listener, _full(listener) as address:
+        yield address
 
 
 @contextmanager
@@ -102,11 +107,8 @@ async def test_address_resolves_to_itself() -> None:
 
 async def test_refused_address() -> None:
     """By the system's name, with address and port."""
-    with _refusing() as refusing:
-        with pytest.raises(DialError) as caught:
-            await connect_any([refusing])
-        with pytest.raises(ConnectionRefusedError):
-            await connect_address(refusing)
+    with _refusing() as refusing, pytest.raises(DialError) as caught:
+        await connect_as_sdk([refusing], [])
     assert caught.value.error_name == "ECONNREFUSED"
     assert str(caught.value) == f"{LOOPBACK}:{refusing[4][1]}: Connection refused"
 
@@ -115,57 +117,51 @@ async def test_refused_address_of_ipv6_is_in_brackets() -> None:
     """Whether or not this machine has IPv6, the address is written as in URLs."""
     refusing: AddressInfo = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::1", 1, 0, 0))
     with pytest.raises(DialError, match=r"^\[::1\]:1: ") as caught:
-        await connect_any([refusing])
+        await connect_as_sdk([refusing], [])
     assert caught.value.error_name in {"ECONNREFUSED", "EADDRNOTAVAIL", "EAFNOSUPPORT", "ENETUNREACH"}
 
 
-async def test_first_error_is_told_when_all_fail() -> None:
-    """The address that the name server put first counts."""
-    broadcast = _address(1, "255.255.255.255")
-    with _refusing() as first, pytest.raises(DialError, match=f":{first[4][1]}: Connection refused$") as caught:
-        await connect_any([first, broadcast])
-    assert caught.value.error_name == "ECONNREFUSED"
-
-
-async def test_next_address_is_dialled_when_one_refuses() -> None:
-    """At once, and the winner is returned."""
-    with _refusing() as refusing, _listening() as listening:
-        connected, address = await connect_any([refusing, listening])
-        with connected:
-            assert address == listening
-            assert connected.getpeername() == listening[4]
-
-
-async def test_next_address_is_dialled_after_a_delay_when_one_is_silent() -> None:
-    """RFC 8305: 250 ms, and not before."""
-    with _silent() as silent, _listening() as listening:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        async with asyncio.timeout(10):
-            connected, address = await connect_any([silent, listening])
-        assert loop.time() - began >= 0.24
-        connected.close()
-        assert address == listening
-        await asyncio.sleep(0.01)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
 async def test_address_that_answers_first_is_taken_without_the_others() -> None:
-    """The second is not dialled at all."""
+    """The second of a family is not dialled at all."""
     with _listening() as listening, socket.create_server((LOOPBACK, 0)) as other:
         other.setblocking(False)  # noqa: FBT003 - the socket module's own signature
-        connected, address = await connect_any([listening, _address(other.getsockname()[1])])
+        connected, address = await connect_as_sdk([listening, _address(other.getsockname()[1])], [])
         connected.close()
         assert address == listening
         with pytest.raises(BlockingIOError):
             other.accept()
 
 
+async def test_address_that_answers_late_is_waited_for() -> None:
+    """Its SYN is sent again after a second, inside the SDK's time-out."""
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        silent = stack.enter_context(_full(full))
+        connecting = asyncio.create_task(connect_as_sdk([silent], []))
+        await asyncio.sleep(0.5)
+        assert not connecting.done()
+        full.listen(16)
+        connected, address = await connecting
+        with connected:
+            assert address == silent
+
+
+async def test_losing_family_leaves_no_task() -> None:
+    """The dial that is still waiting when the other family connects is cancelled, and its socket closed."""
+    with _silent() as silent, socket.create_server(("::1", 0), family=socket.AF_INET6) as listening:
+        ipv6: AddressInfo = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", listening.getsockname())
+        async with asyncio.timeout(10):
+            connected, address = await connect_as_sdk([silent, ipv6], [])
+        connected.close()
+        assert address == ipv6
+        await asyncio.sleep(0.01)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_silent_address_is_left_when_time_is_over() -> None:
     """The socket is closed with the task: nothing warns of one left open."""
     with _silent() as silent, pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await connect_any([silent, silent])
+            await connect_as_sdk([silent, silent], [])
 
 
 # -- heads of HTTP responses ---------------------------------------------------------------------------------------
@@ -184,7 +180,7 @@ async def _answering(serve: Serve) -> AsyncIterator[socket.socket]:
             ended.set()
 
     server = await asyncio.start_server(serving, LOOPBACK, 0)
-    connected, _ = await connect_address(_address(server.sockets[0].getsockname()[1]))
+    connected = await connect_address(_address(server.sockets[0].getsockname()[1]))
     try:
         yield connected
     finally:

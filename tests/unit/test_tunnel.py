@@ -6,18 +6,19 @@ import os
 import random
 import resource
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
 from connect_canary.model.phases import Phase
+from connect_canary.network.loopback_listener import TunnelAddress
 from connect_canary.network.proxy import Proxy
 from connect_canary.network.tunnel import Tunnel
+from tests.unit.factories import tunnel_request
 
 LOOPBACK = "127.0.0.1"
-REQUEST = b"CONNECT iot.example.com:443 HTTP/1.1\r\nHost: iot.example.com:443\r\n\r\n"
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\n"
 _SOON_S = 20.0
@@ -66,8 +67,10 @@ async def _endpoint() -> AsyncIterator[Listener]:
 
 
 @asynccontextmanager
-async def _client(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+async def _client(address: TunnelAddress) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Yield the tunnel's own client, which has sent its CONNECT request."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(tunnel_request(address))
     try:
         yield reader, writer
     finally:
@@ -83,7 +86,6 @@ async def _established() -> AsyncIterator[Ends]:
         tunnel = Tunnel(LOOPBACK, endpoint.port)
         try:
             async with _client(tunnel.open()) as (reader, writer):
-                writer.write(REQUEST)
                 assert await reader.readuntil(b"\r\n\r\n") == ESTABLISHED
                 assert await tunnel.established()
                 yield Ends(tunnel, reader, writer, *await endpoint.accepted.get())
@@ -198,7 +200,7 @@ async def test_cut() -> None:
 async def test_cut_before_anybody_came() -> None:
     """No client can connect, and the tunnel is reported as not established."""
     tunnel = Tunnel(LOOPBACK, 1)
-    port = tunnel.open()
+    port = tunnel.open().port
     tunnel.abort()
     assert not await tunnel.established()
     await asyncio.sleep(0.01)
@@ -230,12 +232,11 @@ async def test_second_client_is_refused() -> None:
     """The listener is closed as soon as one has come."""
     async with _endpoint() as endpoint:
         tunnel = Tunnel(LOOPBACK, endpoint.port)
-        port = tunnel.open()
-        async with _client(port) as (reader, writer):
-            writer.write(REQUEST)
+        address = tunnel.open()
+        async with _client(address) as (reader, _):
             await reader.readuntil(b"\r\n\r\n")
             with pytest.raises(ConnectionRefusedError):
-                await asyncio.open_connection(LOOPBACK, port)
+                await asyncio.open_connection(LOOPBACK, address.port)
         tunnel.abort()
         await asyncio.sleep(0)
 
@@ -254,8 +255,7 @@ async def test_endpoint_that_refuses() -> None:
     with socket.socket() as bound:
         bound.bind((LOOPBACK, 0))
         tunnel = Tunnel(LOOPBACK, bound.getsockname()[1])
-        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
-            writer.write(REQUEST)
+        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, _):
             assert (await reader.read()).startswith(BAD_GATEWAY)
     assert not await tunnel.established()
     assert tunnel.trace.error is not None
@@ -270,8 +270,7 @@ async def test_name_that_does_not_resolve() -> None:
         (Proxy(host="proxy.invalid", port=1), "egress proxy proxy.invalid"),
     ):
         tunnel = Tunnel("nowhere.invalid", 443, proxy=proxy)
-        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
-            writer.write(REQUEST)
+        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, _):
             assert (await reader.read()).startswith(BAD_GATEWAY)
         assert tunnel.trace.phase is Phase.DNS
         assert str(tunnel.trace.error).startswith(f"{words} does not resolve")
@@ -282,8 +281,7 @@ async def test_proxy_is_asked_for_each_connection() -> None:
     """For the first and for the second one, with the endpoint's name."""
     async with asyncio.timeout(_SOON_S), _endpoint() as endpoint:
         tunnel = Tunnel("iot.example.com", 443, proxy=Proxy(host=LOOPBACK, port=endpoint.port))
-        async with _client(tunnel.open()) as (reader, writer):
-            writer.write(REQUEST)
+        async with _client(tunnel.open()) as (reader, _):
             for dialling in (reader.readuntil(b"\r\n\r\n"), tunnel.open_second_connection()):
                 task = asyncio.ensure_future(dialling)
                 incoming, outgoing = await endpoint.accepted.get()
@@ -296,32 +294,61 @@ async def test_proxy_is_asked_for_each_connection() -> None:
         await asyncio.sleep(0)
 
 
-async def test_client_that_sends_no_request() -> None:
-    """It is our own tunnel's trouble, not the endpoint's: no phase has begun."""
-    tunnel = Tunnel(LOOPBACK, 1)
-    async with asyncio.timeout(_SOON_S):
-        async with _client(tunnel.open()):
-            pass
-        assert not await tunnel.established()
-    assert (tunnel.trace.phase, tunnel.trace.started_at) == (None, {})
-    assert "the canary's own tunnel" in str(tunnel.trace.error)
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n\r\n"])
+async def test_stranger_before_the_client(sent: bytes) -> None:
+    """It is dropped without a response and starts no phase; the tunnel's own client is served afterwards."""
+    async with asyncio.timeout(_SOON_S), _endpoint() as endpoint:
+        tunnel = Tunnel(LOOPBACK, endpoint.port)
+        address = tunnel.open()
+        stranger_reader, stranger = await asyncio.open_connection(address.host, address.port)
+        stranger.write(sent)
+        stranger.write_eof()
+        assert await stranger_reader.read() == b""
+        stranger.close()
+        assert (tunnel.trace.phase, tunnel.trace.started_at, tunnel.trace.error) == (None, {}, None)
+        async with _client(address) as (reader, _):
+            assert await reader.readuntil(b"\r\n\r\n") == ESTABLISHED
+        tunnel.abort()
+        await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def _no_descriptor() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptor = os.dup(0)
+    os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_no_descriptor_is_left_to_accept_with() -> None:
-    """The same."""
+    """The tunnel's own fault, not the endpoint's: no phase has begun, and the trace has the system's name for it."""
     tunnel = Tunnel(LOOPBACK, 1)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with socket.create_connection((LOOPBACK, tunnel.open())):
-        descriptor = os.dup(0)
-        os.close(descriptor)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor, hard))
-        try:
-            assert not await tunnel.established()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with socket.create_connection((LOOPBACK, tunnel.open().port)):
+        with _no_descriptor():
+            await asyncio.sleep(0.3)
+        tunnel.abort()
+        assert not await tunnel.established()
     assert tunnel.trace.phase is None
     assert tunnel.trace.error is not None
     assert tunnel.trace.error.error_name == "EMFILE"
+    assert "the canary's own tunnel" in str(tunnel.trace.error)
+
+
+async def test_descriptor_is_free_again_after_a_while() -> None:
+    """The client waits in the listener's queue until it can be accepted."""
+    async with asyncio.timeout(_SOON_S), _endpoint() as endpoint:
+        tunnel = Tunnel(LOOPBACK, endpoint.port)
+        async with _client(tunnel.open()) as (reader, _):
+            with _no_descriptor():
+                await asyncio.sleep(0.3)
+            assert await reader.readuntil(b"\r\n\r\n") == ESTABLISHED
+        tunnel.abort()
+        await asyncio.sleep(0)
+    assert tunnel.trace.error is None
 
 
 async def test_whole_answer_of_a_tunnel_whose_endpoint_refuses() -> None:
@@ -329,8 +356,7 @@ async def test_whole_answer_of_a_tunnel_whose_endpoint_refuses() -> None:
     with socket.socket() as bound:
         bound.bind((LOOPBACK, 0))
         tunnel = Tunnel(LOOPBACK, bound.getsockname()[1])
-        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, writer):
-            writer.write(REQUEST)
+        async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, _):
             head = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
             assert await reader.read() == head
     tunnel.abort()

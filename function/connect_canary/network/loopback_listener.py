@@ -48,6 +48,7 @@ class LoopbackListener:
         self._heads: dict[socket.socket, bytes] = {}
         self._loop = asyncio.get_running_loop()
         self._client: asyncio.Future[socket.socket] = self._loop.create_future()
+        self.error: OSError | None = None
 
     def open(self) -> TunnelAddress:
         """Listen, and return where."""
@@ -82,10 +83,12 @@ class LoopbackListener:
             connected, _ = self._socket.accept()
         except BlockingIOError:
             return
-        except OSError:  # no descriptor is left; the connection waits in the queue
+        except OSError as error:  # no descriptor is left; the connection waits in the queue
+            self.error = error
             self._loop.remove_reader(self._socket.fileno())
             self._loop.call_later(_RETRY_S, self._resume)
             return
+        self.error = None
         connected.setblocking(False)  # noqa: FBT003 - the socket module's own signature
         self._heads[connected] = b""
         self._loop.add_reader(connected.fileno(), self._read, connected)

@@ -6,7 +6,6 @@ and end-to-end encrypted, so the very connection that gives the verdict can be t
 
 import asyncio
 import contextlib
-import errno
 import socket
 from collections.abc import Sequence
 from typing import cast
@@ -15,7 +14,7 @@ from connect_canary.model.phases import Phase
 from connect_canary.model.tcp_info import TcpInfo
 from connect_canary.network.address_survey import SURVEY_DELAY_S, AddressSurvey
 from connect_canary.network.dialer import connect_address, connect_as_sdk, first_of_each_family
-from connect_canary.network.errors import DialError
+from connect_canary.network.errors import DialError, errno_name
 from connect_canary.network.loopback_listener import LOOPBACK, LoopbackListener, TunnelAddress
 from connect_canary.network.phase_detector import PhaseDetector
 from connect_canary.network.proxy import Proxy, connect_through_proxy
@@ -77,6 +76,8 @@ class Tunnel:
     def abort(self) -> None:
         """Close every socket at once; may be called at any time and repeatedly."""
         self._listener.close()
+        if self._listener.error is not None:
+            self.trace.error = own_error(errno_name(self._listener.error))
         if self._serving is not None:
             self._serving.cancel()
         self._resolve_established(established=False)
@@ -87,12 +88,7 @@ class Tunnel:
             side.abort()
 
     async def _serve(self) -> None:
-        try:
-            accepted = await self._listener.accept()
-        except OSError as error:
-            self.trace.error = own_error(errno.errorcode.get(error.errno or 0, type(error).__name__))
-            self._resolve_established(established=False)
-            return
+        accepted = await self._listener.accept()
         with contextlib.ExitStack() as unused:
             unused.callback(accepted.close)
             try:
