@@ -1,9 +1,11 @@
 """docs/reference.md agrees with the code and the template."""
 
+import json
 import re
 
 from connect_canary.cli.main import BROKEN_PIPE, HEALTHY, INTERNAL_ERROR, INTERRUPTED, UNHEALTHY, USAGE_ERROR
 from connect_canary.config.settings import BY_KEY, SETTINGS
+from connect_canary.model.addresses import AddressResult
 from connect_canary.model.failures import Failure
 from connect_canary.model.hints import hint
 from connect_canary.model.phases import Phase
@@ -13,6 +15,7 @@ from tests.template.emitted_metrics import metric_identities
 from tests.template.pages import Page, names
 from tests.template.test_parameters import KNOWN_AT_DEPLOYMENT, OF_SETTINGS, PARAMETERS
 from tests.unit.factories import outcome_of
+from tests.unit.test_tcp_info import PASSED
 
 PAGE = Page("docs/reference.md")
 # Defaults that the page describes, because they depend on the environment.
@@ -92,9 +95,11 @@ def test_return_value() -> None:
     """The example has the keys of a real outcome, in its order, and every phase is named."""
     section = PAGE.section("## Return value and log record")
     example = section.partition("```json")[2].partition("```")[0]
-    keys = [key for key in re.findall(r'"([a-z_]+)":', example) if key in outcome_of().as_dict()]
-    # "healthy" is a key of the whole response too.
-    assert keys[keys.index("target") :] == list(outcome_of().as_dict())
+    (outcome,) = json.loads(example)["targets"]
+    assert list(outcome) == list(outcome_of().as_dict())
+    (address,) = outcome["addresses"]
+    assert list(address) == list(AddressResult(address="192.0.2.7", used=True).as_dict())
+    assert list(outcome["network"]) == list(PASSED.as_dict())
     phases = section.partition("- `phase` is where")[2].partition("\n- ")[0]
     assert names(phases) == list(Phase)
 
