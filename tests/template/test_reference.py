@@ -6,9 +6,11 @@ import re
 from connect_canary.cli.main import BROKEN_PIPE, HEALTHY, INTERNAL_ERROR, INTERRUPTED, UNHEALTHY, USAGE_ERROR
 from connect_canary.config.settings import BY_KEY, SETTINGS
 from connect_canary.model.addresses import AddressResult
-from connect_canary.model.failures import Failure
-from connect_canary.model.hints import hint
+from connect_canary.model.failures import Evidence, Failure
+from connect_canary.model.mqtt import MqttVersion
+from connect_canary.model.owners import owner
 from connect_canary.model.phases import Phase
+from connect_canary.model.target import AuthMode
 from connect_canary.reporting.metrics import NAMESPACE
 from tests.template.cloudformation import canary, read
 from tests.template.emitted_metrics import metric_identities
@@ -74,10 +76,11 @@ def test_failures_table() -> None:
 
 
 def test_failures_owners() -> None:
-    """Whom the table names, the hint names too."""
-    for _, failure, _, owners in PAGE.rows("## Failures"):
-        who = hint(Failure(names(failure)[0])).partition(":")[0]
-        assert all(owner in who for owner in owners.split(", ")), failure
+    """The table names every owner that a failure can have without evidence from the network, and no other."""
+    for _, name, _, owners in PAGE.rows("## Failures"):
+        failure = Failure(names(name)[0])
+        known = [Evidence(phase=None, mqtt_version=version) for version in MqttVersion]
+        assert set(owners.split(", ")) == {owner(failure, mode, each) for mode in AuthMode for each in known}, failure
 
 
 def test_metrics_table() -> None:

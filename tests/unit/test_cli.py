@@ -16,6 +16,7 @@ from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import SETTINGS, Setting
 from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
+from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
 from tests.unit.factories import document, outcome_of, plan_of
 from tests.unit.handler_process import imported
@@ -317,7 +318,8 @@ REFUSED = outcome_of(
     phase=Phase.CONNACK,
     failure=Failure.NOT_AUTHORIZED,
     reason="CONNACK 135 Not authorized",
-    hint="IAM team: iot:Connect is denied",
+    owner=Owner.IAM,
+    hint="iot:Connect is denied",
     error_name="AWS_ERROR_X",
     request_id="5b1d7f0a",
 )
@@ -338,9 +340,10 @@ def test_bars_are_to_scale_and_begin_where_the_last_one_ended() -> None:
 
 
 def test_failure_shows_phase_reason_and_hint() -> None:
-    """And the request id for AWS support."""
+    """And the owner, and the request id for AWS support."""
     report = _report(REFUSED)
     assert "NotAuthorized in phase connack" in report
+    assert "IAM team" in report
     assert all(text in report for text in (REFUSED.reason or "", REFUSED.hint or "", "AWS_ERROR_X", "5b1d7f0a"))
 
 

@@ -20,6 +20,7 @@ FAILED = REFUSED | {
     "healthy": False,
     "phase": "connack",
     "reason": "CONNACK 135\nNot authorized",
+    "owner": "IAM team",
     "hint": "Look at the policy " + "y" * 60,
 }
 
@@ -42,11 +43,11 @@ def test_expected_refusal_is_healthy() -> None:
     assert line.endswith("healthy: refused, as expected (NotAuthorized)")
 
 
-def test_failure_with_reason_and_hint() -> None:
-    """A failure has its name and phase, then its reason and hint in wrapped lines."""
+def test_failure_with_reason_owner_and_hint() -> None:
+    """A failure has its name and phase, then its reason, owner and hint in wrapped lines."""
     head, *rest = outcome_lines(FAILED)
     assert head.endswith("UNHEALTHY: NotAuthorized in connack")
-    assert " ".join(" ".join(rest).split()) == "CONNACK 135 Not authorized. Look at the policy " + "y" * 60
+    assert " ".join(" ".join(rest).split()) == "CONNACK 135 Not authorized. IAM team. Look at the policy " + "y" * 60
     assert all(len(line) <= WIDTH for line in rest)
 
 

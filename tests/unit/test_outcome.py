@@ -13,8 +13,8 @@ from connect_canary.model.target import AuthMode, Expect
 from tests.unit.factories import outcome_of
 
 INTERFACE = """
-target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason hint connect_ms disconnect_ms
-elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
+target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason owner hint connect_ms
+disconnect_ms elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
 """
 OURS = {"certificate", "secrets_refreshed", "addresses", "network"}
 
@@ -28,7 +28,7 @@ def test_outcome_unknown_values_are_null() -> None:
     """What is not known is null, never invented."""
     document = outcome_of(client_id="", connect_ms=None, disconnect_ms=None, certificate_days_left=None).as_dict()
     assert {key for key, value in document.items() if value is None} == {
-        *("client_id", "phase", "failure", "reason", "hint", "connect_ms", "disconnect_ms"),
+        *("client_id", "phase", "failure", "reason", "owner", "hint", "connect_ms", "disconnect_ms"),
         *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name", "network"),
     }
 

@@ -71,6 +71,8 @@ def evidence(outcome: Outcome) -> Iterator[tuple[str, str]]:
     """Yield the evidence of an outcome, as labels and texts."""
     if outcome.reason is not None:
         yield "reason", outcome.reason
+    if outcome.owner is not None:
+        yield "owner", outcome.owner
     if outcome.hint is not None:
         yield "hint", outcome.hint
     if outcome.request_id is not None:

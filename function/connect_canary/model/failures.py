@@ -42,7 +42,10 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known of a failed attempt: facts from the SDK, the tunnel, the certificate and the diagnosis."""
+    """What is known of a failed attempt: facts from the SDK, the tunnel, the certificate and the diagnosis.
+
+    `clock_skew_s` is this host's clock minus the endpoint's.
+    """
 
     phase: Phase | None
     error_name: str | None = None
@@ -53,7 +56,9 @@ class Evidence:
     http_status: int | None = None
     connack_code: int | None = None
     accepted_on_retry: bool = False
+    mqtt_version: MqttVersion = MqttVersion.V5
     network: NetworkFinding | None = None
+    clock_skew_s: float | None = None
 
 
 CONNACK_MEANINGS: Mapping[int, tuple[str, Failure]] = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from connect_canary.model.addresses import AddressResult
 from connect_canary.model.failures import Failure
+from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
 from connect_canary.model.tcp_info import TcpInfo
 
@@ -23,6 +24,7 @@ class Outcome:
     phase: Phase | None = None
     failure: Failure | None = None
     reason: str | None = None
+    owner: Owner | None = None
     hint: str | None = None
     connect_ms: float | None = None
     disconnect_ms: float | None = None
@@ -56,6 +58,7 @@ class Outcome:
             "phase": None if self.phase is None else str(self.phase),
             "failure": None if self.failure is None else str(self.failure),
             "reason": self.reason,
+            "owner": None if self.owner is None else str(self.owner),
             "hint": self.hint,
             "connect_ms": _rounded(self.connect_ms),
             "disconnect_ms": _rounded(self.disconnect_ms),

@@ -9,6 +9,7 @@ from connect_canary.model.failures import SWITCHING_PROTOCOLS, Evidence, Failure
 from connect_canary.model.hints import hint
 from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.outcome import Outcome
+from connect_canary.model.owners import owner
 from connect_canary.model.phases import Phase
 from connect_canary.model.reasons import reason
 from connect_canary.model.redaction import redact
@@ -26,6 +27,7 @@ def build_outcome(state: AttemptState) -> Outcome:
     evidence = _evidence(state)
     certificate = state.certificate_check.certificate
     failure, phase = _apply_expectation(state, None if evidence is None else classify(evidence))
+    known = evidence or Evidence(phase=phase)
     return Outcome(
         target=state.target.name,
         endpoint=state.target.endpoint,
@@ -37,7 +39,8 @@ def build_outcome(state: AttemptState) -> Outcome:
         phase=phase,
         failure=failure,
         reason=_reason(state, failure, evidence),
-        hint=None if failure is None else hint(failure),
+        owner=None if failure is None else owner(failure, state.target.auth_mode, known),
+        hint=None if failure is None else hint(failure, state.target.auth_mode, known),
         connect_ms=_ms(state.started, state.connected),
         disconnect_ms=_ms(state.connected, state.disconnected),
         elapsed_ms=(ended - state.created) * 1000,
@@ -84,6 +87,7 @@ def _evidence(state: AttemptState) -> Evidence | None:
         http_status=_http_status(state),
         connack_code=(sdk_error.connack_code if sdk_error else None) or state.diagnosis.connack_code,
         accepted_on_retry=state.diagnosis.accepted,
+        mqtt_version=state.target.mqtt_version,
         network=network_finding(state),
     )
 

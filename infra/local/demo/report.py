@@ -12,11 +12,11 @@ _MIN_PHASE_SHARE = 0.1
 
 
 def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:
-    """Return an outcome with its phase times, or its failure with reason and hint."""
+    """Return an outcome with its phase times, or its failure with reason, owner and hint."""
     head = f"  {outcome['target']:<8} {outcome['auth_mode']:<15} "
     if outcome["healthy"]:
         return [shorten(f"{head}healthy: {_times(outcome)}")]
-    explanation = ". ".join(str(outcome[key]) for key in ("reason", "hint") if outcome.get(key))
+    explanation = ". ".join(str(outcome[key]) for key in ("reason", "owner", "hint") if outcome.get(key))
     return [
         shorten(f"{head}UNHEALTHY: {outcome['failure']} in {outcome['phase']}"),
         *textwrap.wrap(explanation, WIDTH, initial_indent="    ", subsequent_indent="    "),
