@@ -1,4 +1,4 @@
-"""Bare SDK and canary side by side in every scenario, measured: `python -m tests.faulty.compare [--write FILE]`.
+"""Bare SDK and canary side by side in every scenario: `python -m tests.faulty.compare [--write FILE] [ID ...]`.
 
 Each side gets the same endpoint, the same credentials and the same CA. The bare SDK has its builders' defaults and
 some time to answer; the canary has a deadline. Prints a Markdown table.
@@ -81,13 +81,13 @@ def _canary_message(outcome: Mapping[str, Any]) -> Message:
     return f"**{outcome['failure']}**: {outcome['reason']}", outcome["elapsed_ms"]
 
 
-def table(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message]) -> str:
+def table(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message], ids: Sequence[str]) -> str:
     """Return the table, one row a scenario, and two where the results differ by MQTT version."""
     lines = [
         "| The endpoint ... | MQTT | the bare SDK says | after | the canary says | after |",
         "|---|---|---|--:|---|--:|",
     ]
-    for scenario in SCENARIOS:
+    for scenario in (BY_ID[id_] for id_ in ids):
         cases = cases_of([scenario.id])
         messages = {(by_bare[case][0], _failure_name(by_canary[case])) for case in cases}
         if len(cases) > 1 and len(messages) == 1:
@@ -136,15 +136,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faulty.compare", description=__doc__)
     parser.add_argument("--write", metavar="FILE", type=Path, help="Markdown file to write instead of printing")
     parser.add_argument("--seconds", type=float, default=BARE_S, help="time for the bare SDK (default: %(default)s)")
+    parser.add_argument("ids", nargs="*", default=list(BY_ID), help="scenarios to print (default: all)")
     arguments = parser.parse_args()
-    cases = cases_of(BY_ID)
+    cases = cases_of(arguments.ids)
     # The SDK's last answers come long after its first, so the canary goes second, on endpoints of its own.
     with ThreadPoolExecutor(1) as pool, FaultyServer(*BY_ID) as one, FaultyServer(*BY_ID) as other:
         waiting = pool.submit(observe_bare_sdk, one, cases, arguments.seconds)
         time.sleep(_SETTLED_S)
         by_canary = observe_canary(other, cases)
         by_bare = waiting.result()
-    document = f"{_HEAD}\n\n{summary(by_bare, by_canary)}\n\n{table(by_bare, by_canary)}\n"
+    document = f"{_HEAD}\n\n{summary(by_bare, by_canary)}\n\n{table(by_bare, by_canary, arguments.ids)}\n"
     if arguments.write:
         arguments.write.write_text(document)
     else:

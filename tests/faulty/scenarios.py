@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
+from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
 from tests.faulty import specifications, steps, wire
 from tests.faulty.steps import Behaviour, sequence
@@ -32,6 +33,7 @@ class Expected:
     """The outcome that the canary must report; a healthy one has no failure.
 
     Its reason contains `reason` in any case, because the specifications differ on capital letters, and `message`.
+    `hint` is a part of its hint, `owner` its owner if AWS credentials authenticate the client.
     `certificate` is the kind of certificate that the canary must have read. `entered_phase` is the phase that a client
     may have entered when the response to an earlier one fails it. `diagnosis_s` is the diagnosis's minimum.
     """
@@ -47,6 +49,8 @@ class Expected:
     certificate: str = ""
     entered_phase: Phase | None = None
     diagnosis_s: float = 0.0
+    owner: Owner | None = None
+    hint: str = ""
 
     @property
     def times_out(self) -> bool:
@@ -249,6 +253,10 @@ _STATUSES = {
     500: "500 Internal Server Error",
     503: "503 Service Unavailable",
 }
+_PAGE = (
+    b"<!DOCTYPE html><html><head><title>503 Service Temporarily Unavailable</title></head>"
+    b"<body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>"
+)
 _MESSAGE = b'{"message":"the faulty endpoint says no","traceId":"5b1d7f0a"}'
 _BAD_BODY = b"bell \x07, escape \x1b[31mred\x1b[0m, nul \x00, new\r\nline, not UTF-8 \xff\xfe, "
 
@@ -293,6 +301,29 @@ def _refused_upgrades() -> list[Scenario]:
             title="answers HTTP 403 and never sends the body that it promises",
             behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], headers={"content-length": "5000"}, body=b"no")),
             expected=_UPGRADE_TIMED_OUT,
+        ),
+        *(
+            Scenario(
+                id=f"http-403-clock-{way}",
+                title=f"answers HTTP 403 with a Date header that is 20 minutes {way} of the client's clock",
+                behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], body=_MESSAGE, clock_ahead_s=ahead_s)),
+                expected=replace(_refused_status(403), owner=Owner.CANARY, hint="your clock is 20 minutes off"),
+            )
+            for way, ahead_s in (("ahead", 1200.0), ("behind", -1200.0))
+        ),
+        Scenario(
+            id="http-503-page",
+            title="answers HTTP 503 with a page in HTML",
+            behaviour=Behaviour(
+                upgrade=steps.refuse(
+                    _STATUSES[503],
+                    headers={"content-type": "text/html", "server": "nginx/1.24.0", "x-amzn-ErrorType": ""},
+                    body=_PAGE,
+                )
+            ),
+            expected=replace(
+                _refused_status(503), message="(503 Service Temporarily Unavailable; Server: nginx/1.24.0)"
+            ),
         ),
     ]
 

@@ -26,13 +26,13 @@ CONNACK_5: Mapping[int, tuple[str, str]] = {
     0x8C: ("Bad authentication method", "ConnectRefused"),
     0x90: ("Topic Name invalid", "ConnectRefused"),
     0x95: ("Packet too large", "ConnectRefused"),
-    0x97: ("Quota exceeded", "ConnectRefused"),
+    0x97: ("Quota exceeded", "Throttled"),
     0x99: ("Payload format invalid", "ConnectRefused"),
     0x9A: ("Retain not supported", "ConnectRefused"),
     0x9B: ("QoS not supported", "ConnectRefused"),
     0x9C: ("Use another server", "ConnectRefused"),
     0x9D: ("Server moved", "ConnectRefused"),
-    0x9F: ("Connection rate exceeded", "ConnectRefused"),
+    0x9F: ("Connection rate exceeded", "Throttled"),
 }
 CONNACK: Mapping[int, tuple[str, str]] = {**CONNACK_3_1_1, **CONNACK_5}
 UNKNOWN_CODE = ("unknown code", "ConnectRefused")
@@ -40,6 +40,7 @@ UNKNOWN_CODE = ("unknown code", "ConnectRefused")
 # RFC 9110, sections 15.5.2 and 15.5.4: the client is not authorized. Every other status that is not 101 is another
 # refusal, and 101 without a WebSocket is none at all (RFC 6455, section 4.1).
 NOT_LET_IN = frozenset({401, 403})
+TOO_MANY_REQUESTS = 429  # RFC 6585, section 4
 SWITCHING_PROTOCOLS = 101
 
 
@@ -47,4 +48,6 @@ def failure_of_status(status: int) -> str:
     """Return the name of the failure that an answer to the upgrade is."""
     if status == SWITCHING_PROTOCOLS:
         return "UpgradeFailed"
+    if status == TOO_MANY_REQUESTS:
+        return "Throttled"
     return "UpgradeForbidden" if status in NOT_LET_IN else "UpgradeRejected"

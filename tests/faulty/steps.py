@@ -5,8 +5,10 @@ A step is a coroutine function of the connection; it returns whether the connect
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 
 from tests.faulty import wire
 from tests.faulty.server_connection import ServerConnection, tls_context
@@ -165,13 +167,14 @@ def switch_protocols(
     return respond
 
 
-def refuse(
+def refuse(  # noqa: PLR0913 - each is one way in which servers differ
     status: str,
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     echo: bool = False,
     pause_s: float = 0.0,
+    clock_ahead_s: float = 0.0,
 ) -> Step:
     """Return an HTTP refusal as AWS IoT sends it; `echo` puts the client's own request into the body."""
 
@@ -183,6 +186,7 @@ def refuse(
         defaults = {
             "content-type": "application/json",
             "content-length": str(len(content)),
+            "date": formatdate(time.time() + clock_ahead_s, usegmt=True),
             "x-amzn-RequestId": REQUEST_ID,
             "x-amzn-ErrorType": ERROR_TYPE,
         }

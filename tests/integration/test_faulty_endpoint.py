@@ -14,6 +14,7 @@ import pytest
 
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
+from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
 from tests.faulty.cases import ENVIRON, MODES, SECRETS, Case, cases_of, observe, watching
 from tests.faulty.egress import EGRESS
@@ -50,6 +51,8 @@ _WHERE_MODES_MATTER = (
     "connack-close-tls",
     "connack-silent",
 )
+_CUSTOM = {mode for mode in MODES if not mode.startswith("sigv4")}
+_DENIALS = ("http-401", "http-403", "http-403-bad-body", "connack-4-134", "connack-5-135")
 CASES = list(dict.fromkeys([*cases_of(BY_ID), *cases_of(_WHERE_MODES_MATTER, MODES)]))
 
 
@@ -91,6 +94,7 @@ def test_outcome_of_situation(observed: Observed, case: Case) -> None:
         assert wanted is None or outcome[key] == wanted, key
     assert expected.reason.lower() in (outcome["reason"] or "").lower()
     assert expected.message in (outcome["reason"] or "")
+    assert expected.hint in (outcome["hint"] or "")
     at_most = AT_ONCE_MS if expected.when is Promptness.AT_ONCE else DEADLINE_S * 1000 + LATE_MS
     assert outcome["elapsed_ms"] < at_most
 
@@ -105,6 +109,34 @@ def test_evidence_of_failure_is_one_line_for_people(observed: Observed, case: Ca
     assert outcome["reason"].isprintable()
     assert outcome["hint"].isprintable()
     assert f"docs/runbook.md#{outcome['failure'].lower()}" in outcome["hint"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_owner_of_scenario(observed: Observed, case: Case) -> None:
+    """The owner is one of the closed set, and the table's where it names one."""
+    outcome, expected = observed.outcomes[case], case.expected
+    if outcome["healthy"]:
+        assert outcome["owner"] is None
+        return
+    assert outcome["owner"] in set(Owner)
+    assert expected.owner is None or case.mode in _CUSTOM or outcome["owner"] == expected.owner
+
+
+@pytest.mark.parametrize("case", cases_of(_DENIALS, MODES), ids=lambda case: case.name)
+def test_owner_of_denial_follows_the_auth_mode(observed: Observed, case: Case) -> None:
+    """A custom authorizer's denial is its owner's, a role's is the IAM team's."""
+    outcome = observed.outcomes[case]
+    assert outcome["owner"] == (Owner.AUTHORIZER if case.mode in _CUSTOM else Owner.IAM)
+    assert ("authorizer" in outcome["hint"]) is (case.mode in _CUSTOM)
+
+
+def test_clock_is_compared_with_a_refusal(observed: Observed) -> None:
+    """The skew is this host's clock minus the endpoint's; where no upgrade was refused it is unknown."""
+    skews = {case.scenario: observed.outcomes[case]["clock_skew_s"] for case in CASES}
+    assert -5 < skews["http-403"] < 30
+    assert -1205 < skews["http-403-clock-ahead"] < -1170
+    assert 1195 < skews["http-403-clock-behind"] < 1230
+    assert skews["port-closed"] is None
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.expected.certificate], ids=lambda case: case.name)
@@ -427,7 +459,7 @@ def test_refusal_where_refusal_is_expected(
 
 
 @pytest.mark.parametrize("version", MqttVersion)
-@pytest.mark.parametrize("scenario", ["port-closed", "certificate-expired", "http-503", "connack-3-136"])
+@pytest.mark.parametrize("scenario", ["port-closed", "certificate-expired", "http-429", "http-503", "connack-3-136"])
 def test_network_failure_where_refusal_is_expected(
     handler: Handler, server: FaultyServer, scenario: str, version: MqttVersion
 ) -> None:

@@ -17,8 +17,8 @@ from tests.faulty import specifications
 INTERFACE = """
 CredentialsUnavailable DnsFailed TcpRefused TcpTimedOut TcpFailed CertificateExpired CertificateUntrusted
 CertificateNameMismatch TlsTimedOut TlsFailed UpgradeForbidden UpgradeRejected UpgradeTimedOut UpgradeFailed
-NotAuthorized BadCredentials ClientIdRejected ServerUnavailable ConnectRefused ConnackTimedOut ConnectionHungUp
-ProtocolViolated DisconnectFailed DeadlineExceeded UnexpectedAccept Unclassified
+NotAuthorized BadCredentials ClientIdRejected ServerUnavailable Throttled ConnectRefused ConnackTimedOut
+ConnectionHungUp ProtocolViolated DisconnectFailed DeadlineExceeded UnexpectedAccept Unclassified
 """
 # What is known, and the failure that follows from it.
 TABLE: list[tuple[Evidence, Failure]] = [
@@ -43,6 +43,7 @@ TABLE: list[tuple[Evidence, Failure]] = [
     (Evidence(phase=Phase.UPGRADE, http_status=403, timed_out=True), Failure.UPGRADE_FORBIDDEN),
     (Evidence(phase=Phase.UPGRADE, http_status=200), Failure.UPGRADE_REJECTED),
     (Evidence(phase=Phase.UPGRADE, http_status=503), Failure.UPGRADE_REJECTED),
+    (Evidence(phase=Phase.UPGRADE, http_status=429), Failure.THROTTLED),
     (Evidence(phase=Phase.UPGRADE, timed_out=True), Failure.UPGRADE_TIMED_OUT),
     (Evidence(phase=Phase.UPGRADE, http_status=101), Failure.UPGRADE_FAILED),
     (Evidence(phase=Phase.UPGRADE, error_name="AWS_ERROR_HTTP_PARSE"), Failure.UPGRADE_FAILED),
@@ -63,6 +64,8 @@ TABLE: list[tuple[Evidence, Failure]] = [
     (Evidence(phase=Phase.CONNACK, connack_code=133), Failure.CLIENT_ID_REJECTED),
     (Evidence(phase=Phase.CONNACK, connack_code=3), Failure.SERVER_UNAVAILABLE),
     (Evidence(phase=Phase.CONNACK, connack_code=137), Failure.SERVER_UNAVAILABLE),
+    (Evidence(phase=Phase.CONNACK, connack_code=151), Failure.THROTTLED),
+    (Evidence(phase=Phase.CONNACK, connack_code=159), Failure.THROTTLED),
     (Evidence(phase=Phase.CONNACK, connack_code=1), Failure.CONNECT_REFUSED),
     (Evidence(phase=Phase.CONNACK, connack_code=99), Failure.CONNECT_REFUSED),
     (Evidence(phase=Phase.CONNACK, error_name="AWS_ERROR_MQTT_TIMEOUT"), Failure.CONNACK_TIMED_OUT),

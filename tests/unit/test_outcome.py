@@ -15,6 +15,7 @@ from tests.unit.factories import outcome_of
 INTERFACE = """
 target endpoint auth_mode mqtt_version client_id expect healthy phase failure reason owner hint connect_ms
 disconnect_ms elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
+clock_skew_s
 """
 OURS = {"certificate", "secrets_refreshed", "addresses", "network"}
 
@@ -30,6 +31,7 @@ def test_outcome_unknown_values_are_null() -> None:
     assert {key for key, value in document.items() if value is None} == {
         *("client_id", "phase", "failure", "reason", "owner", "hint", "connect_ms", "disconnect_ms"),
         *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name", "network"),
+        "clock_skew_s",
     }
 
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, kw_only=True)
 class Diagnosis:
-    """What the endpoint responded to one more connection; what it did not say is None."""
+    """What the endpoint responded to one more connection; what it did not say is None.
+
+    `clock_skew_s` is this host's clock minus the endpoint's.
+    """
 
     http_status: int | None = None
     request_id: str | None = None
     message: str | None = None
     connack_code: int | None = None
     close_code: int | None = None
+    clock_skew_s: float | None = None
     accepted: bool = False

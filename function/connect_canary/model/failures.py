@@ -30,6 +30,7 @@ class Failure(StrEnum):
     BAD_CREDENTIALS = "BadCredentials"
     CLIENT_ID_REJECTED = "ClientIdRejected"
     SERVER_UNAVAILABLE = "ServerUnavailable"
+    THROTTLED = "Throttled"
     CONNECT_REFUSED = "ConnectRefused"
     CONNACK_TIMED_OUT = "ConnackTimedOut"
     CONNECTION_HUNG_UP = "ConnectionHungUp"
@@ -83,13 +84,13 @@ CONNACK_MEANINGS: Mapping[int, tuple[str, Failure]] = {
     140: ("Bad authentication method", Failure.CONNECT_REFUSED),
     144: ("Topic name invalid", Failure.CONNECT_REFUSED),
     149: ("Packet too large", Failure.CONNECT_REFUSED),
-    151: ("Quota exceeded", Failure.CONNECT_REFUSED),
+    151: ("Quota exceeded", Failure.THROTTLED),
     153: ("Payload format invalid", Failure.CONNECT_REFUSED),
     154: ("Retain not supported", Failure.CONNECT_REFUSED),
     155: ("QoS not supported", Failure.CONNECT_REFUSED),
     156: ("Use another server", Failure.CONNECT_REFUSED),
     157: ("Server moved", Failure.CONNECT_REFUSED),
-    159: ("Connection rate exceeded", Failure.CONNECT_REFUSED),
+    159: ("Connection rate exceeded", Failure.THROTTLED),
 }
 # What the SDK says is a time-out, a hang-up or a peer that breaks the protocol (awscrt 0.36.1, measured).
 TIMEOUT_ERRORS = {
@@ -129,7 +130,11 @@ _DEFAULT_FAILURE: Mapping[Phase, Failure] = {
     Phase.CONNACK: Failure.PROTOCOL_VIOLATED,
     Phase.DISCONNECT: Failure.DISCONNECT_FAILED,
 }
-_FORBIDDEN = {401, 403}
+_HTTP_FAILURES = {
+    401: Failure.UPGRADE_FORBIDDEN,
+    403: Failure.UPGRADE_FORBIDDEN,
+    429: Failure.THROTTLED,
+}
 SWITCHING_PROTOCOLS = 101
 _AUTHENTICATION_FAILURES = frozenset({Failure.UPGRADE_FORBIDDEN, Failure.NOT_AUTHORIZED, Failure.BAD_CREDENTIALS})
 
@@ -149,8 +154,8 @@ def _specific(evidence: Evidence) -> Failure | None:
             return Failure.TCP_REFUSED
         case Phase.TLS:
             return evidence.certificate
-        case Phase.UPGRADE if evidence.http_status not in {None, SWITCHING_PROTOCOLS}:
-            return Failure.UPGRADE_FORBIDDEN if evidence.http_status in _FORBIDDEN else Failure.UPGRADE_REJECTED
+        case Phase.UPGRADE if evidence.http_status is not None and evidence.http_status != SWITCHING_PROTOCOLS:
+            return _HTTP_FAILURES.get(evidence.http_status, Failure.UPGRADE_REJECTED)
         case Phase.CONNACK if evidence.connack_code is not None:
             return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
         case Phase.CONNACK if evidence.error_name == _REFUSED:

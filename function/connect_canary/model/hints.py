@@ -27,6 +27,7 @@ _HINTS: Mapping[Failure, str] = {
     Failure.BAD_CREDENTIALS: "the identity is refused; check that the endpoint takes AWS credentials",
     Failure.CLIENT_ID_REJECTED: "the client id is not accepted; check prefix, length, characters",
     Failure.SERVER_UNAVAILABLE: "the broker is unavailable or busy; check AWS Health and account quotas",
+    Failure.THROTTLED: "a quota or the rate of connects is exceeded; check the account's IoT quotas, a fixed client id",
     Failure.CONNECT_REFUSED: "the broker refused CONNECT; look up the CONNACK code in the runbook",
     Failure.CONNACK_TIMED_OUT: "CONNECT gets no response; check AWS Health and what stands before the endpoint",
     Failure.CONNECTION_HUNG_UP: "the connection is closed after CONNECT; check AWS Health and what stands before it",

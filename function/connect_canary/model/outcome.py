@@ -38,6 +38,7 @@ class Outcome:
     error_name: str | None = None
     addresses: Sequence[AddressResult] = ()
     network: TcpInfo | None = None
+    clock_skew_s: float | None = None
     secrets_refreshed: bool = False
 
     @property
@@ -72,6 +73,7 @@ class Outcome:
             "error_name": self.error_name,
             "addresses": [result.as_dict() for result in self.addresses],
             "network": None if self.network is None else self.network.as_dict(),
+            "clock_skew_s": _rounded(self.clock_skew_s),
             "secrets_refreshed": self.secrets_refreshed,
         }
 

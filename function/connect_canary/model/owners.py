@@ -47,6 +47,7 @@ _OWNERS: Mapping[Failure, Owner] = {
     Failure.BAD_CREDENTIALS: Owner.IAM,
     Failure.CLIENT_ID_REJECTED: Owner.CANARY,
     Failure.SERVER_UNAVAILABLE: Owner.AWS,
+    Failure.THROTTLED: Owner.ENDPOINT,
     Failure.CONNECT_REFUSED: Owner.ENDPOINT,
     Failure.CONNACK_TIMED_OUT: Owner.ENDPOINT,
     Failure.CONNECTION_HUNG_UP: Owner.ENDPOINT,

@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import json
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from awscrt import websocket
 from awscrt.http import HttpRequest
@@ -19,6 +18,7 @@ from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import proxy_options
 from connect_canary.probe.mqtt_packets import connack_code, encode_connect, is_complete
+from connect_canary.probe.refusal import clock_skew_s, refusal_message
 from connect_canary.probe.tls_trust import tls_context
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -90,6 +90,7 @@ class _DiagnosticSession:
         headers = dict(_lower(data.handshake_response_headers))
         request_id, message = error_details(headers, data.handshake_response_body, self._auth.secrets)
         self._diagnosis.request_id, self._diagnosis.message = request_id, message
+        self._diagnosis.clock_skew_s = clock_skew_s(headers, time.time())
         if data.websocket is None:
             self._diagnosis.http_status = data.handshake_response_status
             self._end()
@@ -139,7 +140,11 @@ def error_details(
     """Return request id and message of a refused upgrade, without the secrets that the endpoint echoes."""
     request_id, error_type, message = (
         redact(text, secrets)
-        for text in (headers.get("x-amzn-requestid", ""), headers.get("x-amzn-errortype", ""), _message(body or b""))
+        for text in (
+            headers.get("x-amzn-requestid", ""),
+            headers.get("x-amzn-errortype", ""),
+            refusal_message(headers, body or b""),
+        )
     )
     kind = _ERROR_TYPE.match(error_type)
     text = ": ".join(word for word in (kind.group() if kind else "", message) if word)
@@ -148,14 +153,3 @@ def error_details(
 
 def _lower(headers: Iterable[tuple[str, str]] | None) -> Iterable[tuple[str, str]]:
     return ((name.lower(), value) for name, value in headers or ())
-
-
-def _message(body: bytes) -> str:
-    """Return the `message` of a JSON error, else the body."""
-    text = body.decode("utf-8", "replace")
-    try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    message = document.get("message") if isinstance(document, dict) else None
-    return message if isinstance(message, str) else text

@@ -53,6 +53,7 @@ def build_outcome(state: AttemptState) -> Outcome:
         error_name=None if evidence is None else evidence.error_name,
         addresses=tuple(state.trace.addresses),
         network=state.tcp_info,
+        clock_skew_s=state.diagnosis.clock_skew_s,
     )
 
 
@@ -89,6 +90,7 @@ def _evidence(state: AttemptState) -> Evidence | None:
         accepted_on_retry=state.diagnosis.accepted,
         mqtt_version=state.target.mqtt_version,
         network=network_finding(state),
+        clock_skew_s=state.diagnosis.clock_skew_s,
     )
 
 
