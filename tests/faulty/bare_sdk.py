@@ -11,6 +11,7 @@ from typing import Any
 
 from awscrt import mqtt5
 from awscrt.auth import AwsCredentialsProvider
+from awscrt.http import HttpProxyAuthenticationType, HttpProxyOptions
 from awsiot import mqtt5_client_builder, mqtt_connection_builder
 
 _APART_S = 0.03
@@ -41,6 +42,10 @@ class _Case:
             "client_id": f"test-bare-{case['id']}-{case['version']}",
             "ca_filepath": case["ca_file"],
         }
+        if case["proxy"]:
+            self._arguments["http_proxy_options"] = HttpProxyOptions(
+                **case["proxy"], auth_type=HttpProxyAuthenticationType.Basic
+            )
 
     def start(self) -> None:
         """Connect, in the version of the case; keep the client for as long as the process lives."""

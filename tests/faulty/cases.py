@@ -1,6 +1,7 @@
 """The canary in front of the faulty endpoint: scenario, MQTT version and auth mode, run by the real handler."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ SECRETS: Mapping[str, str] = {
     "authorizer_password": "planted-password",
     "authorizer_token_value": "planted-token-value",
     "authorizer_token_signature": "cGxhbnRlZC1zaWduYXR1cmU=",
+    "proxy_password": "planted-proxy-password",
+    "proxy_authorization": b64encode(b"someone:planted-proxy-password").decode(),
 }
 _AUTHORIZER = {"authorizer_name": "faulty", "authorizer_username": "someone"}
 _SIGNED = _AUTHORIZER | {
@@ -75,6 +78,13 @@ class Case:
         """The phases that the endpoint makes slow, and how many seconds each takes at least."""
         return BY_ID[self.scenario].pauses_s
 
+    def proxy_url(self, server: FaultyServer) -> str:
+        """Return the value of HTTPS_PROXY, empty for none."""
+        scenario = BY_ID[self.scenario]
+        if not scenario.proxy:
+            return ""
+        return f"http://someone:{SECRETS['proxy_password']}@{scenario.proxy_host}:{server.port(scenario.proxy)}"
+
     def target(self, port: int, ca_file: str, **others: object) -> dict[str, object]:
         """Return the entry of a targets document."""
         return {
@@ -90,13 +100,21 @@ class Case:
 def observe(
     server: FaultyServer, cases: Iterable[Case], *, deadline_s: float, concurrent: int = 1000, seconds: float = 120
 ) -> tuple[dict[Case, dict[str, Any]], str]:
-    """Return each case's outcome, from one run of the handler, and everything that the run printed."""
-    ordered = list(cases)
-    entries = [case.target(server.port(case.scenario), server.ca_file) for case in ordered]
+    """Return each case's outcome, from one run of the handler per egress proxy, and everything that was printed."""
+    by_proxy: dict[str, list[Case]] = {}
+    for case in cases:
+        by_proxy.setdefault(case.proxy_url(server), []).append(case)
+    outcomes: dict[Case, dict[str, Any]] = {}
+    everything = ""
     with Handler(**ENVIRON) as handler:
-        result, printed = handler.invoke(watching(entries, deadline_s, concurrent), seconds=seconds)
-    outcomes = {outcome["target"]: outcome for outcome in result["response"]["targets"]}
-    return {case: outcomes[case.name] for case in ordered}, printed
+        for url, group in by_proxy.items():
+            entries = [case.target(server.port(case.scenario), server.ca_file) for case in group]
+            environ = watching(entries, deadline_s, concurrent) | {"HTTPS_PROXY": url}
+            result, printed = handler.invoke(environ, seconds=seconds)
+            everything += printed
+            by_name = {outcome["target"]: outcome for outcome in result["response"]["targets"]}
+            outcomes |= {case: by_name[case.name] for case in group}
+    return outcomes, everything
 
 
 def watching(entries: Sequence[Mapping[str, object]], deadline_s: float, concurrent: int = 1000) -> dict[str, str]:

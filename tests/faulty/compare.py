@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.faulty.cases import Case, cases_of, observe
+from tests.faulty.cases import SECRETS, Case, cases_of, observe
+from tests.faulty.egress import EGRESS
 from tests.faulty.process import ROOT, FaultyServer
 from tests.faulty.scenarios import BY_ID, SCENARIOS, Promptness
 
@@ -43,6 +44,7 @@ def observe_bare_sdk(server: FaultyServer, cases: Sequence[Case], seconds: float
                 "host": BY_ID[case.scenario].host,
                 "port": server.port(case.scenario),
                 "ca_file": server.ca_file,
+                "proxy": _proxy(server, case),
             }
             for case in cases
         ],
@@ -58,6 +60,18 @@ def observe_bare_sdk(server: FaultyServer, cases: Sequence[Case], seconds: float
     )
     results = [json.loads(line) for line in run.stdout.splitlines()]
     return {case: (_bare_message(result), result["after_ms"]) for case, result in zip(cases, results, strict=True)}
+
+
+def _proxy(server: FaultyServer, case: Case) -> Mapping[str, object] | None:
+    scenario = BY_ID[case.scenario]
+    if not scenario.proxy:
+        return None
+    return {
+        "host_name": scenario.proxy_host,
+        "port": server.port(scenario.proxy),
+        "auth_username": "someone",
+        "auth_password": SECRETS["proxy_password"],
+    }
 
 
 def _bare_message(result: Mapping[str, Any]) -> str:
@@ -140,7 +154,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cases = cases_of(arguments.ids)
     # The SDK's last answers come long after its first, so the canary goes second, on endpoints of its own.
-    with ThreadPoolExecutor(1) as pool, FaultyServer(*BY_ID) as one, FaultyServer(*BY_ID) as other:
+    with ThreadPoolExecutor(1) as pool, FaultyServer(*BY_ID, *EGRESS) as one, FaultyServer(*BY_ID, *EGRESS) as other:
         waiting = pool.submit(observe_bare_sdk, one, cases, arguments.seconds)
         time.sleep(_SETTLED_S)
         by_canary = observe_canary(other, cases)

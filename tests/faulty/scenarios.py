@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
@@ -76,7 +77,8 @@ _DRIP_CONNACK_S, _DRIPPED_CONNACK_BYTES = 0.02, 5
 class Scenario:
     """One way in which an endpoint behaves; `expected_311` only where MQTT 3.1.1 differs.
 
-    `pauses_s` are the slow phases, and how many seconds each takes at least.
+    `pauses_s` are the slow phases, and how many seconds each takes at least. `proxy` is the listener of the egress
+    proxy before it, empty for none.
     """
 
     id: str
@@ -88,10 +90,81 @@ class Scenario:
     listener: Listener = Listener.SERVING
     host: str = "localhost"
     pauses_s: Mapping[Phase, float] = field(default_factory=dict)
+    proxy: str = ""
+    proxy_host: str = "127.0.0.1"
 
     def expects(self, version: MqttVersion) -> Expected:
         """Return the expected outcome in one MQTT version."""
         return self.expected_311 or self.expected if version is MqttVersion.V3_1_1 else self.expected
+
+
+def _proxy_fails(id_: str, title: str, proxy: str, failure: Failure, reason: str, **others: Any) -> Scenario:
+    owner = Owner.CANARY if failure is Failure.PROXY_AUTH_REQUIRED else Owner.PROXY
+    known: dict[str, Any] = {"phase": Phase.PROXY, "failure": failure, "reason": reason, "owner": owner}
+    return Scenario(
+        id=f"proxy-{id_}",
+        title=f"is behind an egress proxy that {title}",
+        proxy=proxy,
+        expected=Expected(**known | others),
+    )
+
+
+def _proxies() -> list[Scenario]:
+    refused, unreachable = Failure.PROXY_REFUSED, Failure.PROXY_UNREACHABLE
+    squid = "403 Forbidden (X-Squid-Error: ERR_ACCESS_DENIED 0; Via: 1.1 gate (squid/6.6); Server: squid/6.6)"
+    status = "503 Service Unavailable (Proxy-Status: gate; error=connection_timeout)"
+    wants = 'Proxy-Authenticate: Basic realm="x"'
+    unresolvable = _proxy_fails(
+        "name-unknown", "has a name that does not resolve", "port-closed", unreachable, "proxy.invalid does not resolve"
+    )
+    return [
+        replace(unresolvable, proxy_host="proxy.invalid"),
+        _proxy_fails("port-closed", "does not listen on its port", "port-closed", unreachable, "refused"),
+        _proxy_fails(
+            "tcp-silent", "never answers TCP", "tcp-silent", unreachable, "is not reached", when=Promptness.DEADLINE
+        ),
+        _proxy_fails(
+            "silent",
+            "accepts the connection and never answers CONNECT",
+            "egress-silent",
+            unreachable,
+            "accepts the connection, but does not respond to CONNECT",
+            when=Promptness.DEADLINE,
+        ),
+        _proxy_fails(
+            "407", "answers 407", "egress-407", Failure.PROXY_AUTH_REQUIRED, "407", message=wants, http_status=407
+        ),
+        _proxy_fails("403", "answers 403 as squid does", "egress-403", refused, "403", message=squid, http_status=403),
+        _proxy_fails("502", "answers 502 without a word", "egress-502", refused, "502 Bad Gateway", http_status=502),
+        _proxy_fails("503", "answers 503 (RFC 9209)", "egress-503", refused, "503", message=status, http_status=503),
+        _proxy_fails(
+            "echo",
+            "answers 403 with control characters and the password that it was sent",
+            "egress-echo",
+            refused,
+            "403",
+            message="***",
+            http_status=403,
+        ),
+        _proxy_fails("not-http", "answers, but not with HTTP", "egress-garbage", refused, "not with HTTP"),
+        _proxy_fails("lower-case", "answers in lower case", "egress-lower-case", refused, "not with HTTP"),
+        _proxy_fails("close", "closes instead of answering", "egress-close", refused, "closes the connection"),
+        _proxy_fails("reset", "resets instead of answering", "egress-reset", refused, "closes the connection"),
+        *(
+            Scenario(
+                id=f"proxy-{name}",
+                title=f"is healthy, behind an egress proxy{how}",
+                proxy=proxy,
+                expected=HEALTHY,
+                pauses_s=pauses_s,
+            )
+            for name, how, proxy, pauses_s in (
+                ("healthy", "", "egress-healthy", {}),
+                ("continue", " that sends 100 Continue before its response", "egress-continue", {}),
+                ("slow", " that responds slowly", "egress-slow", {Phase.PROXY: PAUSE_S}),
+            )
+        ),
+    ]
 
 
 _CLOSED, _RESET = "the endpoint closed the connection", "the endpoint reset the connection"
@@ -732,6 +805,7 @@ def _lost() -> list[Scenario]:
 
 
 SCENARIOS: tuple[Scenario, ...] = (
+    *_proxies(),
     *_tcp_and_dns(),
     *_tls(),
     *_certificates(),

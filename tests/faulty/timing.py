@@ -7,21 +7,23 @@ from typing import Any
 from connect_canary.model.phases import Phase
 from tests.faulty.scenarios import Expected
 
-TIMED = (Phase.DNS, Phase.TCP, Phase.TLS, Phase.UPGRADE, Phase.CONNACK)
+_CONNECTED = (Phase.TLS, Phase.UPGRADE, Phase.CONNACK)
+_DIRECT, _THROUGH_PROXY = (Phase.DNS, Phase.TCP, *_CONNECTED), (Phase.PROXY, *_CONNECTED)
 # An outcome's times have two decimals: seven of them add up to this at most.
 ROUNDING_MS = 0.05
 WAITED_ROUNDING_S = 0.06  # a reason has one decimal
 
 
-def timed_phases(expected: Expected) -> Sequence[list[str]]:
+def timed_phases(expected: Expected, *, through_proxy: bool = False) -> Sequence[list[str]]:
     """Return the phases that an outcome may have times of: one list, or two where the client may be a phase ahead."""
-    return [_until(phase) for phase in (expected.phase, expected.entered_phase or expected.phase)]
+    timed = _THROUGH_PROXY if through_proxy else _DIRECT
+    return [_until(phase, timed) for phase in (expected.phase, expected.entered_phase or expected.phase)]
 
 
-def _until(phase: Phase | None) -> list[str]:
+def _until(phase: Phase | None, timed: Sequence[Phase]) -> list[str]:
     """Return the phases up to `phase`; all of them for a healthy outcome, and for one that failed afterwards."""
-    last = TIMED.index(phase) if phase in TIMED else len(TIMED) - 1
-    return [str(each) for each in TIMED[: last + 1]]
+    last = timed.index(phase) if phase in timed else len(timed) - 1
+    return [str(each) for each in timed[: last + 1]]
 
 
 def phases_total_ms(outcome: Mapping[str, Any]) -> float:

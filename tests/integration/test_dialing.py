@@ -231,7 +231,7 @@ async def test_partly_dead_endpoint_is_seen_as_a_device_sees_it(
 
 def _bare(version: MqttVersion, hosts: Path, port: int, ca_file: str, seconds: float) -> str:
     """Return what the bare SDK says, in a process of its own: its resolver gives the next try the next address."""
-    case = {"id": "dialing", "version": version, "host": NAME, "port": port, "ca_file": ca_file}
+    case = {"id": "dialing", "version": version, "host": NAME, "port": port, "ca_file": ca_file, "proxy": None}
     done = subprocess.run(
         [*isolated(hosts=hosts), sys.executable, "-m", "tests.faulty.bare_sdk"],
         input=json.dumps({"cases": [case], "seconds": seconds}),

@@ -82,7 +82,7 @@ def test_lower_case_https_proxy_goes_first(
     """An empty one is as good as none."""
     outcome, visited = _run(server, handler, _proxies(server, lower, upper))
     assert visited == ({GOOD, ENDPOINT} if used == GOOD else {BAD})
-    assert outcome["failure"] == (None if used == GOOD else "TcpFailed"), outcome["reason"]
+    assert outcome["failure"] == (None if used == GOOD else "ProxyRefused"), outcome["reason"]
 
 
 @_BYPASSES

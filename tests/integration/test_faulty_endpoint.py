@@ -232,7 +232,7 @@ def test_custom_authorizer_fields_travel_where_they_should(observed: Observed) -
 def test_phases_of_situation(observed: Observed, case: Case) -> None:
     """The phases that an attempt went through have a time each, in order, and those that it did not reach have none."""
     phases = observed.outcomes[case]["phases_ms"]
-    assert list(phases) in timed_phases(case.expected)
+    assert list(phases) in timed_phases(case.expected, through_proxy=bool(BY_ID[case.scenario].proxy))
     assert min(phases.values()) >= 0
 
 
@@ -299,58 +299,32 @@ def test_printed_metrics_are_the_times_of_the_outcomes(observed: Observed) -> No
 
 # -- egress proxies ------------------------------------------------------------------------------------------------
 
-_EGRESS: Mapping[str, tuple[str | None, str | None, str]] = {
-    "egress-healthy": (None, None, ""),
-    "egress-slow": (None, None, ""),
-    "egress-407": ("tcp", "TcpFailed", "407"),
-    "egress-403": ("tcp", "TcpFailed", "403"),
-    "egress-502": ("tcp", "TcpFailed", "502"),
-    "egress-garbage": ("tcp", "TcpFailed", "proxy"),
-    "egress-close": ("tcp", "TcpFailed", "proxy"),
-    "egress-reset": ("tcp", "TcpFailed", "proxy"),
-    "egress-silent": ("tcp", "TcpTimedOut", "proxy"),
-    "port-closed": ("tcp", "TcpRefused", "proxy"),
-}
+_PROXIED = [case for case in CASES if BY_ID[case.scenario].proxy]
 
 
-@pytest.fixture(scope="module")
-def through_proxies(server: FaultyServer) -> tuple[Mapping[str, dict[str, Any]], str]:
-    """The outcomes of a healthy endpoint behind each egress proxy, by proxy and MQTT version, and what was printed."""
-    outcomes: dict[str, dict[str, Any]] = {}
-    everything = ""
-    entries = [case.target(server.port("healthy"), server.ca_file) for case in cases_of(["healthy"])]
-    with Handler(**ENVIRON) as handler:
-        for id_ in _EGRESS:
-            proxy = {"HTTPS_PROXY": f"http://someone:planted-proxy-password@127.0.0.1:{server.port(id_)}"}
-            result, printed = handler.invoke(watching(entries, DEADLINE_S) | proxy, seconds=30)
-            everything += printed + json.dumps(result)
-            outcomes |= {f"{id_}-{outcome['mqtt_version']}": outcome for outcome in result["response"]["targets"]}
-    return outcomes, everything
-
-
-@pytest.mark.parametrize("version", MqttVersion)
-@pytest.mark.parametrize("id_", _EGRESS)
-def test_egress_proxy(
-    through_proxies: tuple[Mapping[str, dict[str, Any]], str], id_: str, version: MqttVersion
-) -> None:
-    """A proxy's failure is a TCP failure that names the proxy; a healthy one carries the run."""
-    outcome, (phase, failure, words) = through_proxies[0][f"{id_}-{version}"], _EGRESS[id_]
-    assert (outcome["phase"], outcome["failure"]) == (phase, failure), outcome["reason"]
-    assert words in (outcome["reason"] or "")
-
-
-@pytest.mark.parametrize("version", MqttVersion)
-def test_slow_egress_proxy(through_proxies: tuple[Mapping[str, dict[str, Any]], str], version: MqttVersion) -> None:
-    """The time that the proxy takes to connect is in the TCP phase, and in the connect."""
-    outcome = through_proxies[0][f"egress-slow-{version}"]
-    assert outcome["phases_ms"]["tcp"] >= PAUSE_S * 1000 - ROUNDING_MS
+@pytest.mark.parametrize("case", cases_of(["proxy-slow"]), ids=lambda case: case.name)
+def test_slow_proxy_is_not_a_slow_endpoint(observed: Observed, case: Case) -> None:
+    """The time for the response to CONNECT is the proxy's, and in the connect."""
+    outcome = observed.outcomes[case]
+    assert outcome["phases_ms"]["proxy"] >= PAUSE_S * 1000 - ROUNDING_MS
+    assert outcome["phases_ms"]["tls"] < PAUSE_S * 1000
     assert phases_total_ms(outcome) <= outcome["connect_ms"] + ROUNDING_MS
 
 
-def test_egress_proxy_password_is_never_printed(through_proxies: tuple[Mapping[str, dict[str, Any]], str]) -> None:
-    """The password in HTTPS_PROXY stays out of logs, metrics and outcomes, raw and encoded."""
-    assert "planted-proxy-password" not in through_proxies[1]
-    assert "cGxhbnRlZC1wcm94eS1wYXNzd29yZ" not in through_proxies[1]
+def test_endpoint_behind_a_proxy_that_refuses_sees_no_handshake(observed: Observed) -> None:
+    """The proxy's response is the end, also for one that is connected to the endpoint when it gives it."""
+    refused = {case.scenario for case in _PROXIED if case.expected.failure is not None}
+    assert {observed.seen[id_]["handshakes"] for id_ in refused} == {0}
+
+
+@pytest.mark.parametrize("case", cases_of(["proxy-407", "proxy-403", "proxy-close"]), ids=lambda case: case.name)
+def test_proxys_refusal_is_not_the_one_that_is_expected(handler: Handler, server: FaultyServer, case: Case) -> None:
+    """A target that expects a refusal is unhealthy if only the proxy refuses it."""
+    entry = case.target(server.port(case.scenario), server.ca_file, expect="refuse")
+    proxy = {"HTTPS_PROXY": case.proxy_url(server)}
+    result, _ = handler.invoke(watching([entry], FAR_DEADLINE_S) | proxy, seconds=20)
+    (outcome,) = result["response"]["targets"]
+    assert (outcome["healthy"], outcome["failure"]) == (False, case.expected.failure)
 
 
 # -- what no listener can provoke ----------------------------------------------------------------------------------

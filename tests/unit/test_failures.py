@@ -15,7 +15,8 @@ from connect_canary.model.reasons import reason
 from tests.faulty import specifications
 
 INTERFACE = """
-CredentialsUnavailable DnsFailed TcpRefused TcpTimedOut TcpFailed CertificateExpired CertificateUntrusted
+CredentialsUnavailable ProxyUnreachable ProxyAuthRequired ProxyRefused DnsFailed TcpRefused TcpTimedOut TcpFailed
+CertificateExpired CertificateUntrusted
 CertificateNameMismatch TlsTimedOut TlsFailed UpgradeForbidden UpgradeRejected UpgradeTimedOut UpgradeFailed
 NotAuthorized BadCredentials ClientIdRejected ServerUnavailable Throttled ConnectRefused ConnackTimedOut
 ConnectionHungUp ProtocolViolated DisconnectFailed DeadlineExceeded UnexpectedAccept Unclassified
@@ -27,6 +28,18 @@ TABLE: list[tuple[Evidence, Failure]] = [
         Failure.CREDENTIALS_UNAVAILABLE,
     ),
     (Evidence(phase=Phase.CREDENTIALS, timed_out=True), Failure.CREDENTIALS_UNAVAILABLE),
+    (Evidence(phase=Phase.PROXY, error_name="EAI_NONAME"), Failure.PROXY_UNREACHABLE),
+    (Evidence(phase=Phase.PROXY, error_name="ECONNREFUSED"), Failure.PROXY_UNREACHABLE),
+    (Evidence(phase=Phase.PROXY, error_name="ETIMEDOUT"), Failure.PROXY_UNREACHABLE),
+    (Evidence(phase=Phase.PROXY, error_name="EHOSTUNREACH"), Failure.PROXY_UNREACHABLE),
+    (Evidence(phase=Phase.PROXY, timed_out=True), Failure.PROXY_UNREACHABLE),
+    (Evidence(phase=Phase.PROXY, http_status=407, error_name="ProxyRefused"), Failure.PROXY_AUTH_REQUIRED),
+    (Evidence(phase=Phase.PROXY, http_status=401), Failure.PROXY_REFUSED),
+    (Evidence(phase=Phase.PROXY, http_status=403), Failure.PROXY_REFUSED),
+    (Evidence(phase=Phase.PROXY, http_status=204), Failure.PROXY_REFUSED),
+    (Evidence(phase=Phase.PROXY, error_name="NotHttp"), Failure.PROXY_REFUSED),
+    (Evidence(phase=Phase.PROXY, error_name="ECONNABORTED"), Failure.PROXY_REFUSED),
+    (Evidence(phase=Phase.PROXY, error_name="ECONNRESET"), Failure.PROXY_REFUSED),
     (Evidence(phase=Phase.DNS, error_name="EAI_NONAME"), Failure.DNS_FAILED),
     (Evidence(phase=Phase.DNS, timed_out=True), Failure.DNS_FAILED),
     (Evidence(phase=Phase.TCP, error_name="ECONNREFUSED"), Failure.TCP_REFUSED),
@@ -106,7 +119,7 @@ def test_failures_are_those_of_the_interface() -> None:
 
 def test_phases_are_those_of_the_interface() -> None:
     """In the order in which an attempt goes through them."""
-    assert " ".join(Phase) == "credentials dns tcp tls upgrade connack disconnect"
+    assert " ".join(Phase) == "credentials proxy dns tcp tls upgrade connack disconnect"
 
 
 @pytest.mark.parametrize(("evidence", "failure"), TABLE)
@@ -145,6 +158,11 @@ def test_any_evidence_has_one_line_of_reason(evidence: Evidence) -> None:
             Evidence(phase=Phase.UPGRADE, http_status=403, detail="ForbiddenException"),
             "HTTP 403 to the WebSocket upgrade (ForbiddenException)",
         ),
+        (
+            Evidence(phase=Phase.PROXY, timed_out=True, detail="egress proxy p:1 is not reached"),
+            "no answer from the egress proxy within 1.2 s (egress proxy p:1 is not reached)",
+        ),
+        (Evidence(phase=Phase.PROXY, http_status=403, detail="egress proxy p:1 says no"), "egress proxy p:1 says no"),
         (Evidence(phase=Phase.TCP, timed_out=True), "no answer to the TCP connect within 1.2 s"),
         (
             Evidence(phase=Phase.UPGRADE, timed_out=True),

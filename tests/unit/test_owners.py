@@ -32,6 +32,11 @@ BY_MODE: list[tuple[Failure, MqttVersion, Owner, Owner]] = [
 ]
 # Failure, what TCP shows, the owner with AWS credentials and the one with a custom authorizer.
 BY_FINDING: list[tuple[Failure, NetworkFinding | None, Owner, Owner]] = [
+    (Failure.PROXY_UNREACHABLE, None, Owner.PROXY, Owner.PROXY),
+    (Failure.PROXY_UNREACHABLE, LOST, Owner.NETWORK, Owner.NETWORK),
+    (Failure.PROXY_UNREACHABLE, SILENT, Owner.PROXY, Owner.PROXY),
+    (Failure.PROXY_REFUSED, LOST, Owner.PROXY, Owner.PROXY),
+    (Failure.PROXY_AUTH_REQUIRED, None, Owner.CANARY, Owner.CANARY),
     (Failure.TCP_TIMED_OUT, None, Owner.NETWORK, Owner.NETWORK),
     (Failure.TCP_TIMED_OUT, LOST, Owner.NETWORK, Owner.NETWORK),
     (Failure.TLS_TIMED_OUT, None, Owner.NETWORK, Owner.NETWORK),
@@ -80,6 +85,18 @@ def test_every_combination_has_an_owner_and_a_hint() -> None:
         assert advice.isascii()
         assert 0 < len(advice) <= 100, advice
         assert not any(advice.startswith(f"{name}:") for name in Owner)
+
+
+def test_every_owner_has_a_failure() -> None:
+    """No word of the set is unused."""
+    owners = {owner(failure, mode, _evidence(version, network)) for failure, mode, version, network in EVERY}
+    assert owners == set(Owner)
+
+
+def test_proxy_never_counts_as_the_endpoints_refusal() -> None:
+    """A proxy that wants a password, or says no, is not how an endpoint turns a client away."""
+    proxy = {Failure.PROXY_UNREACHABLE, Failure.PROXY_AUTH_REQUIRED, Failure.PROXY_REFUSED}
+    assert not any(is_authentication_refusal(failure, version) for failure in proxy for version in MqttVersion)
 
 
 @pytest.mark.parametrize(("failure", "version", "with_aws", "with_authorizer"), BY_MODE)

@@ -173,7 +173,7 @@ def test_egress_proxys_password_is_not_told(endpoint: str) -> None:
         {**environ, "HTTPS_PROXY": f"http://user:{MARK}@{endpoint}", "CANARY_ENDPOINT": "iot.example.com"}
     )
     (target,) = run.responses[0]["targets"]
-    assert target["failure"] == "TcpRefused"
+    assert target["failure"] == "ProxyUnreachable"
 
 
 @pytest.mark.parametrize("url", [f"http://user:{MARK}@ho℀st", f"http://user:{MARK}@[::1", f"socks5://user:{MARK}@host"])

@@ -264,15 +264,15 @@ async def test_endpoint_that_refuses() -> None:
 
 
 async def test_name_that_does_not_resolve() -> None:
-    """The phase is DNS, with and without an egress proxy, whose name it is then."""
-    for proxy, words in (
-        (None, "nowhere.invalid"),
-        (Proxy(host="proxy.invalid", port=1), "egress proxy proxy.invalid"),
+    """The phase is DNS, or proxy where it is the name of an egress proxy."""
+    for proxy, phase, words in (
+        (None, Phase.DNS, "nowhere.invalid"),
+        (Proxy(host="proxy.invalid", port=1), Phase.PROXY, "egress proxy proxy.invalid"),
     ):
         tunnel = Tunnel("nowhere.invalid", 443, proxy=proxy)
         async with asyncio.timeout(_SOON_S), _client(tunnel.open()) as (reader, _):
             assert (await reader.read()).startswith(BAD_GATEWAY)
-        assert tunnel.trace.phase is Phase.DNS
+        assert tunnel.trace.phase is phase
         assert str(tunnel.trace.error).startswith(f"{words} does not resolve")
         tunnel.abort()
 

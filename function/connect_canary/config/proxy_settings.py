@@ -41,7 +41,7 @@ def _parse_proxy_url(url: str) -> Proxy:
     with contextlib.suppress(ValueError):
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = _DEFAULT_PORT if parts.port is None else parts.port
-        if parts.scheme == "http" and parts.hostname and port:
+        if parts.scheme == "http" and parts.hostname and parts.hostname.isprintable() and port:
             return Proxy(host=parts.hostname, port=port, authorization=_authorization(parts))
     raise SettingsError(["HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"])
 

@@ -13,6 +13,9 @@ class Failure(StrEnum):
     """Why an attempt failed; the value of metric dimension Failure."""
 
     CREDENTIALS_UNAVAILABLE = "CredentialsUnavailable"
+    PROXY_UNREACHABLE = "ProxyUnreachable"
+    PROXY_AUTH_REQUIRED = "ProxyAuthRequired"
+    PROXY_REFUSED = "ProxyRefused"
     DNS_FAILED = "DnsFailed"
     TCP_REFUSED = "TcpRefused"
     TCP_TIMED_OUT = "TcpTimedOut"
@@ -123,6 +126,7 @@ _TIMED_OUT: Mapping[Phase, Failure] = {
 }
 _DEFAULT_FAILURE: Mapping[Phase, Failure] = {
     Phase.CREDENTIALS: Failure.CREDENTIALS_UNAVAILABLE,
+    Phase.PROXY: Failure.PROXY_UNREACHABLE,
     Phase.DNS: Failure.DNS_FAILED,
     Phase.TCP: Failure.TCP_FAILED,
     Phase.TLS: Failure.TLS_FAILED,
@@ -130,6 +134,9 @@ _DEFAULT_FAILURE: Mapping[Phase, Failure] = {
     Phase.CONNACK: Failure.PROTOCOL_VIOLATED,
     Phase.DISCONNECT: Failure.DISCONNECT_FAILED,
 }
+# How a connection to the egress proxy ends after it was opened: not with HTTP, or closed early.
+_PROXY_BROKE_OFF = {"NotHttp", "ECONNABORTED", "ECONNRESET", "EPIPE"}
+_PROXY_AUTHENTICATION_REQUIRED = 407
 _HTTP_FAILURES = {
     401: Failure.UPGRADE_FORBIDDEN,
     403: Failure.UPGRADE_FORBIDDEN,
@@ -150,23 +157,34 @@ def classify(evidence: Evidence) -> Failure:
 
 def _specific(evidence: Evidence) -> Failure | None:
     match evidence.phase:
+        case Phase.PROXY:
+            return _proxy_failure(evidence)
         case Phase.TCP if evidence.error_name == "ECONNREFUSED":
             return Failure.TCP_REFUSED
         case Phase.TLS:
             return evidence.certificate
         case Phase.UPGRADE if evidence.http_status is not None and evidence.http_status != SWITCHING_PROTOCOLS:
             return _HTTP_FAILURES.get(evidence.http_status, Failure.UPGRADE_REJECTED)
-        case Phase.CONNACK if evidence.connack_code is not None:
-            return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
-        case Phase.CONNACK if evidence.error_name == _REFUSED:
-            return Failure.CONNECT_REFUSED
-        case Phase.CONNACK if evidence.error_name == _PROTOCOL_ERROR and evidence.accepted_on_retry:
-            return Failure.CONNECT_REFUSED
-        case Phase.CONNACK if evidence.error_name in _HANG_UPS or (
-            evidence.connection_closed and evidence.error_name in _SILENT_ERRORS
-        ):
-            return Failure.CONNECTION_HUNG_UP
+        case Phase.CONNACK:
+            return _connack_failure(evidence)
     return None
+
+
+def _proxy_failure(evidence: Evidence) -> Failure | None:
+    if evidence.http_status == _PROXY_AUTHENTICATION_REQUIRED:
+        return Failure.PROXY_AUTH_REQUIRED
+    refused = evidence.http_status is not None or evidence.error_name in _PROXY_BROKE_OFF
+    return Failure.PROXY_REFUSED if refused else None
+
+
+def _connack_failure(evidence: Evidence) -> Failure | None:
+    if evidence.connack_code is not None:
+        return CONNACK_MEANINGS.get(evidence.connack_code, ("", Failure.CONNECT_REFUSED))[1]
+    code_hidden = evidence.error_name == _PROTOCOL_ERROR and evidence.accepted_on_retry
+    if evidence.error_name == _REFUSED or code_hidden:
+        return Failure.CONNECT_REFUSED
+    closed = evidence.connection_closed and evidence.error_name in _SILENT_ERRORS
+    return Failure.CONNECTION_HUNG_UP if closed or evidence.error_name in _HANG_UPS else None
 
 
 def is_authentication_refusal(failure: Failure | None, version: MqttVersion) -> bool:

@@ -10,6 +10,9 @@ from connect_canary.model.target import AuthMode
 RUNBOOK = "docs/runbook.md"
 _HINTS: Mapping[Failure, str] = {
     Failure.CREDENTIALS_UNAVAILABLE: "the credential chain found no credentials; check role or profile",
+    Failure.PROXY_UNREACHABLE: "the egress proxy does not respond; check HTTPS_PROXY, the proxy, and the way to it",
+    Failure.PROXY_AUTH_REQUIRED: "the egress proxy wants a user name and password; check those in HTTPS_PROXY",
+    Failure.PROXY_REFUSED: "the egress proxy opens no tunnel to the endpoint; check its rules and its log",
     Failure.DNS_FAILED: "the endpoint's name does not resolve from here; check spelling, VPC DNS, hosted zone",
     Failure.TCP_REFUSED: "nothing listens on that port; check port, firewall, custom domain",
     Failure.TCP_TIMED_OUT: "packets get lost; check NAT, security group, network ACL, routes",

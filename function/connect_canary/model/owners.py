@@ -30,6 +30,9 @@ _CUSTOM_MODES = frozenset({AuthMode.CUSTOM_UNSIGNED, AuthMode.CUSTOM_SIGNED})
 # The owner if neither auth mode nor evidence say more.
 _OWNERS: Mapping[Failure, Owner] = {
     Failure.CREDENTIALS_UNAVAILABLE: Owner.CANARY,
+    Failure.PROXY_UNREACHABLE: Owner.PROXY,
+    Failure.PROXY_AUTH_REQUIRED: Owner.CANARY,
+    Failure.PROXY_REFUSED: Owner.PROXY,
     Failure.DNS_FAILED: Owner.NETWORK,
     Failure.TCP_REFUSED: Owner.NETWORK,
     Failure.TCP_TIMED_OUT: Owner.NETWORK,
@@ -59,6 +62,7 @@ _OWNERS: Mapping[Failure, Owner] = {
 }
 # Time-outs and broken connections, which the network between can cause as well as the peer: who the peer is.
 _PEERS: Mapping[Failure, Owner] = {
+    Failure.PROXY_UNREACHABLE: Owner.PROXY,
     Failure.TCP_TIMED_OUT: Owner.ENDPOINT,
     Failure.TCP_FAILED: Owner.ENDPOINT,
     Failure.TLS_TIMED_OUT: Owner.ENDPOINT,

@@ -7,6 +7,7 @@ class Phase(StrEnum):
     """Where an attempt ended, in the order in which an attempt goes through them."""
 
     CREDENTIALS = "credentials"
+    PROXY = "proxy"
     DNS = "dns"
     TCP = "tcp"
     TLS = "tls"

@@ -7,6 +7,7 @@ from connect_canary.model.phases import Phase
 
 _TIMEOUT_REASON: Mapping[Phase, str] = {
     Phase.CREDENTIALS: "no credentials",
+    Phase.PROXY: "no answer from the egress proxy",
     Phase.DNS: "no answer from the name server",
     Phase.TCP: "no answer to the TCP connect",
     Phase.TLS: "the TLS handshake did not finish",

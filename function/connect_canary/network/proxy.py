@@ -1,16 +1,22 @@
 """The egress proxy: HTTP CONNECT (RFC 9110, section 9.3.6)."""
 
 import asyncio
+import binascii
 import errno
-import re
 import socket
+from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from connect_canary.model.redaction import redact
 from connect_canary.network.errors import DialError, errno_name
-from connect_canary.network.socket_options import set_quickack
+from connect_canary.network.http_head import ResponseHead, can_be_http, parse_response_head
 
 _MAX_HEAD_BYTES = 16384
-_STATUS = re.compile(rb"HTTP/1\.\d (\d{3})\s", re.IGNORECASE)  # some servers send no reason phrase, and no space
+_HEAD_END = b"\r\n\r\n"
+_OK = 200
+# The headers in which a proxy says why it refuses: RFC 9209, squid's own, who it is, and how to authenticate.
+_TELLING_HEADERS = ("Proxy-Status", "X-Squid-Error", "Proxy-Authenticate", "Via", "Server")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,36 +27,75 @@ class Proxy:
     port: int
     authorization: str | None = field(default=None, repr=False)
 
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"egress proxy {self.host}:{self.port}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown of the proxy's response: the password, plain and as it was sent."""
+        encoded = (self.authorization or "").partition(" ")[2]
+        try:
+            pair = b64decode(encoded).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return (encoded,)
+        return (encoded, pair, pair.partition(":")[2])
+
 
 async def connect_through_proxy(connected: socket.socket, proxy: Proxy, authority: str) -> None:
     """Send CONNECT for `authority` to the egress proxy; raise DialError unless it responds with 200."""
     credentials = f"Proxy-Authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
     request = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{credentials}\r\n"
-    name = f"egress proxy {proxy.host}:{proxy.port}"
     try:
         await asyncio.get_running_loop().sock_sendall(connected, request.encode())
-        head = await read_http_head(connected)
+        _require_success(await _read_response(connected), proxy)
     except OSError as error:
         connected.close()
-        raise DialError(f"Proxy{errno_name(error)}", f"{name} closes the connection") from error
+        raise DialError(errno_name(error), f"{proxy.name} closes the connection after CONNECT") from error
     except BaseException:
         connected.close()
         raise
-    status = _STATUS.match(head)
-    if status is None or status.group(1) != b"200":
-        connected.close()
-        response = status.group(1).decode() if status else "no HTTP"
-        raise DialError("ProxyRefused", f"{name} answers {response} to CONNECT")
 
 
-async def read_http_head(connected: socket.socket, *, quick_ack: bool = False) -> bytes:
-    """Return the head of an HTTP message; no TLS byte follows it before the tunnel is established."""
-    head = b""
-    while b"\r\n\r\n" not in head:
-        chunk = await asyncio.get_running_loop().sock_recv(connected, _MAX_HEAD_BYTES)
-        if not chunk or len(head) > _MAX_HEAD_BYTES:
-            raise ConnectionAbortedError(errno.ECONNABORTED, "no HTTP head")
-        if quick_ack:
-            set_quickack(connected)
-        head += chunk
-    return head
+def _require_success(head: ResponseHead | None, proxy: Proxy) -> None:
+    if head is None:
+        raise DialError("NotHttp", f"{proxy.name} responds to CONNECT, but not with HTTP")
+    if head.status != _OK:
+        words = redact(_words(head), proxy.secrets)
+        raise DialError("ProxyRefused", f"{proxy.name} responds to CONNECT with {words}", http_status=head.status)
+
+
+def _words(head: ResponseHead) -> str:
+    """Return the status line and what the headers tell of the proxy's reason."""
+    told = "; ".join(_told(head))
+    return f"{head.status} {head.phrase}".rstrip() + (f" ({told})" if told else "")
+
+
+def _told(head: ResponseHead) -> Iterator[str]:
+    for name in _TELLING_HEADERS:
+        value = head.headers.get(name.lower())
+        if value:
+            yield f"{name}: {value}"
+
+
+async def _read_response(connected: socket.socket) -> ResponseHead | None:
+    """Return the head of the final response, after any interim ones; None as soon as it cannot be HTTP."""
+    received = b""
+    while True:
+        while _HEAD_END not in received:
+            if not can_be_http(received) or len(received) > _MAX_HEAD_BYTES:
+                return None
+            received += await _receive(connected)
+        head, _, received = received.partition(_HEAD_END)
+        response = parse_response_head(head)
+        if response is None or not response.is_interim:
+            return response
+
+
+async def _receive(connected: socket.socket) -> bytes:
+    """Return what comes next; raise OSError at its end."""
+    chunk = await asyncio.get_running_loop().sock_recv(connected, _MAX_HEAD_BYTES)
+    if not chunk:
+        raise ConnectionAbortedError(errno.ECONNABORTED, "closed before the end of the HTTP head")
+    return chunk

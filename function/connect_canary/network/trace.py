@@ -18,6 +18,7 @@ class Trace:
     error: DialError | None = None
     address: AddressInfo | None = None
     addresses: list[AddressResult] = field(default_factory=list)
+    proxy_connected: bool = False
     server_closed: str | None = None
     client_started: bool = False
     client_closed: bool = False

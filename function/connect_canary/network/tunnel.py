@@ -94,7 +94,7 @@ class Tunnel:
             try:
                 connected = await self._dial()
             except DialError as error:
-                if error.error_name == _RESET:
+                if error.error_name == _RESET and self._proxy is None:
                     self.trace.start_phase(Phase.TLS)
                 self.trace.error = error
                 self._resolve_established(established=False)
@@ -106,18 +106,10 @@ class Tunnel:
 
     async def _dial(self) -> socket.socket:
         """Return a socket connected to the endpoint, through the egress proxy if there is one; raise DialError."""
-        if self._proxy is None:
-            return await self._dial_next_hop(self._host, self._port)
-        try:
-            connected = await self._dial_next_hop(self._proxy.host, self._proxy.port)
-        except DialError as error:
-            raise DialError(error.error_name, f"egress proxy {error}") from error
-        await connect_through_proxy(connected, self._proxy, f"{self._host}:{self._port}")
-        return connected
-
-    async def _dial_next_hop(self, host: str, port: int) -> socket.socket:
+        if self._proxy is not None:
+            return await self._dial_proxy(self._proxy)
         self.trace.start_phase(Phase.DNS)
-        addresses = await resolve(host, port)
+        addresses = await resolve(self._host, self._port)
         self.trace.start_phase(Phase.TCP)
         return await self._connect(addresses)
 
@@ -133,6 +125,16 @@ class Tunnel:
             raise
         finally:
             delayed.cancel()
+        return connected
+
+    async def _dial_proxy(self, proxy: Proxy) -> socket.socket:
+        self.trace.start_phase(Phase.PROXY)
+        try:
+            connected = await self._connect(await resolve(proxy.host, proxy.port))
+        except DialError as error:
+            raise DialError(error.error_name, f"egress proxy {error}") from error
+        self.trace.proxy_connected = True
+        await connect_through_proxy(connected, proxy, f"{self._host}:{self._port}")
         return connected
 
     async def _relay(self, accepted: socket.socket, connected: socket.socket) -> None:

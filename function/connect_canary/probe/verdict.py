@@ -105,6 +105,8 @@ def network_finding(state: AttemptState) -> NetworkFinding | None:
 
 
 def _http_status(state: AttemptState) -> int | None:
+    if state.phase is Phase.PROXY:
+        return state.trace.error.http_status if state.trace.error else None
     upgraded = state.phase in {Phase.CONNACK, Phase.DISCONNECT}
     return SWITCHING_PROTOCOLS if upgraded else state.diagnosis.http_status
 
@@ -120,11 +122,14 @@ def _error_name(state: AttemptState) -> str | None:
 def _detail(state: AttemptState) -> str | None:
     """Return the most specific message about a failure."""
     trace, diagnosis = state.trace, state.diagnosis
-    several = describe_failed(trace.addresses) if state.phase is Phase.TCP and state.proxy is None else None
+    several = describe_failed(trace.addresses) if state.phase is Phase.TCP else None
     if several is not None or trace.error is not None:
         return several or str(trace.error)
-    if state.proxy is not None and state.phase in {Phase.DNS, Phase.TCP}:
-        return f"egress proxy {state.proxy.host}:{state.proxy.port}"
+    if state.proxy is not None and state.phase is Phase.PROXY:
+        silent = (
+            "accepts the connection, but does not respond to CONNECT" if trace.proxy_connected else "is not reached"
+        )
+        return f"{state.proxy.name} {silent}"
     if state.phase is Phase.TLS and state.certificate_check.reason:
         return state.certificate_check.reason
     if isinstance(state.error, ConnectFailedError) and state.error.reason_string:
