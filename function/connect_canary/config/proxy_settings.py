@@ -1,20 +1,23 @@
 """The egress proxy that HTTPS_PROXY and NO_PROXY name."""
 
 import contextlib
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from connect_canary.config.problems import SettingsError
 from connect_canary.network.proxy import Proxy
 
 _DEFAULT_PORT = 80
+_SEPARATORS = re.compile(r"[\s,]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
-    """The egress proxy, and the hosts and domains in `no_proxy` that are connected directly."""
+    """The egress proxy, and what NO_PROXY says of the hosts that are connected directly."""
 
     proxy: Proxy | None = None
     no_proxy: str = ""
@@ -29,11 +32,33 @@ class ProxySettings:
         )
 
     def proxy_for(self, host: str, port: int) -> Proxy | None:
-        """Return the proxy for `host` and `port`, None if they are connected directly."""
-        rules = [rule.strip().lower().lstrip("*.") for rule in self.no_proxy.split(",") if rule.strip()]
-        names = (host.lower(), f"{host.lower()}:{port}")
-        direct = any(not rule or name == rule or name.endswith(f".{rule}") for rule in rules for name in names)
+        """Return the proxy for `host` and `port`, None if they are connected directly.
+
+        As in curl and Python's urllib, NO_PROXY is `*` alone, for every host, or a list of names separated by commas;
+        a name stands for itself and everything below it, with or without a leading dot, in any case.
+
+        Beside what both of them have, a name may have a port (as in urllib), a trailing dot, or be a network like
+        10.0.0.0/8, and spaces separate names too (as in curl). Ours alone is `*.example.com` for `.example.com`.
+        """
+        direct = self.no_proxy == "*" or any(
+            _matches(rule, host.lower(), port) for rule in _SEPARATORS.split(self.no_proxy.lower())
+        )
         return None if direct else self.proxy
+
+
+def _matches(rule: str, host: str, port: int) -> bool:
+    if "/" in rule:
+        return _is_in_network(host, rule)
+    name = rule.removeprefix("*") if rule.startswith("*.") else rule
+    name = name.strip(".")
+    return bool(name) and any(each == name or each.endswith(f".{name}") for each in (host, f"{host}:{port}"))
+
+
+def _is_in_network(host: str, network: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _parse_proxy_url(url: str) -> Proxy:
