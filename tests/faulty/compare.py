@@ -28,7 +28,7 @@ _HEAD = """# Faults: what the bare SDK says, and what the canary says
 
 Written by `python -m tests.faulty.compare --write docs/faults.md`, over real TLS, WebSocket and MQTT on loopback. The
 scenarios are those of `tests/faulty/scenarios.py`, which the tests hold the canary against. Where both MQTT versions
-are told the same, the row shows the slower one."""
+are told the same, the row shows the slower one. In parentheses stands the owner, for a client with AWS credentials."""
 
 Message = tuple[str, float | None]
 
@@ -92,7 +92,7 @@ def observe_canary(server: FaultyServer, cases: Sequence[Case]) -> dict[Case, Me
 def _canary_message(outcome: Mapping[str, Any]) -> Message:
     if outcome["healthy"]:
         return "healthy", outcome["connect_ms"]
-    return f"**{outcome['failure']}**: {outcome['reason']}", outcome["elapsed_ms"]
+    return f"**{outcome['failure']}** ({outcome['owner']}): {outcome['reason']}", outcome["elapsed_ms"]
 
 
 def table(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message], ids: Sequence[str]) -> str:

@@ -378,11 +378,11 @@ def _refused_upgrades() -> list[Scenario]:
         *(
             Scenario(
                 id=f"http-403-clock-{way}",
-                title=f"answers HTTP 403 with a Date header that is 20 minutes {way} of the client's clock",
+                title=f"answers HTTP 403 with a Date header 20 minutes {words} the client's clock",
                 behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], body=_MESSAGE, clock_ahead_s=ahead_s)),
                 expected=replace(_refused_status(403), owner=Owner.CANARY, hint="your clock is 20 minutes off"),
             )
-            for way, ahead_s in (("ahead", 1200.0), ("behind", -1200.0))
+            for way, words, ahead_s in (("ahead", "ahead of", 1200.0), ("behind", "behind", -1200.0))
         ),
         Scenario(
             id="http-503-page",
