@@ -1,6 +1,7 @@
 """Owners and hints: what follows from failure, auth mode and evidence."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -128,6 +129,24 @@ def test_hint_says_what_tcp_shows() -> None:
     """Each finding has advice of its own."""
     hints = {hint(Failure.UPGRADE_TIMED_OUT, AuthMode.SIGV4, _evidence(network=network)) for network in FINDINGS}
     assert len(hints) == len(FINDINGS)
+
+
+@pytest.mark.parametrize(
+    ("failure", "network", "expected"),
+    [
+        (Failure.TLS_TIMED_OUT, SILENT, Owner.NETWORK),
+        (Failure.TLS_TIMED_OUT, LOST, Owner.NETWORK),
+        (Failure.UPGRADE_TIMED_OUT, LOST, Owner.NETWORK),
+        (Failure.PROXY_UNREACHABLE, SILENT, Owner.PROXY),
+        (Failure.PROXY_UNREACHABLE, LOST, Owner.NETWORK),
+    ],
+)
+def test_proxy_that_acknowledges_does_not_speak_for_the_endpoint(
+    failure: Failure, network: NetworkFinding, expected: Owner
+) -> None:
+    """Behind an egress proxy TCP shows the way to the proxy and no further."""
+    evidence = replace(_evidence(network=network), proxied=True)
+    assert owner(failure, AuthMode.SIGV4, evidence) is expected
 
 
 @pytest.mark.parametrize("failure", [failure for failure, *_ in BY_MODE])

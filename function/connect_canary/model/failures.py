@@ -48,7 +48,8 @@ class Failure(StrEnum):
 class Evidence:
     """What is known of a failed attempt: facts from the SDK, the tunnel, the certificate and the diagnosis.
 
-    `clock_skew_s` is this host's clock minus the endpoint's.
+    `network` is about the connection to the egress proxy if the connect is `proxied`. `clock_skew_s` is this host's
+    clock minus the endpoint's.
     """
 
     phase: Phase | None
@@ -61,6 +62,7 @@ class Evidence:
     connack_code: int | None = None
     accepted_on_retry: bool = False
     mqtt_version: MqttVersion = MqttVersion.V5
+    proxied: bool = False
     network: NetworkFinding | None = None
     clock_skew_s: float | None = None
 

@@ -94,6 +94,8 @@ def owner(failure: Failure, auth_mode: AuthMode, evidence: Evidence) -> Owner:
 
 def is_peer_silent(failure: Failure, evidence: Evidence) -> bool:
     """Return whether TCP shows that the path is sound and the peer's service causes `failure`."""
+    if evidence.proxied and failure is not Failure.PROXY_UNREACHABLE:
+        return False  # the host that acknowledges is the proxy's, which says nothing about the endpoint
     return evidence.network is NetworkFinding.PEER_SILENT and failure in _PEERS
 
 

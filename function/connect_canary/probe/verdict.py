@@ -89,6 +89,7 @@ def _evidence(state: AttemptState) -> Evidence | None:
         connack_code=(sdk_error.connack_code if sdk_error else None) or state.diagnosis.connack_code,
         accepted_on_retry=state.diagnosis.accepted,
         mqtt_version=state.target.mqtt_version,
+        proxied=state.proxy is not None,
         network=network_finding(state),
         clock_skew_s=state.diagnosis.clock_skew_s,
     )
