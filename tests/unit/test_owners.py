@@ -175,6 +175,13 @@ def test_clock_that_is_off_is_the_hint(skew_s: float, words: str) -> None:
     assert owner(Failure.UPGRADE_FORBIDDEN, AuthMode.SIGV4, evidence) is Owner.CANARY
 
 
+@pytest.mark.parametrize("mode", CUSTOM_MODES)
+def test_clock_does_not_matter_to_an_authorizer(mode: AuthMode) -> None:
+    """Only a signature of AWS's has a time; the authorizer's denial stays its owner's."""
+    evidence = _evidence(clock_skew_s=1200.0)
+    assert owner(Failure.UPGRADE_FORBIDDEN, mode, evidence) is Owner.AUTHORIZER
+
+
 @pytest.mark.parametrize("skew_s", [None, 0.2, -MAX_CLOCK_SKEW_S, MAX_CLOCK_SKEW_S])
 def test_clock_that_is_right_is_no_hint(skew_s: float | None) -> None:
     """AWS accepts five minutes."""

@@ -54,7 +54,7 @@ def test_proxy_password_is_sent_and_not_shown() -> None:
         "http://[::1",
         "http://user:hidden@ho\u2100st:3128",
         "http://user:hidden\udc80@proxy.test",
-        "http://proxy\x1b[2J.test:3128",
+        "http://pro\x07xy.test:3128",
     ],
 )
 def test_proxy_that_cannot_be_used_is_refused(url: str) -> None:

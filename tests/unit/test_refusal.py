@@ -1,6 +1,7 @@
 """A refused upgrade: what of its response is worth a line, and how far this host's clock is off."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,13 @@ def test_response_is_reduced_to_what_it_says(headers: dict[str, str], body: byte
     assert refusal_message(headers, body) == message
 
 
+@pytest.fixture(autouse=True)
+def _time_zone() -> Iterator[None]:
+    """Leave the process in the time zone that it had."""
+    yield
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("date", "skew_s"),
     [
@@ -49,8 +57,10 @@ def test_response_is_reduced_to_what_it_says(headers: dict[str, str], body: byte
         ("", None),
     ],
 )
-def test_clock_skew_is_ours_minus_theirs(date: str, skew_s: float | None) -> None:
-    """Positive if this host's clock is ahead; unknown is None."""
+def test_clock_skew_is_ours_minus_theirs(monkeypatch: pytest.MonkeyPatch, date: str, skew_s: float | None) -> None:
+    """Positive if this host's clock is ahead, in any time zone; unknown is None."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
     assert clock_skew_s({"date": date}, NOON) == skew_s
 
 

@@ -51,7 +51,7 @@ def _matches(rule: str, host: str, port: int) -> bool:
         return _is_in_network(host, rule)
     name = rule.removeprefix("*") if rule.startswith("*.") else rule
     name = name.strip(".")
-    return bool(name) and any(each == name or each.endswith(f".{name}") for each in (host, f"{host}:{port}"))
+    return any(each == name or each.endswith(f".{name}") for each in (host, f"{host}:{port}"))
 
 
 def _is_in_network(host: str, network: str) -> bool:
