@@ -130,6 +130,13 @@ def test_owner_of_denial_follows_the_auth_mode(observed: Observed, case: Case) -
     assert ("authorizer" in outcome["hint"]) is (case.mode in _CUSTOM)
 
 
+@pytest.mark.parametrize("case", cases_of(["connack-close-tls"], MODES), ids=lambda case: case.name)
+def test_owner_of_hang_up_follows_mode_and_version(observed: Observed, case: Case) -> None:
+    """Closing after CONNECT is how a role's denial looks in MQTT 3.1.1; MQTT 5 has a code for it."""
+    role = Owner.IAM if case.version is MqttVersion.V3_1_1 else Owner.ENDPOINT
+    assert observed.outcomes[case]["owner"] == (Owner.AUTHORIZER if case.mode in _CUSTOM else role)
+
+
 def test_clock_is_compared_with_a_refusal(observed: Observed) -> None:
     """The skew is this host's clock minus the endpoint's; where no upgrade was refused it is unknown."""
     skews = {case.scenario: observed.outcomes[case]["clock_skew_s"] for case in CASES}
