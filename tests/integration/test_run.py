@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connect_canary.model.mqtt import MqttVersion
+from connect_canary.network.address_survey import MAX_SURVEYED
 from tests.faulty import wire
 from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import FaultyServer, Handler
@@ -133,7 +134,7 @@ async def test_as_many_connect_at_a_time_as_are_allowed(handler: Handler, tmp_pa
     assert (visited.most, visited.clients) == (concurrent, targets)
 
 
-@pytest.mark.parametrize(("descriptors", "at_a_time"), [(84, 4), (48, 1)])
+@pytest.mark.parametrize(("descriptors", "at_a_time"), [(84 + MAX_SURVEYED, 4), (48, 1)])
 async def test_descriptor_limit_lowers_how_many_connect_at_a_time(
     tmp_path: Path, descriptors: int, at_a_time: int
 ) -> None:
