@@ -71,7 +71,7 @@ PROVOKED_BY = {
     Failure.DEADLINE_EXCEEDED: "tests/integration/test_faulty_endpoint.py",
     Failure.UNEXPECTED_ACCEPT: "tests/integration/test_faulty_endpoint.py",
     Failure.UNCLASSIFIED: "tests/integration/test_tunnel_failure.py",
-    Failure.TCP_FAILED: "tests/integration/test_egress_proxy.py",
+    Failure.TCP_FAILED: "tests/integration/test_name_resolution.py",
 }
 # What each reporter leaves on standard output, in the order of the table.
 REPORTED = ('"CloudWatchMetrics"', '"message":"connect attempt finished"')
@@ -315,7 +315,7 @@ def test_failure_is_provoked_and_explained(failure: Failure) -> None:
     assert (failure in provoked) is not (failure in PROVOKED_BY)
     if failure in PROVOKED_BY:
         assert f'"{failure}"' in (ROOT / PROVOKED_BY[failure]).read_text()
-    assert hint(failure)
+    assert all(hint(failure, mode, Evidence(phase=None)) for mode in AuthMode)
     assert f"\n### {failure}\n" in Page("docs/runbook.md").text
     assert [row for row in REFERENCE_PAGE.rows("## Failures") if names(row[1]) == [failure]]
 

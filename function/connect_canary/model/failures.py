@@ -119,6 +119,7 @@ _PROTOCOL_ERROR = "AWS_ERROR_MQTT_PROTOCOL_ERROR"
 # Both tables have every phase: one that is new must say how it fails.
 _TIMED_OUT: Mapping[Phase, Failure] = {
     Phase.CREDENTIALS: Failure.CREDENTIALS_UNAVAILABLE,
+    Phase.PROXY: Failure.PROXY_UNREACHABLE,
     Phase.DNS: Failure.DNS_FAILED,
     Phase.TCP: Failure.TCP_TIMED_OUT,
     Phase.TLS: Failure.TLS_TIMED_OUT,
