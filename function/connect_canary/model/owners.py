@@ -25,7 +25,13 @@ class Owner(StrEnum):
     MAINTAINERS = "canary's maintainers"
 
 
-_CUSTOM_MODES = frozenset({AuthMode.CUSTOM_UNSIGNED, AuthMode.CUSTOM_SIGNED})
+# Who decides whether a client of each auth mode is let in.
+_AUTHENTICATORS: Mapping[AuthMode, Owner] = {
+    AuthMode.SIGV4: Owner.IAM,
+    AuthMode.SIGV4_STATIC: Owner.IAM,
+    AuthMode.CUSTOM_UNSIGNED: Owner.AUTHORIZER,
+    AuthMode.CUSTOM_SIGNED: Owner.AUTHORIZER,
+}
 
 # The owner if neither auth mode nor evidence say more.
 _OWNERS: Mapping[Failure, Owner] = {
@@ -79,14 +85,15 @@ _BROKER_WAITS = frozenset({Failure.CONNACK_TIMED_OUT, Failure.CONNECTION_HUNG_UP
 
 def owner(failure: Failure, auth_mode: AuthMode, evidence: Evidence) -> Owner:
     """Return who has to act on `failure`; the most specific fact decides."""
+    authenticator = _AUTHENTICATORS[auth_mode]
     if is_network_fault(failure, evidence):
         return Owner.NETWORK
-    if is_clock_fault(failure, evidence) and auth_mode not in _CUSTOM_MODES:
+    if is_clock_fault(failure, evidence) and authenticator is Owner.IAM:
         return Owner.CANARY
     if is_authentication_refusal(failure, evidence.mqtt_version):
-        return Owner.AUTHORIZER if auth_mode in _CUSTOM_MODES else Owner.IAM
-    if failure in _BROKER_WAITS and auth_mode in _CUSTOM_MODES:
-        return Owner.AUTHORIZER
+        return authenticator
+    if failure in _BROKER_WAITS and authenticator is Owner.AUTHORIZER:
+        return authenticator
     if is_peer_silent(failure, evidence):
         return _PEERS[failure]
     return _OWNERS[failure]
