@@ -51,8 +51,9 @@ mutants: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Change the code and 
 	@.venv/bin/python -m tests.mutation $(if $(AREA),--area $(AREA)) $(if $(MODULE),--module $(MODULE)) \
 		$(if $(SLICE),--slice $(SLICE)) --sample $(or $(SAMPLE),$(if $(MODULE)$(SLICE),0,400))
 
-nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cases, and try a twentieth of the mutants
+nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cases each, and try a twentieth of the mutants
 	@.venv/bin/python -m tests.faulty.fuzz
+	@.venv/bin/python -m tests.faulty.secret_fuzz
 	@$(MAKE) --no-print-directory mutants SLICE=$$(( $$(date +%s) / 86400 % 20 + 1 ))/20
 
 pictures: .venv/.ready ## Draw the pictures in README.md and docs/development.md

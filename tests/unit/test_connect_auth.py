@@ -256,10 +256,11 @@ async def test_handshake_knows_its_secrets_and_does_not_show_them(placement: Aut
     settings = _signed(
         authorizer_placement=placement,
         authorizer_token_value="hidden-token",
-        authorizer_password="hidden-password",
+        authorizer_username="hidden-user",
+        authorizer_password="base64:aGlkZGVu/w==",
         authorizer_token_signature="aGlkZGVu",
     )
     _, auth = await _authenticated(**settings)
-    assert {"hidden-token", "hidden-password", "aGlkZGVu"} <= set(auth.secrets)
+    assert {"hidden-token", "hidden-user", "hidden\xff", "aGlkZGVu/w==", "aGlkZGVu"} <= set(auth.secrets)
     assert "hidden" not in repr(auth)
     assert "aGlkZGVu" not in repr(auth)

@@ -38,10 +38,11 @@ def _connect_auth(target: Target, fields: Mapping[str, str]) -> ConnectAuth:
 
 
 def _secrets(target: Target, fields: Mapping[str, str], password: bytes | None) -> tuple[str, ...]:
-    """Return what must be masked in the endpoint's responses."""
-    secrets = [value for name, value in fields.items() if name != NAME_FIELD]
+    """Return what must be masked in the endpoint's responses; the user name may have come from a secret."""
+    secrets = [target.authorizer_username, *(value for name, value in fields.items() if name != NAME_FIELD)]
     if password:
-        secrets += [password.decode("utf-8", "replace"), b64encode(password).decode()]
+        # Octets that are no UTF-8 are repeated as they are, or in an encoding of octets.
+        secrets += [password.decode("utf-8", "replace"), password.decode("latin-1"), b64encode(password).decode()]
     if target.authorizer_signing_key is not None:
         secrets.append(target.authorizer_signing_key.reveal())
     return tuple(secrets)
