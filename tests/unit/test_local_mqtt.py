@@ -45,20 +45,27 @@ def connect(
     return packet(head + (properties if level == MQTT_5 else b"") + payload)
 
 
+def said(level: int, client_id: str, username: str | None, password: bytes | None) -> ConnectPacket:
+    """Return the fields of a CONNECT without properties."""
+    return ConnectPacket(
+        protocol_level=level, client_id=client_id, username=username, password=password, keep_alive_s=60
+    )
+
+
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_binary_password(level: int) -> None:
     """Client id, user name and a binary password are parsed in both versions."""
     read = parse_connect(connect(text(b"test-1") + text(b"user?a=b") + text(b"\x00\xff"), level=level, flags=0xC2))
-    assert read == ConnectPacket(protocol_level=level, client_id="test-1", username="user?a=b", password=b"\x00\xff")
+    assert read == said(level, "test-1", "user?a=b", b"\x00\xff")
 
 
 @pytest.mark.parametrize("level", [MQTT_311, MQTT_5])
 def test_connect_with_client_id_only(level: int) -> None:
     """A missing user name or password is None, an empty one is not."""
     read = parse_connect(connect(text(b"test-1"), level=level))
-    assert read == ConnectPacket(protocol_level=level, client_id="test-1", username=None, password=None)
+    assert read == said(level, "test-1", None, None)
     read = parse_connect(connect(text(b"") + text(b"") + text(b""), level=level, flags=0xC2))
-    assert read == ConnectPacket(protocol_level=level, client_id="", username="", password=b"")
+    assert read == said(level, "", "", b"")
 
 
 def test_password_without_user_name() -> None:
@@ -85,6 +92,7 @@ def test_connect_of_any_length(size: int) -> None:
     payload = text(b"test-1") + text(b"u") + text(b"p" * size)
     sent = connect(payload, flags=0xC2, properties=length(size) + b"x" * size)
     assert parse_connect(sent).password == b"p" * size
+    assert parse_connect(sent).properties == b"x" * size
     assert is_complete(sent)
     assert not is_complete(sent[:-1])
 

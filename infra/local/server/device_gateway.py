@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from infra.local.server import ministack_patches
+from infra.local.server.accepted_connack import as_aws
 from infra.local.server.authorizer_response import RefusedError
 from infra.local.server.authorizers import Authorizers
 from infra.local.server.custom_auth import DeniedError, UpgradeRequest, authorize, names_authorizer
@@ -103,7 +104,7 @@ class DeviceGateway:
         if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
             await _refuse(send, connect, Refusal.CLIENT_ID_INVALID)
         elif await self._is_authorized(upgrade, connect, send, signed=signed):
-            await self._forward_to_broker(scope, packet, receive, send)
+            await self._forward_to_broker(scope, packet, connect, receive, send)
 
     async def _is_authorized(
         self, upgrade: UpgradeRequest, connect: ConnectPacket, send: Send, *, signed: bool
@@ -122,11 +123,15 @@ class DeviceGateway:
             return False
         return True
 
-    async def _forward_to_broker(self, scope: Scope, packet: bytes, receive: Receive, send: Send) -> None:
+    async def _forward_to_broker(
+        self, scope: Scope, packet: bytes, connect: ConnectPacket, receive: Receive, send: Send
+    ) -> None:
         first = ({"type": "websocket.connect"}, {"type": "websocket.receive", "bytes": packet})
 
         async def send_once_accepted(message: Message) -> None:
-            if message["type"] != "websocket.accept":
+            if message["type"] == "websocket.send":
+                await _send_bytes(send, as_aws(message["bytes"], connect))
+            elif message["type"] != "websocket.accept":
                 await send(message)
 
         await ministack_patches.IOT_WEBSOCKET.original()(

@@ -1,14 +1,15 @@
 """Parses CONNECT packets and encodes CONNACK packets. Pure functions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 MQTT_311 = 4
 MQTT_5 = 5
 CONNECT = 1
+CONNACK = 2
 MAX_CLIENT_ID_BYTES = 128
 
-_CONNACK = 2
 _RESERVED = 0x01
 _WILL = 0x04
 _WILL_OPTIONS = 0x38
@@ -17,6 +18,15 @@ _PASSWORD = 0x40
 _USERNAME = 0x80
 _MORE_FOLLOWS = 0x80
 _MAX_LENGTH_BYTES = 4
+# The MQTT 5 properties of CONNECT and CONNACK by the size of their value (MQTT 5, table 2-4); 0 is length-prefixed.
+_TEXT = 0
+_USER_PROPERTY = 0x26
+_PROPERTY_BYTES: Mapping[int, int] = {
+    **dict.fromkeys((0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), 1),
+    **dict.fromkeys((0x13, 0x21, 0x22), 2),
+    **dict.fromkeys((0x11, 0x27), 4),
+    **dict.fromkeys((0x12, 0x15, 0x16, 0x1A, 0x1C, 0x1F, _USER_PROPERTY), _TEXT),
+}
 
 
 class MalformedPacketError(ValueError):
@@ -36,12 +46,14 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectPacket:
-    """The fields of a CONNECT packet that authentication uses."""
+    """The fields of a CONNECT packet that authentication and CONNACK use; `properties` are encoded."""
 
     protocol_level: int
     client_id: str
     username: str | None
     password: bytes | None
+    keep_alive_s: int
+    properties: bytes = b""
 
 
 class _PacketReader:
@@ -137,12 +149,12 @@ def parse_connect(packet: bytes) -> ConnectPacket:
     reader = _PacketReader(outer.take(outer.length()))
     if reader.text() != "MQTT":
         raise MalformedPacketError("The CONNECT packet is not MQTT's.")
-    level, flags, _keep_alive = reader.byte(), reader.byte(), reader.take(2)
+    level, flags, keep_alive = reader.byte(), reader.byte(), reader.take(2)
     _check_level_and_flags(level, flags)
-    _skip_properties(reader, level)
+    properties = _properties(reader, level)
     client_id = reader.text()
     if flags & _WILL:
-        _skip_properties(reader, level)
+        _properties(reader, level)
         reader.text()
         reader.binary()
     connect = ConnectPacket(
@@ -150,6 +162,8 @@ def parse_connect(packet: bytes) -> ConnectPacket:
         client_id=client_id,
         username=reader.text() if flags & _USERNAME else None,
         password=reader.binary() if flags & _PASSWORD else None,
+        keep_alive_s=int.from_bytes(keep_alive, "big"),
+        properties=properties,
     )
     if not reader.is_at_end():
         raise MalformedPacketError("The CONNECT packet is longer than its fields.")
@@ -173,14 +187,27 @@ def _check_level_and_flags(level: int, flags: int) -> None:
         raise MalformedPacketError("The CONNECT packet has a password without a user name.")
 
 
-def _skip_properties(reader: _PacketReader, level: int) -> None:
-    if level == MQTT_5:
-        reader.take(reader.length())
+def _properties(reader: _PacketReader, level: int) -> bytes:
+    return reader.take(reader.length()) if level == MQTT_5 else b""
+
+
+def read_properties(encoded: bytes) -> dict[int, bytes]:
+    """Return the values of a CONNECT's or CONNACK's properties, or raise `MalformedPacketError`."""
+    reader, values = _PacketReader(encoded), {}
+    while not reader.is_at_end():
+        identifier = reader.byte()
+        if identifier not in _PROPERTY_BYTES:
+            raise MalformedPacketError(f"Property {identifier} is neither CONNECT's nor CONNACK's.")
+        size = _PROPERTY_BYTES[identifier]
+        values[identifier] = reader.take(size) if size != _TEXT else reader.binary()
+        if identifier == _USER_PROPERTY:
+            reader.binary()
+    return values
 
 
 def connack(protocol_level: int, refusal: Refusal) -> bytes:
     """Return the CONNACK packet of a refusal in the client's MQTT version."""
     code_311, code_5 = refusal.value
     if protocol_level == MQTT_5:
-        return bytes([_CONNACK << 4, 3, 0, code_5, 0])
-    return bytes([_CONNACK << 4, 2, 0, code_311])
+        return bytes([CONNACK << 4, 3, 0, code_5, 0])
+    return bytes([CONNACK << 4, 2, 0, code_311])
