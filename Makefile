@@ -17,10 +17,10 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test check format bench mutants nightly pictures build deploy invoke logs delete smoke lock clean environments
+.PHONY: help run test test-foreign check format bench mutants nightly pictures build deploy invoke logs delete smoke lock clean environments
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # -- on this machine -------------------------------------------------------------------------------------------------
 
@@ -29,6 +29,10 @@ run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run t
 
 test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account; SEED=1 repeats a run
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) $(PYTEST_ARGUMENTS)
+
+# It installs none of the programs that it tests: without one its tests skip, and say which.
+test-foreign: .venv/.ready .venv-local/.ready ## Run the tests in front of mosquitto, nginx, squid, tinyproxy and the SDK for Node.js
+	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) tests/foreign
 
 check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
 	@echo "Checking style"
@@ -127,5 +131,5 @@ lock: .venv/.ready ## Lock the requirements anew (needs uv)
 	done
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache
+	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
 	find function infra tests -name __pycache__ -prune -exec rm -rf {} +

@@ -49,9 +49,7 @@ cache_log {directory}/cache.log
 cache_store_log none
 pid_filename none
 coredump_dir none
-netdb_filename none
 pinger_enable off
-memory_cache_shared off
 shutdown_lifetime 0 seconds
 """
 # Squid asks for a user name and password; its helper accepts every one.

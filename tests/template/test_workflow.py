@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.foreign.node_sdk import INSTALL
 from tests.template.cloudformation import ROOT, read
 
 WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
@@ -72,12 +73,26 @@ def test_gate_is_the_same_everywhere() -> None:
     assert [hook["entry"] for hook in repository["hooks"]] == ["make check"]
 
 
+def test_foreign_servers_are_installed_where_they_are_tested() -> None:
+    """The job installs every program that the tests of foreign servers look for, and the SDK for Node.js as locked."""
+    steps = [step.get("run", "") for step in _yaml(".github/workflows/ci.yml")["jobs"]["foreign-servers"]["steps"]]
+    sources = [path.read_text() for path in (ROOT / "tests" / "foreign").glob("*.py")]
+    programs = {name for source in sources for name in re.findall(r'\bprogram\("([\w-]+)"\)', source)}
+    assert len(programs) > 3
+    # What the runner brings, and what comes with another program.
+    bundled = {"node": "npm", "mosquitto_passwd": "mosquitto"}
+    assert [name for name in programs if not any(bundled.get(name, name) in step.split() for step in steps)] == []
+    assert steps[-2:] == [INSTALL, "make test-foreign"]
+
+
 def test_dependabot_watches_every_lock() -> None:
-    """Every folder with locked requirements is watched, and the actions."""
+    """Every folder with locked requirements or packages is watched, and the actions."""
     updates = {update["package-ecosystem"]: update for update in _yaml(".github/dependabot.yml")["updates"]}
     locked = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("*/*.in")}
     assert set(updates["pip"]["directories"]) == locked
     assert "github-actions" in updates
+    (package_lock,) = (ROOT / "tests").glob("*/*/package-lock.json")
+    assert updates["npm"]["directory"] == f"/{package_lock.parent.relative_to(ROOT)}"
     assert all(update["groups"] for update in updates.values())
 
 
