@@ -49,14 +49,14 @@ def _unsigned(secrets: DemoSecrets, password: bytes | None = None) -> Device:
     }
 
 
-def _signed(secrets: DemoSecrets, token: str | None = None) -> Device:
+def _signed(secrets: DemoSecrets, signed: str | None = None) -> Device:
     return {
         "authorizer": {
             "name": f"{AUTHORIZER_STACK}-signed",
             "tokenKeyName": TOKEN_KEY_NAME,
-            "tokenValue": quote(token or secrets.token, safe=""),
+            "tokenValue": quote(secrets.token, safe=""),
             # Encoded, as the SDK's samples ask for: its MQTT 5 builder for WebSockets sends it as it is.
-            "tokenSignature": quote(sign(secrets.token, secrets.signing_key.private), safe=""),
+            "tokenSignature": quote(sign(signed or secrets.token, secrets.signing_key.private), safe=""),
         }
     }
 
@@ -70,7 +70,7 @@ RIGHT: Mapping[str, Callable[[DemoTargets, DemoSecrets], Device]] = {
 WRONG: Mapping[str, Callable[[DemoTargets, DemoSecrets], Device]] = {
     "static": lambda demo, _secrets: _static(demo, "w" * 40),
     "unsigned": lambda _demo, secrets: _unsigned(secrets, b"wrong"),
-    "signed": lambda _demo, secrets: _signed(secrets, "wrong"),
+    "signed": lambda _demo, secrets: _signed(secrets, "another token"),
 }
 # The SDK's sample for custom authorizers in MQTT 3.1.1, which signs its upgrade too.
 SAMPLE: Mapping[str, Callable[[DemoSecrets], Device]] = {
@@ -106,7 +106,7 @@ def test_device_with_right_credentials(outcomes: dict[str, str | None], mode: st
 @every_version
 @pytest.mark.parametrize("mode", WRONG)
 def test_device_with_one_credential_wrong(outcomes: dict[str, str | None], mode: str, version: MqttVersion) -> None:
-    """A wrong secret key is refused at the upgrade, a wrong password or token at the CONNECT."""
+    """A wrong secret key is refused at the upgrade, a wrong password or another token's signature at CONNECT."""
     expected = _UPGRADE_REFUSED if mode == "static" else _NOT_AUTHORIZED[version]
     assert outcomes[f"wrong-{mode}-{version}"] == expected
 

@@ -16,7 +16,7 @@ from tests.local.targets import sign
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
 # What the SDK says of CONNACK 135 in MQTT 5, and of 5 in MQTT 3.1.1, whose code it hides.
 _NOT_AUTHORIZED = {5: "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED", 4: "AWS_ERROR_MQTT_PROTOCOL_ERROR"}
-_WRONG = {"secret_access_key": "w" * 40, "password": b"wrong", "token": "wrong"}
+_WRONG = {"secret_access_key": "w" * 40, "password": b"wrong", "signed": "another token"}
 
 
 def _default(canary: DeployedCanary, **changes: Any) -> Arguments:
@@ -43,15 +43,15 @@ def _unsigned(canary: DeployedCanary, password: bytes | None = None) -> Argument
     }
 
 
-def _signed(canary: DeployedCanary, token: str | None = None) -> Arguments:
-    right = canary.secrets.token
+def _signed(canary: DeployedCanary, signed: str | None = None) -> Arguments:
+    token = canary.secrets.token
     return {
         "auth_authorizer_name": f"{AUTHORIZER_STACK}-signed",
         "auth_username": "",
         "auth_token_key_name": TOKEN_KEY_NAME,
         # The builder encodes the signature, and leaves it to its caller to encode the token.
-        "auth_token_value": quote(token or right, safe=""),
-        "auth_authorizer_signature": sign(right, canary.secrets.signing_key.private),
+        "auth_token_value": quote(token, safe=""),
+        "auth_authorizer_signature": sign(signed or token, canary.secrets.signing_key.private),
     }
 
 
@@ -59,7 +59,7 @@ MODES: Mapping[str, tuple[Callable[..., Arguments], str]] = {
     "default": (_default, "secret_access_key"),
     "static": (_static, "secret_access_key"),
     "unsigned": (_unsigned, "password"),
-    "signed": (_signed, "token"),
+    "signed": (_signed, "signed"),
 }
 
 
@@ -72,7 +72,7 @@ def test_device_with_right_credentials(canary: DeployedCanary, mode: str, versio
 
 @pytest.mark.parametrize("mode", MODES)
 def test_device_with_one_credential_wrong(canary: DeployedCanary, mode: str, version: int) -> None:
-    """A wrong secret key is refused at the upgrade, a wrong password or token at the CONNECT."""
+    """A wrong secret key is refused at the upgrade, a wrong password or another token's signature at CONNECT."""
     make, secret = MODES[mode]
     arguments = make(canary, **{secret: _WRONG[secret]})
     name = error_name(canary.aws, version, f"test-builder-{mode}-{version}", arguments)
