@@ -31,7 +31,7 @@ test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that nee
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) $(PYTEST_ARGUMENTS)
 
 # It installs none of the programs that it tests: without one its tests skip, and say which.
-test-foreign: .venv/.ready .venv-local/.ready ## Run the tests in front of mosquitto, nginx, squid, tinyproxy and the SDK for Node.js
+test-foreign: .venv/.ready .venv-local/.ready ## Run the tests with foreign servers and the SDK for Node.js, as far as they are installed
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) tests/foreign
 
 check: .venv/.ready .venv-sam/.ready ## Check style, types and templates

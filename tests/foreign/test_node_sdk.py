@@ -17,7 +17,7 @@ from infra.local.demo.demo_targets import (
     set_up,
 )
 from tests.foreign.canary import every_version
-from tests.foreign.node_sdk import Device, connect_all, node_with_sdk
+from tests.foreign.node_packages import Device, connect_all, node_with
 from tests.local.targets import sign
 
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
@@ -82,7 +82,7 @@ SAMPLE: Mapping[str, Callable[[DemoSecrets], Device]] = {
 @pytest.fixture(scope="module")
 def outcomes() -> Iterator[dict[str, str | None]]:
     """What became of every device, from one process of Node: None, or the SDK's error."""
-    node = node_with_sdk()
+    node = node_with("aws-iot-device-sdk-v2")
     secrets = DemoSecrets()
     with LocalAws.start() as aws:
         demo = set_up(aws, "node-devices", secrets)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.foreign.node_sdk import INSTALL
+from tests.foreign.node_packages import INSTALL
 from tests.template.cloudformation import ROOT, read
 
 WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github" / "workflows").glob("*.yml"))

@@ -1,4 +1,4 @@
-"""Devices with the AWS IoT Device SDK for Node.js, which `npm` has installed from the locked packages."""
+"""Packages of Node.js, installed by `npm` as they are locked, and devices with the AWS IoT Device SDK among them."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from infra.local.demo.demo_targets import DemoTargets
 from tests.foreign.programs import program
 
 INSTALL = "npm ci --ignore-scripts --prefix tests/foreign/node"
-_FOLDER = Path(__file__).parent / "node"
+NODE_FOLDER = Path(__file__).parent / "node"
 _SECONDS = 90
 # One device as `node/connect.js` reads it.
 Device = dict[str, Any]
 
 
-def node_with_sdk() -> str:
-    """Return the path of Node; skip the test if it or the SDK is missing."""
+def node_with(package: str) -> str:
+    """Return the path of Node; skip the test if it or the package is missing."""
     node = program("node")
-    if not (_FOLDER / "node_modules" / "aws-iot-device-sdk-v2").is_dir():
-        pytest.skip(f"the SDK for Node.js is not installed; `{INSTALL}` installs it")
+    if not (NODE_FOLDER / "node_modules" / package).is_dir():
+        pytest.skip(f"{package} is not installed; `{INSTALL}` installs it")
     return node
 
 
@@ -37,7 +37,7 @@ def connect_all(node: str, aws: LocalAws, demo: DemoTargets, devices: Mapping[st
     environ = {"PATH": os.environ["PATH"], **{f"AWS_{key.upper()}": value for key, value in demo.static_key.items()}}
     done = subprocess.run(
         [node, "connect.js"],
-        cwd=_FOLDER,
+        cwd=NODE_FOLDER,
         env=environ,
         input=json.dumps(cases),
         capture_output=True,
