@@ -16,7 +16,7 @@ from tests.foreign.programs import program
 
 INSTALL = "npm ci --ignore-scripts --prefix tests/foreign/node"
 NODE_FOLDER = Path(__file__).parent / "node"
-_SECONDS = 90
+_SECONDS = 300
 # One device as `node/connect.js` reads it.
 Device = dict[str, Any]
 

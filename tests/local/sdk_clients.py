@@ -14,6 +14,7 @@ from infra.local.client.process import REGION
 from tests.local.mqtt_client import MQTT_5
 
 _SECONDS = 30
+_CONNACK_MS = 20_000
 _CLEANLY = mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.NORMAL_DISCONNECTION)
 
 # A builder's keyword arguments beyond those of the endpoint.
@@ -31,7 +32,10 @@ def connect(aws: LocalAws, version: int, client_id: str, arguments: Arguments) -
         if "auth_authorizer_name" in arguments
         else mqtt_connection_builder.websockets_with_default_aws_signing
     )
-    connection = build(**_endpoint(aws), client_id=client_id, clean_session=True, **arguments)
+    # The SDK waits 3 s for a CONNACK of MQTT 3.1.1, and a busy machine can be slower.
+    connection = build(
+        **_endpoint(aws), client_id=client_id, clean_session=True, ping_timeout_ms=_CONNACK_MS, **arguments
+    )
     connection.connect().result(_SECONDS)
     connection.disconnect().result(_SECONDS)
 
