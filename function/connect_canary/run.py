@@ -51,7 +51,7 @@ def run_event(
     """
     now = time.monotonic()
     plan = plan_run(event, environ, deadline=now + (deadline - now) * _REFERENCES_SHARE)
-    context = RunContext(canary=plan.canary, cold_start=cold_start, log=log)
+    context = RunContext(canary=plan.canary, cold_start=cold_start, log=log, shard=plan.shard)
     if plan.dry_run:
         response = dry_run_response(plan)
     else:

@@ -39,3 +39,13 @@ def test_every_shard_is_scheduled(sharded: DeployedCanary) -> None:
         return [values[-1] for values in samples] if all(samples) else None
 
     assert eventually(latest_successes) == [1] * len(TARGETS)
+
+
+def test_every_shard_has_its_heartbeat(sharded: DeployedCanary) -> None:
+    """Each shard's runs are counted by dimension Shard, so that a schedule that is gone shows."""
+
+    def latest_successes() -> list[float] | None:
+        samples = [sharded.samples("ConnectSuccess", Shard=f"shard-{number:03}") for number in (1, 2, 3)]
+        return [values[-1] for values in samples] if all(samples) else None
+
+    assert eventually(latest_successes) == [1] * 3

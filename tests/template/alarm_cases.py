@@ -109,13 +109,5 @@ BY_TARGET: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
         HEALTHY,
         {"LatencyaAlarm": "ALARM 12, OK 30", "FailedConnectsaAlarm": "ALARM 22, OK 32"},
     ),
-    ("one with 13 days left, one with 14", "4" * 20, "3" * 20, {"CertificatebAlarm": TWENTY_BAD}),
-    (
-        "13 days left, then not named",
-        "3" * 10 + " " * 10,
-        HEALTHY,
-        {"CertificateaAlarm": "ALARM 12, OK 30", "FailedConnectsaAlarm": "ALARM 24, OK 32"},
-    ),
     ("three of five slow", "S0S0S" + "0" * 15, HEALTHY, {"LatencyaAlarm": "ALARM 14, OK 15"}),
-    ("three of five with 13 days left", "30303" + "0" * 15, HEALTHY, {"CertificateaAlarm": "ALARM 14, OK 15"}),
 )

@@ -33,16 +33,17 @@ def outcome(**facts: Any) -> Outcome:
     return Outcome(**{**healthy, **facts})
 
 
-def emitted(canary: str, *outcomes: Outcome) -> list[MetricDatum]:
-    """Return the metric data that CloudWatch reads from what the canary prints about the outcomes."""
+def emitted(canary: str, *outcomes: Outcome, shard: str | None = None) -> list[MetricDatum]:
+    """Return the metric data that CloudWatch reads from what the canary prints about the outcomes of a run."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         for each in outcomes:
-            emit_metrics(canary, each, cold_start=False)
+            emit_metrics(canary, each, cold_start=False, shard=shard)
     return [datum for line in out.getvalue().splitlines() for datum in metric_data(line)]
 
 
 def metric_identities() -> set[tuple[str, str, frozenset[str]]]:
     """Return namespace, name and names of the dimensions of every metric that the canary prints."""
     failed = outcome(healthy=False, failure=Failure.NOT_AUTHORIZED, connect_ms=None)
-    return {(d.namespace, d.name, frozenset(d.dimensions)) for d in emitted(CANARY, outcome(), failed)}
+    data = emitted(CANARY, outcome(), failed, shard="shard-001")
+    return {(d.namespace, d.name, frozenset(d.dimensions)) for d in data}

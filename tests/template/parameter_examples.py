@@ -172,6 +172,5 @@ TARGET_ALARMS: Final[Mapping[str, Examples]] = {
     "AlarmEvaluationPeriods": _EVALUATION,
     "AlarmDatapointsToAlarm": _EVALUATION,
     "LatencyThresholdMilliseconds": _MILLISECONDS,
-    "CertificateDaysThreshold": _DAYS,
     "AlarmTopicArn": _TOPIC,
 }

@@ -28,7 +28,6 @@ OF_LETTER: Final = {
 OWN_OF_LETTER: Final = {
     "X": f"FailedConnects{TARGET}Alarm",
     "S": f"Latency{TARGET}Alarm",
-    "3": f"Certificate{TARGET}Alarm",
 }
 
 every_minute_or_five = pytest.mark.parametrize("period_s", [60, 300])
@@ -39,7 +38,7 @@ def _cases(table: Sequence[tuple[Any, ...]]) -> list[Any]:
 
 
 def _own_alarms(**values: str) -> dict[str, Any]:
-    own = {"Canary": CANARY, "AlarmTopicArn": TOPIC, "CertificateDaysThreshold": "14"}
+    own = {"Canary": CANARY, "AlarmTopicArn": TOPIC}
     return target_alarms(TARGET, **own, **values)
 
 
@@ -106,7 +105,7 @@ def test_alarms_by_target(a: str, b: str, expected: Mapping[str, str], period_s:
     """A target's own alarms follow that target alone, and its silence is an alarm too."""
     minutes, patterns = period_s // 60, {"a": framed(a), "b": framed(b), "c": "0" * len(framed(a))}
     data = _history(patterns, Schedule(every_minutes=minutes), Name="fleet", Targets=TARGETS)
-    values = {"Canary": "fleet", "AlarmTopicArn": TOPIC, "CertificateDaysThreshold": "14", **LATENCY}
+    values = {"Canary": "fleet", "AlarmTopicArn": TOPIC, **LATENCY}
     alarms = target_alarms(*patterns, **values, SchedulePeriodSeconds=str(period_s))
     simulated = _simulated(alarms, data, runs=len(patterns["c"]), every_minutes=minutes, topic=TOPIC)
     assert _changes(simulated) == _expected(expected, minutes)

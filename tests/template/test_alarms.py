@@ -13,7 +13,7 @@ from tests.template.emitted_metrics import CANARY, OF_LAMBDA, TARGET, metric_ide
 
 PRINTED = metric_identities()
 ALL_ALARMS = {"LatencyThresholdMilliseconds": "500"}
-WITH_TARGETS = {"Canary": CANARY, "CertificateDaysThreshold": "14", "AlarmTopicArn": TOPIC, **ALL_ALARMS}
+WITH_TARGETS = {"Canary": CANARY, "AlarmTopicArn": TOPIC, **ALL_ALARMS}
 EVERY = [*canary_alarms(**ALL_ALARMS).items(), *target_alarms(TARGET, **WITH_TARGETS).items()]
 every_alarm = pytest.mark.parametrize(("name", "alarm"), EVERY, ids=[name for name, _ in EVERY])
 
@@ -82,7 +82,7 @@ def test_target_alarms_by_default() -> None:
 def test_target_alarms_have_names_of_their_own() -> None:
     """Each target has alarms of each kind, named after its letters and digits."""
     alarms = target_alarms("a-1", "b.2", **WITH_TARGETS)
-    kinds = ("FailedConnects", "Latency", "Certificate")
+    kinds = ("FailedConnects", "Latency")
     assert set(alarms) == {f"{kind}{target}Alarm" for kind in kinds for target in ("a1", "b2")}
 
 

@@ -46,7 +46,7 @@ SHOWN: Final = {
         for statistic in ("p50", "p90", "Maximum")
     },
     "Certificate, days left": {
-        Row(name="CertificateDaysLeft", dimensions=TARGET, statistic="Minimum", period=3600),
+        Row(name="CertificateDaysLeft", dimensions=("Canary",), statistic="Minimum", period=3600),
     },
     "Failures by name": {Row(name="ConnectFailures", dimensions=(*TARGET, "Failure"), statistic="Sum")},
     "The canary itself": {

@@ -46,8 +46,8 @@ def test_permissions() -> None:
 def test_cost() -> None:
     """The words on the price are those of the arithmetic."""
     section = " ".join(PAGE.section("## Cost").split())
-    assert "one target costs about two US dollars per month and a hundred targets about a hundred" in section
+    assert "one target costs about two US dollars per month and a hundred targets about seventy" in section
     one, hundred = (total(bill(Workload(targets=targets, every=60))) for targets in (1, 100))
-    assert (round(one), round(hundred, -1)) == (2, 100)
+    assert (round(one), round(hundred, -1)) == (2, 70)
     metrics = next(line.dollars for line in bill(Workload(targets=100, every=60)) if line.subject == "Metrics")
     assert round(metrics / hundred, 1) == 0.9

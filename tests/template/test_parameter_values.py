@@ -48,7 +48,6 @@ DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "infra/target-alarms.yaml": {
         **OF_ALARMS,
-        "CertificateDaysThreshold": "",
         "Canary": "iot-connect-canary",
         "AlarmTargets": "default",
     },

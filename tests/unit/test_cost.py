@@ -33,7 +33,7 @@ def test_bill_grows_with_targets() -> None:
     assert _line(hundred, "Scheduler") == _line(one, "Scheduler")
     assert _line(hundred, "IoT messages").dollars == pytest.approx(100 * _line(one, "IoT messages").dollars)
     assert _line(one, "Metrics").quantity == 4
-    assert _line(hundred, "Metrics").quantity == 301
+    assert _line(hundred, "Metrics").quantity == 202
 
 
 def test_bill_shrinks_with_period() -> None:

@@ -60,6 +60,7 @@ class PlayedAws:
         self.unhealthy: set[str] = set()
         self.failed: set[str] = set()
         self.runs: list[list[dict[str, Any]]] = []
+        self.days_left: float | None = 42.4
         self.speed = 0.0
         self.error: Exception | None = None
         self.stopped = False
@@ -114,12 +115,13 @@ class PlayedAws:
         return Invocation(payload={"targets": [outcome(name, healthy=name not in self.unhealthy)]}, failed=False)
 
     def metric_points(self, namespace: str, metric: str, dimensions: dict[str, str]) -> list[dict[str, Any]]:
-        """Return two datapoints, none for the last target's latency and certificate."""
+        """Return two datapoints, none for the last target's latency."""
         self.asked_metrics.append((namespace, metric, dimensions))
+        if metric == "CertificateDaysLeft":
+            return [{"Minimum": 43.0}, {"Minimum": self.days_left}] if self.days_left is not None else []
         if dimensions["Target"] == "signed" and metric != "ConnectSuccess":
             return []
-        days = {"SampleCount": 1, "Sum": 0, "Average": 41.4}
-        return [{"SampleCount": 2, "Sum": 1, "Average": 7}, {**days, "Average": 41.4}]
+        return [{"SampleCount": 2, "Sum": 1, "Average": 7}, {"SampleCount": 1, "Sum": 0, "Average": 41.4}]
 
     def alarms(self) -> dict[str, dict[str, Any]]:
         """Return one alarm that is OK and one that is not."""
@@ -189,13 +191,12 @@ def test_tables(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
     reason = f"LoudAlarm is ALARM since {NOON.astimezone():%H:%M:%S}: 3 of 5 were bad."
     assert [line.split() for line in lines[start + 1 :]] == [
         [],
-        ["target", "runs", "ConnectSuccess", "last", "ConnectLatency", "CertificateDaysLeft"],
-        [
-            "-" * len(word)
-            for word in ("unsigned", "runs", "ConnectSuccess", "last ConnectLatency", "CertificateDaysLeft")
-        ],
-        *([name, "3", "1", "41", "ms", "41"] for name in ("role", "static", "unsigned")),
-        ["signed", "3", "1", "-", "-"],
+        ["target", "runs", "ConnectSuccess", "last", "ConnectLatency"],
+        ["-" * len(word) for word in ("unsigned", "runs", "ConnectSuccess", "last ConnectLatency")],
+        *([name, "3", "1", "41", "ms"] for name in ("role", "static", "unsigned")),
+        ["signed", "3", "1", "-"],
+        [],
+        ["CertificateDaysLeft", "of", "all", "targets,", "minimum:", "42"],
         [],
         ["alarm", "state"],
         ["----------", "-----"],
@@ -206,10 +207,19 @@ def test_tables(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
         [],
         ["Everything", "is", "stopped", "and", "removed."],
     ]
-    assert {(space, *dimensions) for space, _, dimensions in aws.asked_metrics} == {
-        ("IoTConnectCanary", "Canary", "Target")
+    assert {(space, name, *dimensions) for space, name, dimensions in aws.asked_metrics} == {
+        ("IoTConnectCanary", "ConnectSuccess", "Canary", "Target"),
+        ("IoTConnectCanary", "ConnectLatency", "Canary", "Target"),
+        ("IoTConnectCanary", "CertificateDaysLeft", "Canary"),
     }
     assert {dimensions["Canary"] for *_, dimensions in aws.asked_metrics} == {"local"}
+
+
+def test_tables_without_a_certificate(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
+    """As long as no server has shown one, nothing is said about it."""
+    aws.runs, aws.days_left = [[], [outcome("role")]], None
+    demo().run()
+    assert "CertificateDaysLeft" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

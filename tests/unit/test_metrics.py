@@ -15,6 +15,7 @@ from tests.unit.factories import outcome_of
 
 SCHEMA = json.loads((Path(__file__).parent / "emf.schema.json").read_text())
 ONE = ("Canary", "Target")
+PROPERTIES = {"client_id", "phase", "phases_ms", "connack_code", "http_status", "request_id", "cold_start"}
 FAILED = outcome_of(
     healthy=False, phase=Phase.CONNACK, failure=Failure.NOT_AUTHORIZED, connack_code=135, http_status=101,
     connect_ms=None, certificate_days_left=None,
@@ -34,8 +35,8 @@ def _service(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def emitted(capsys: pytest.CaptureFixture[str]) -> Any:
     """Return a function that emits an outcome and returns what was printed, checked against the specification."""
 
-    def emit(outcome: Outcome) -> list[dict[str, Any]]:
-        emit_metrics("fleet", outcome, cold_start=True)
+    def emit(outcome: Outcome, **shard: str) -> list[dict[str, Any]]:
+        emit_metrics("fleet", outcome, cold_start=True, **shard)
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         for line in lines:
             jsonschema.validate(line, SCHEMA, cls=jsonschema.Draft7Validator)
@@ -65,7 +66,7 @@ def test_healthy_connect_emits_success_latency_and_days(emitted: Any) -> None:
         ("ConnectSuccess", ONE, "Count", 1.0),
         ("ConnectSuccess", ("Canary",), "Count", 1.0),
         ("ConnectLatency", ONE, "Milliseconds", 94.12),
-        ("CertificateDaysLeft", ONE, "None", 213.46),
+        ("CertificateDaysLeft", ("Canary",), "None", 213.46),
     }
 
 
@@ -89,7 +90,7 @@ def test_expired_certificate_emits_its_days(emitted: Any) -> None:
         connect_ms=None,
         certificate_days_left=-3.0,
     )
-    assert ("CertificateDaysLeft", ONE, "None", -3.0) in _datapoints(emitted(outcome))
+    assert ("CertificateDaysLeft", ("Canary",), "None", -3.0) in _datapoints(emitted(outcome))
 
 
 def test_failed_disconnect_emits_success_and_failure(emitted: Any) -> None:
@@ -121,23 +122,34 @@ def test_expected_refusal_emits_success_only(emitted: Any) -> None:
     }
 
 
+@pytest.mark.parametrize("outcome", [outcome_of(), FAILED])
+def test_run_of_a_shard_emits_the_shards_heartbeat(emitted: Any, outcome: Outcome) -> None:
+    """Success of canary and shard, whatever the outcome; every other metric is that of a run without a shard."""
+    plain, sharded = emitted(outcome), emitted(outcome, shard="shard-001")
+    heartbeat = ("ConnectSuccess", ("Canary", "Shard"), "Count", float(outcome.success))
+    assert _datapoints(sharded) == _datapoints(plain) | {heartbeat}
+    assert [line["Shard"] for line in sharded if "Shard" in line] == ["shard-001"]
+
+
 @pytest.mark.parametrize("outcome", [outcome_of(), FAILED], ids=["healthy", "failed"])
 def test_everything_else_is_a_property(emitted: Any, outcome: Outcome) -> None:
     """No line has a member that is neither a dimension, a metric nor one of the known properties."""
-    for line in emitted(outcome):
+    for line in emitted(outcome, shard="shard-001"):
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         declared = {name for names in directive["Dimensions"] for name in names}
         declared |= {metric["Name"] for metric in directive["Metrics"]}
-        assert set(line) - declared - {"_aws"} == {
-            *("client_id", "phase", "phases_ms", "connack_code", "http_status", "request_id", "cold_start"),
-        }
-        assert line["client_id"] == "test-prod-5f3a9c1e"
-        assert line["cold_start"] is True
+        of_one_target = "Target" in declared
+        assert set(line) - declared - {"_aws"} == (PROPERTIES if of_one_target else {"Target"})
+        assert line["Target"] == "prod"
+        if of_one_target:
+            assert line["client_id"] == "test-prod-5f3a9c1e"
+            assert line["cold_start"] is True
 
 
 def test_two_outcomes_share_nothing(emitted: Any) -> None:
     """The second line does not repeat the first one's dimensions or metrics."""
     emitted(FAILED)
     lines = emitted(outcome_of(target="stage"))
+    assert len(lines) == 3
     assert {line["Target"] for line in lines} == {"stage"}
     assert not any("Failure" in line for line in lines)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connect_canary.config.event import shard_name
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import BY_KEY
 from connect_canary.run import plan_run
@@ -150,6 +151,29 @@ def test_event_targets_is_limited_to_the_canarys_own_place(reference: object) ->
     (sentence,) = problems_of({"targets": reference}, name="fleet")
     assert sentence.startswith("event.targets is ")
     assert sentence.endswith("; allowed: a reference that begins with ssm:/iot-connect-canary/fleet/")
+
+
+@pytest.mark.parametrize(
+    ("reference", "shard"),
+    [
+        ("ssm:/iot-connect-canary/fleet/shard-001", "shard-001"),
+        ("ssm:/iot-connect-canary/fleet/eu/shard-012", "shard-012"),
+        ("ssm:/iot-connect-canary/fleet/targets/", "targets"),
+        ("secretsmanager:iot-connect-canary/fleet/shard-001", "shard-001"),
+        ("secretsmanager:shard-001#targets/a", "shard-001"),
+        ("secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:shard-001-AbCdEf", "shard-001-AbCdEf"),
+        (None, None),
+        (["ssm:/iot-connect-canary/fleet/shard-001"], None),
+    ],
+)
+def test_event_targets_names_the_shard(reference: object, shard: str | None) -> None:
+    """The last part of the reference's name."""
+    assert shard_name({"targets": reference}) == shard
+
+
+def test_run_of_the_canarys_own_targets_has_no_shard() -> None:
+    """Only the event makes a shard."""
+    assert plan_of({"only": ["prod"]}, targets=TWO).shard is None
 
 
 @pytest.mark.parametrize("event", [[], "prod", 7, True])

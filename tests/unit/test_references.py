@@ -375,9 +375,10 @@ def test_targets_that_cannot_be_read_are_one_problem(aws: FakeAws, reference: st
 def test_event_chooses_a_document_in_the_canarys_own_place(aws: FakeAws) -> None:
     """How many invocations share thousands of targets."""
     aws.parameters = {f"{OWN}/shards/1": document({"name": "a"}), f"{OWN}/shards/2/b": "{}"}
-    for path, name in (("shards/1", "a"), ("shards/2/", "b")):
-        (planned,) = plan_of({"targets": f"ssm:{OWN}/{path}"}, name="fleet", targets="ssm:/other").planned
-        assert planned.target.name == name
+    for path, name, shard in (("shards/1", "a", "1"), ("shards/2/", "b", "2")):
+        plan = plan_of({"targets": f"ssm:{OWN}/{path}"}, name="fleet", targets="ssm:/other")
+        assert [planned.target.name for planned in plan.planned] == [name]
+        assert plan.shard == shard
 
 
 def test_dry_run_hides_what_comes_from_a_secret(aws: FakeAws) -> None:

@@ -1,5 +1,6 @@
 """The event: which targets it selects, and from which document."""
 
+import re
 from collections.abc import Mapping
 
 from connect_canary.config.problems import abbreviated_repr, did_you_mean
@@ -28,6 +29,15 @@ def select_document(event: Mapping[str, object], canary: str, configured: Value,
         problems.append(f"event.targets is {shown}; allowed: a reference that begins with {prefix}")
         return configured
     return Value(text=reference, origin="event.targets")
+
+
+def shard_name(event: Mapping[str, object]) -> str | None:
+    """Return the last part of the name in the event's reference to a targets document, None without one."""
+    reference = event.get("targets")
+    if not isinstance(reference, str):
+        return None
+    name, _, _ = reference.partition("#")
+    return re.split("[:/]", name.rstrip("/"))[-1]
 
 
 def select_entries(names: object, entries: list[TargetEntry], problems: list[str], origin: str) -> list[TargetEntry]:

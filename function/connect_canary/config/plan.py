@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connect_canary.config.entries import read_entries
 from connect_canary.config.environment import NameFormat, environment_name, read_environment, with_defaults
-from connect_canary.config.event import read_event, select_document, select_entries
+from connect_canary.config.event import read_event, select_document, select_entries, shard_name
 from connect_canary.config.global_settings import DEFAULT_NAME, read_global_settings
 from connect_canary.config.planned_target import PlannedTarget, TargetCheck, TargetResolver
 from connect_canary.config.problems import SettingsError, abbreviated_repr
@@ -18,13 +18,17 @@ from connect_canary.config.values import Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run does, and the problems of the targets that it leaves out."""
+    """What a run does, and the problems of the targets that it leaves out.
+
+    `shard` names the targets document if it is the event that names one.
+    """
 
     canary: str
     planned: tuple[PlannedTarget, ...]
     max_concurrent_connects: int
     problems: tuple[str, ...] = ()
     dry_run: bool = False
+    shard: str | None = None
 
 
 def make_plan(  # noqa: PLR0913 - all but the event and the environment are keywords
@@ -61,6 +65,7 @@ def make_plan(  # noqa: PLR0913 - all but the event and the environment are keyw
         max_concurrent_connects=own.max_concurrent_connects,
         problems=tuple(mistakes),
         dry_run=bool(members.get("dry_run")),
+        shard=shard_name(members),
     )
 
 

@@ -12,11 +12,12 @@ from connect_canary.reporting.metrics import emit_metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What reporters need beside an outcome."""
+    """What reporters need beside an outcome; `shard` is that of a run whose event names a targets document."""
 
     canary: str
     cold_start: bool
     log: Logger
+    shard: str | None = None
 
 
 # Reports one outcome as soon as it is known.
@@ -24,7 +25,7 @@ Reporter = Callable[[RunContext, Outcome], None]
 
 
 def _report_metrics(context: RunContext, outcome: Outcome) -> None:
-    emit_metrics(context.canary, outcome, cold_start=context.cold_start)
+    emit_metrics(context.canary, outcome, cold_start=context.cold_start, shard=context.shard)
 
 
 def _report_log(context: RunContext, outcome: Outcome) -> None:

@@ -152,7 +152,7 @@ class LocalAws:
             StartTime=now - timedelta(days=1),
             EndTime=now + timedelta(minutes=1),
             Period=1,
-            Statistics=["Average", "SampleCount", "Sum"],
+            Statistics=["Average", "Minimum", "SampleCount", "Sum"],
         )
         return sorted(statistics["Datapoints"], key=lambda point: point["Timestamp"])
 

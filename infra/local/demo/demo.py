@@ -25,7 +25,6 @@ _METRIC_HEADERS = (
     "runs",
     "ConnectSuccess",
     "last ConnectLatency",
-    "CertificateDaysLeft",
 )
 _ALARM_TYPES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
 _POLL_SECONDS = 0.5
@@ -154,6 +153,7 @@ def _tables(aws: LocalAws, stack: DeployedStack) -> list[str]:
         "",
         *report.table(metrics, _METRIC_HEADERS),
         "",
+        *_certificate_lines(aws),
         *report.table(states, ("alarm", "state")),
         "",
         *(line for reason in reasons for line in [*reason, ""]),
@@ -166,14 +166,17 @@ def _local_time(alarm: Mapping[str, Any]) -> str:
 
 def _metric_row(aws: LocalAws, target: str) -> tuple[str, ...]:
     dimensions = {"Canary": CANARY, "Target": target}
-    success, latency, days = (
-        aws.metric_points(_NAMESPACE, metric, dimensions)
-        for metric in ("ConnectSuccess", "ConnectLatency", "CertificateDaysLeft")
+    success, latency = (
+        aws.metric_points(_NAMESPACE, metric, dimensions) for metric in ("ConnectSuccess", "ConnectLatency")
     )
     return (
         target,
         f"{sum(point['SampleCount'] for point in success):.0f}",
         f"{sum(point['Sum'] for point in success):.0f}",
         f"{latency[-1]['Average']:.0f} ms" if latency else "-",
-        f"{days[-1]['Average']:.0f}" if days else "-",
     )
+
+
+def _certificate_lines(aws: LocalAws) -> list[str]:
+    days = aws.metric_points(_NAMESPACE, "CertificateDaysLeft", {"Canary": CANARY})
+    return [f"CertificateDaysLeft of all targets, minimum: {days[-1]['Minimum']:.0f}", ""] if days else []
