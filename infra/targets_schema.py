@@ -9,7 +9,7 @@ from typing import Any
 from connect_canary.config.endpoint_rules import HOST_PATTERN
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
 from connect_canary.config.sources.table import REFERENCE_FORMS
-from connect_canary.config.target_validator import MAX_TIMEOUT_SECONDS, REGION_PATTERN
+from connect_canary.config.target_validator import MAX_CONFIRM_AFTER_SECONDS, MAX_TIMEOUT_SECONDS, REGION_PATTERN
 from connect_canary.config.targets_document import NAME_PATTERN
 from connect_canary.config.values import REFERENCE_PATTERN
 from connect_canary.model.mqtt import MAX_CLIENT_ID_BYTES
@@ -24,6 +24,10 @@ _RULES: dict[str, list[Schema]] = {
     "signing_region": [{"type": "string", "pattern": rf"^({REGION_PATTERN.pattern})?$"}],
     "timeout_seconds": [
         {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_SECONDS},
+        {"type": "string", "pattern": _NUMBER},
+    ],
+    "confirm_after_seconds": [
+        {"type": "number", "minimum": 0, "maximum": MAX_CONFIRM_AFTER_SECONDS},
         {"type": "string", "pattern": _NUMBER},
     ],
     "client_id": [{"type": ["string", "number"], "maxLength": MAX_CLIENT_ID_BYTES}],

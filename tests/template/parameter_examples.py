@@ -154,6 +154,10 @@ CANARY: Final[Mapping[str, Examples]] = {
     "Architecture": _choices("arm64", "x86_64", refused=("amd64",)),
     "MemorySize": _range(128, 10240),
     "FunctionTimeoutSeconds": _range(5, 900),
+    "ConfirmAfterSeconds": Examples(
+        allowed=("0", "0.5", "20", "99.9", "299.5", "300", *_REFERENCES),
+        refused=("", "-1", "300.5", "301", "1000", "20s", ".5", "5.", "ssm:"),
+    ),
     "TimeoutSeconds": Examples(
         allowed=("1", "2.5", "300", "0.25", *_REFERENCES),
         refused=("", "soon", "1000", "1.", ".5", "-1", "1e1", "10s", "ssm:", "ssm: x"),

@@ -53,6 +53,13 @@ def test_timeouts_nested() -> None:
     assert target < float(_function()["Timeout"]) < float(canary().parameter("SchedulePeriodSeconds"))
 
 
+def test_confirmation_fits_into_the_function() -> None:
+    """Two attempts that time out, and the wait between them, end before the function does."""
+    target, wait = (float(canary().parameter(name)) for name in ("TimeoutSeconds", "ConfirmAfterSeconds"))
+    assert str(wait).removesuffix(".0") == BY_KEY["confirm_after_seconds"].default
+    assert 2 * target + wait < float(_function()["Timeout"])
+
+
 def test_schedule_once_a_run() -> None:
     """A run that failed is not repeated: the next one comes anyway, and a late one would measure nothing."""
     retries = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}

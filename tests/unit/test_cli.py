@@ -412,7 +412,7 @@ def test_checked_targets_are_listed_masked() -> None:
     plan = plan_of(auth_mode="sigv4-static", access_key_id=HIDDEN, secret_access_key=HIDDEN, client_id="c" * 128)
     ConsoleReporter(stream, runs=None).on_plan(plan)
     assert HIDDEN not in stream.text
-    assert "secret_access_key     ***\n" in stream.text
+    assert "secret_access_key      ***\n" in stream.text
     assert stream.text.endswith("1 target can be used; nothing was connected to\n")
 
 

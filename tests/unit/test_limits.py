@@ -28,6 +28,8 @@ MQTT_3_1_1 = {"auth_mode": "custom-unsigned", "mqtt_version": "3.1.1"}
         ({"max_concurrent_connects": "1"}, {"max_concurrent_connects": "0"}),
         ({"timeout_seconds": "300"}, {"timeout_seconds": "300.001"}),
         ({"timeout_seconds": "0.001"}, {"timeout_seconds": "0"}),
+        ({"confirm_after_seconds": "300"}, {"confirm_after_seconds": "300.001"}),
+        ({"confirm_after_seconds": "0"}, {"confirm_after_seconds": "-0.001"}),
         ({"client_id": "c" * 128}, {"client_id": "c" * 129}),
         ({"client_id_prefix": "p" * 112}, {"client_id_prefix": "p" * 113}),
         (

@@ -17,7 +17,7 @@ target endpoint auth_mode mqtt_version client_id expect healthy phase failure re
 disconnect_ms elapsed_ms phases_ms certificate_days_left http_status connack_code request_id error_name
 clock_skew_s
 """
-OURS = {"certificate", "secrets_refreshed", "addresses", "network"}
+OURS = {"certificate", "confirmed", "secrets_refreshed", "addresses", "network"}
 
 
 def test_outcome_has_the_keys_of_the_interface() -> None:
@@ -31,7 +31,7 @@ def test_outcome_unknown_values_are_null() -> None:
     assert {key for key, value in document.items() if value is None} == {
         *("client_id", "phase", "failure", "reason", "owner", "hint", "connect_ms", "disconnect_ms"),
         *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name", "network"),
-        "clock_skew_s",
+        *("clock_skew_s", "confirmed"),
     }
 
 

@@ -26,6 +26,7 @@ INTERFACE = {
     "CANARY_CLIENT_ID": "",
     "CANARY_CA_FILE": "",
     "CANARY_TIMEOUT_SECONDS": "10",
+    "CANARY_CONFIRM_AFTER_SECONDS": "0",
     "CANARY_EXPECT": "connect",
     "CANARY_ACCESS_KEY_ID": "",
     "CANARY_SECRET_ACCESS_KEY": "",
@@ -70,6 +71,7 @@ NO_SCHEME = "allowed: host or host:port without a scheme (no https://, no wss://
 NO_PATH = "allowed: host or host:port without a path; the path is always /mqtt"
 PORT = "allowed: a port from 1 to 65535 after the host"
 SECONDS = "allowed: seconds above 0, at most 300"
+CONFIRM_SECONDS = "allowed: seconds from 0 to 300"
 # Settings over a complete environment, and the only sentence about them.
 BAD: dict[str, tuple[dict[str, str], str]] = {
     "name": ({"name": "a b"}, "CANARY_NAME is 'a b'; allowed: 1 to 128 of A-Z a-z 0-9 _ . -"),
@@ -163,6 +165,19 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"ca_file": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
         "CANARY_CA_FILE is PEM text; allowed: a bundle of certificates in PEM",
     ),
+    "confirm-negative": (
+        {"confirm_after_seconds": "-1"},
+        f"CANARY_CONFIRM_AFTER_SECONDS is '-1'; {CONFIRM_SECONDS}",
+    ),
+    "confirm-late": (
+        {"confirm_after_seconds": "301"},
+        f"CANARY_CONFIRM_AFTER_SECONDS is '301'; {CONFIRM_SECONDS}",
+    ),
+    "confirm-word": (
+        {"confirm_after_seconds": "later"},
+        f"CANARY_CONFIRM_AFTER_SECONDS is 'later'; {CONFIRM_SECONDS}",
+    ),
+    "confirm-nan": ({"confirm_after_seconds": "nan"}, f"CANARY_CONFIRM_AFTER_SECONDS is 'nan'; {CONFIRM_SECONDS}"),
     "timeout-none": ({"timeout_seconds": "0"}, f"CANARY_TIMEOUT_SECONDS is '0'; {SECONDS}"),
     "timeout-long": ({"timeout_seconds": "301"}, f"CANARY_TIMEOUT_SECONDS is '301'; {SECONDS}"),
     "timeout-word": ({"timeout_seconds": "soon"}, f"CANARY_TIMEOUT_SECONDS is 'soon'; {SECONDS}"),
@@ -318,7 +333,8 @@ def test_defaults_make_a_whole_target() -> None:
     assert (target.name, target.endpoint, target.signing_region) == ("default", f"{ENDPOINT}:443", "eu-west-1")
     assert (target.auth_mode, target.mqtt_version) == (AuthMode.SIGV4, MqttVersion.V5)
     assert (target.client_id_prefix, target.client_id, target.ca_file) == ("test-", "", "")
-    assert (target.timeout_seconds, target.expect) == (10.0, Expect.CONNECT)
+    assert (target.timeout_seconds, target.confirm_after_seconds) == (10.0, 0.0)
+    assert target.expect is Expect.CONNECT
     assert target.authorizer_placement is AuthorizerPlacement.USERNAME
     assert target.secret_access_key is None
 
@@ -333,6 +349,7 @@ def test_defaults_make_a_whole_target() -> None:
         ({"client_id_prefix": "lab-"}, {"client_id_prefix": "lab-"}),
         ({"client_id": "test-one"}, {"client_id": "test-one"}),
         ({"timeout_seconds": "2.5"}, {"timeout_seconds": 2.5}),
+        ({"confirm_after_seconds": "20"}, {"confirm_after_seconds": 20.0}),
         ({"expect": "refuse"}, {"expect": "refuse"}),
         ({**STATIC, "session_token": "t"}, {"auth_mode": "sigv4-static", "session_token": "***"}),
         ({"auth_mode": "custom-unsigned", "authorizer_name": "a"}, {"authorizer_name": "a"}),

@@ -348,6 +348,7 @@ def test_target_shows_only_what_is_set() -> None:
         "mqtt_version": "5",
         "client_id_prefix": "test-",
         "timeout_seconds": 10.0,
+        "confirm_after_seconds": 0.0,
         "expect": "connect",
         "authorizer_placement": "username",
     }

@@ -50,6 +50,7 @@ VALID: dict[str, st.SearchStrategy[object]] = _ANY_WORD | {
     "client_id": _WORD | st.integers(0, 10**9) | st.just("c" * 128),
     "client_id_prefix": _WORD | st.just(""),
     "timeout_seconds": st.integers(1, 300) | st.floats(0.1, 300) | st.sampled_from(["2.5", "300", ".5"]),
+    "confirm_after_seconds": st.integers(0, 300) | st.floats(0, 300) | st.sampled_from(["0", "20", "300", ".5"]),
     "expect": st.sampled_from(Expect),
     "authorizer_placement": st.sampled_from(AuthorizerPlacement),
     "authorizer_password": _WORD | st.just("base64:AAAA"),
@@ -70,6 +71,7 @@ WRONG: dict[str, list[object]] = {
     "client_id": ["x" * 129],
     "client_id_prefix": ["p" * 129],
     "timeout_seconds": [0, -1, 300.5, 301, "soon", ""],
+    "confirm_after_seconds": [-1, 300.5, 301, "later", ""],
     "expect": ["deny", "", 1],
     "authorizer_placement": ["body", "", 0],
     "unheard_of": ["x", 1, ""],
@@ -189,7 +191,10 @@ def _assert_refused(entry: dict[str, Any], key: str, value: object) -> None:
 
 def test_schema_accepts_an_empty_value_that_takes_an_inherited_one_away() -> None:
     """An empty value is accepted, except for choices and time-outs."""
-    closed = {setting.key for setting in TARGET_SETTINGS if setting.choices} | {"timeout_seconds"}
+    closed = {setting.key for setting in TARGET_SETTINGS if setting.choices} | {
+        "timeout_seconds",
+        "confirm_after_seconds",
+    }
     for key in TARGET_KEYS:
         assert VALIDATOR.is_valid({"targets": [{"name": "a", key: ""}]}) is (key not in closed)
 

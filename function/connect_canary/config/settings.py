@@ -97,6 +97,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="10",
     ),
     Setting(
+        key="confirm_after_seconds",
+        help="a failed connect is tried once more after so many seconds and counts only if that fails too; 0: never",
+        group=Group.CLIENT,
+        metavar="SECONDS",
+        default="0",
+    ),
+    Setting(
         key="expect",
         help="what a healthy target does",
         group=Group.CLIENT,

@@ -18,6 +18,7 @@ from connect_canary.model.target import SUFFIX_CHARACTERS, AuthMode, AuthorizerP
 
 DEFAULT_PORT = 443
 MAX_TIMEOUT_SECONDS = 300.0
+MAX_CONFIRM_AFTER_SECONDS = 300.0
 _REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
 REGION_PATTERN = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 REGION_ALLOWED = "allowed: a region such as eu-west-1 (default: AWS_REGION)"
@@ -56,7 +57,7 @@ class TargetValidator:
         mode, placement = choices["auth_mode"], choices["authorizer_placement"]
         rules = None if mode is None else AUTH_RULES[AuthMode(mode)]
         region = self._region(host) if rules and rules.signs_requests else self._text("signing_region")
-        timeout = self._timeout()
+        timeout, confirm_after = self._timeout(), self._confirm_after()
         self._validate_client_id(name)
         self._validate_username()
         self._validate_password()
@@ -67,7 +68,13 @@ class TargetValidator:
         if None in choices.values():
             return None
         plain = {setting.key: self._plain(setting) for setting in TARGET_SETTINGS if setting.key != "endpoint"}
-        typed = {**plain, **choices, "signing_region": region, "timeout_seconds": timeout}
+        typed = {
+            **plain,
+            **choices,
+            "signing_region": region,
+            "timeout_seconds": timeout,
+            "confirm_after_seconds": confirm_after,
+        }
         return Target(name=name, host=host, port=port, **cast("dict[str, Any]", typed))
 
     def _text(self, key: str) -> str:
@@ -103,13 +110,22 @@ class TargetValidator:
         return region
 
     def _timeout(self) -> float:
-        try:
-            seconds = float(self._text("timeout_seconds"))
-        except ValueError:
-            seconds = -1.0
+        seconds = self._seconds("timeout_seconds")
         if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
             self._refuse("timeout_seconds", f"allowed: seconds above 0, at most {MAX_TIMEOUT_SECONDS:g}")
         return seconds
+
+    def _confirm_after(self) -> float:
+        seconds = self._seconds("confirm_after_seconds")
+        if not 0 <= seconds <= MAX_CONFIRM_AFTER_SECONDS:
+            self._refuse("confirm_after_seconds", f"allowed: seconds from 0 to {MAX_CONFIRM_AFTER_SECONDS:g}")
+        return seconds
+
+    def _seconds(self, key: str) -> float:
+        try:
+            return float(self._text(key))
+        except ValueError:
+            return -1.0
 
     def _validate_client_id(self, name: str) -> None:
         key = "client_id" if self._text("client_id") else "client_id_prefix"

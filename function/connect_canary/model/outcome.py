@@ -12,7 +12,10 @@ from connect_canary.model.tcp_info import TcpInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one attempt came to. Times are in milliseconds; what is not known is None."""
+    """What one attempt came to. Times are in milliseconds; what is not known is None.
+
+    It is `confirmed` if it is the second attempt after a failed one and failed too, not `confirmed` if that succeeded.
+    """
 
     target: str
     endpoint: str
@@ -40,6 +43,7 @@ class Outcome:
     network: TcpInfo | None = None
     clock_skew_s: float | None = None
     secrets_refreshed: bool = False
+    confirmed: bool | None = None
 
     @property
     def success(self) -> bool:
@@ -75,6 +79,7 @@ class Outcome:
             "network": None if self.network is None else self.network.as_dict(),
             "clock_skew_s": _rounded(self.clock_skew_s),
             "secrets_refreshed": self.secrets_refreshed,
+            "confirmed": self.confirmed,
         }
 
 

@@ -56,6 +56,7 @@ class Target:
     client_id: str
     ca_file: str
     timeout_seconds: float
+    confirm_after_seconds: float
     expect: Expect
     access_key_id: Secret | None
     secret_access_key: Secret | None

@@ -22,9 +22,18 @@ def new_logger() -> Logger:
 
 
 def log_outcome(log: Logger, outcome: Outcome) -> None:
-    """Write the record of one attempt."""
+    """Write the record of one target's attempt."""
+    _log_keys(log, "connect attempt finished", outcome)
+
+
+def log_unconfirmed(log: Logger, outcome: Outcome) -> None:
+    """Write the record of a failed attempt that does not count yet: another message, so that no query counts it."""
+    _log_keys(log, "connect attempt to be confirmed", outcome)
+
+
+def _log_keys(log: Logger, message: str, outcome: Outcome) -> None:
     keys: dict[str, Any] = {key: _NULL if value is None else value for key, value in outcome.as_dict().items()}
-    log.info("connect attempt finished", **keys)
+    log.info(message, **keys)
 
 
 def _json_default(value: Any) -> str | None:  # noqa: ANN401 - whatever json cannot write

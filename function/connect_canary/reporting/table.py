@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aws_lambda_powertools import Logger
 
 from connect_canary.model.outcome import Outcome
-from connect_canary.reporting.log import log_outcome
+from connect_canary.reporting.log import log_outcome, log_unconfirmed
 from connect_canary.reporting.metrics import emit_metrics
 
 
@@ -33,6 +33,11 @@ def _report_log(context: RunContext, outcome: Outcome) -> None:
 
 
 REPORTERS: tuple[Reporter, ...] = (_report_metrics, _report_log)
+
+
+def report_unconfirmed(context: RunContext, outcome: Outcome) -> None:
+    """Report a failed attempt that does not count yet: in the log, and in no metric."""
+    log_unconfirmed(context.log, outcome)
 
 
 def report(context: RunContext, outcome: Outcome) -> None:
