@@ -208,7 +208,7 @@ async def test_lost_connection_is_no_failed_connect(handler: Handler, tmp_path: 
     """DisconnectFailed counts at once: the client could connect."""
     async with FaultyEndpoint(tmp_path) as listeners:
         lost = _Endpoint()
-        lost.port = await listeners.serve(Behaviour(connack=steps.sequence(lost.answer, steps.close)))
+        lost.port = await listeners.serve(Behaviour(connack=steps.sequence(steps.cork, lost.answer, steps.close)))
         lost.ca_file = str(listeners.pki.ca_file)
         run = await _run(handler, _target(lost))
     assert (run.outcome["failure"], run.outcome["confirmed"]) == ("DisconnectFailed", None)

@@ -260,8 +260,8 @@ def test_checked_target_is_listed() -> None:
     lines = stream.shown.splitlines()
     assert lines[:2] == ["default", "endpoint               abc-ats.iot.eu-west-1.amazonaws.com:443"]
     assert f"authorizer_username    {'u' * 57}" in lines
-    assert f"{' ' * 22}{'u' * 58}" in lines
-    assert f"{' ' * 22}uuuu..." in lines
+    assert f"{' ' * 23}{'u' * 57}" in lines
+    assert f"{' ' * 23}uuuuuu..." in lines
     assert lines[-2:] == ["", "1 target can be used; nothing was connected to"]
 
 
