@@ -12,30 +12,27 @@ from typing import Any
 import pytest
 
 from connect_canary.model.mqtt import MqttVersion
-from tests.faulty import steps
+from tests.faulty import steps, wire
 from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import Handler
 from tests.faulty.server import FaultyEndpoint
 from tests.faulty.server_connection import ServerConnection
-from tests.faulty.steps import Behaviour, Step
+from tests.faulty.steps import Behaviour
 from tests.unit.fake_aws import FakeAws, Response, serving
 
 AFTER_S = 1.2
 # What the clock and the rounding of times may take from a pause.
 _EARLY_S = 0.01
-ACCEPTED, UNAVAILABLE, DENIED, SILENT = (
-    steps.send_connack(),
-    steps.send_connack(code_5=136),
-    steps.send_connack(code_5=135),
-    steps.sequence(steps.receive_connect, steps.silence),
-)
+# CONNACK codes of MQTT 5, and none.
+ACCEPTED, UNAVAILABLE, DENIED, SILENT = 0, 136, 135, None
 
 
 class _Endpoint:
     """An endpoint that answers each CONNECT with the next of `answers`, and every later one with the last."""
 
     def __init__(self) -> None:
-        self.answers: list[Step] = [ACCEPTED]
+        self.answers: list[int | None] = [ACCEPTED]
+        self.passwords: list[bytes | None] = []
         self.certificates: list[tuple[float, str]] = [(0.0, "good")]
         self.port, self.ca_file = 0, ""
         self.times: list[float] = []
@@ -51,8 +48,14 @@ class _Endpoint:
     async def answer(self, connection: ServerConnection) -> bool:
         """Respond to a CONNECT."""
         self.times.append(time.monotonic())
-        step = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return await step(connection)
+        self.passwords.append((await connection.read_connect()).password)
+        code = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if code is SILENT:
+            return await steps.silence(connection)
+        await connection.send(wire.frame(wire.connack(connection.level, code)))
+        if code:
+            await connection.close_tls()
+        return not code
 
     @property
     def gaps(self) -> list[float]:
@@ -148,7 +151,7 @@ async def test_both_attempts_are_in_the_log(handler: Handler, endpoint: _Endpoin
 
 @pytest.mark.parametrize(("answer", "settings"), [(ACCEPTED, {}), (UNAVAILABLE, {"confirm_after_seconds": 0})])
 async def test_nothing_is_confirmed(
-    handler: Handler, endpoint: _Endpoint, answer: Step, settings: Mapping[str, object]
+    handler: Handler, endpoint: _Endpoint, answer: int, settings: Mapping[str, object]
 ) -> None:
     """Neither a healthy connect, nor anything without the setting."""
     endpoint.answers = [answer]
@@ -195,7 +198,7 @@ async def test_unexpected_accept_counts_at_once(handler: Handler, endpoint: _End
     ("second", "failure", "confirmed"), [(DENIED, None, False), (ACCEPTED, "UnexpectedAccept", True)]
 )
 async def test_failure_of_a_target_that_must_refuse_is_confirmed(
-    handler: Handler, endpoint: _Endpoint, second: Step, failure: str | None, *, confirmed: bool
+    handler: Handler, endpoint: _Endpoint, second: int, failure: str | None, *, confirmed: bool
 ) -> None:
     """A broker that is unavailable is no refusal, and the second attempt says what the client meets."""
     endpoint.answers = [UNAVAILABLE, second]
@@ -267,4 +270,4 @@ async def test_second_attempt_has_the_secrets_that_were_fetched_last(endpoint: _
     assert (run.outcome["healthy"], run.outcome["confirmed"]) == (True, False), run.outcome["reason"]
     assert run.outcome["secrets_refreshed"] is True
     assert aws.calls == ["GetParameter /password"] * 2
-    assert len(endpoint.times) == 3
+    assert endpoint.passwords == [b"old", b"new", b"new"]
