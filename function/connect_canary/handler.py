@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from connect_canary.config.problems import SettingsError
-from connect_canary.reporting.log import new_logger
+from connect_canary.reporting.log import append_run_keys, new_logger
 from connect_canary.run import run_event
 
 logger = new_logger()
@@ -16,6 +16,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:  # noqa: A
     """Run the targets that `event` selects and return their outcomes; raise SettingsError."""
     global _cold_start
     cold_start, _cold_start = _cold_start, False
+    append_run_keys(logger, function_request_id=getattr(context, "aws_request_id", None), cold_start=cold_start)
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     try:
         return run_event(

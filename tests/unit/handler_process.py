@@ -21,6 +21,8 @@ from connect_canary.handler import lambda_handler
 logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 class Context:
+    aws_request_id = None
+
     def __init__(self, seconds):
         self.deadline = time.monotonic() + seconds
 
@@ -28,9 +30,11 @@ class Context:
         return int((self.deadline - time.monotonic()) * 1000)
 
 request = json.load(sys.stdin)
-for event in request["events"]:
+for number, event in enumerate(request["events"], start=1):
+    context = Context(request["seconds"])
+    context.aws_request_id = f"invocation-{number}"
     try:
-        print("RESPONSE", json.dumps(lambda_handler(event, Context(request["seconds"]))))
+        print("RESPONSE", json.dumps(lambda_handler(event, context)))
     except Exception as error:
         print("RAISED", json.dumps([type(error).__name__, *getattr(error, "problems", [])]))
         traceback.print_exc()

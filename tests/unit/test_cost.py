@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aws_lambda_powertools import Logger
 
-from connect_canary.reporting.log import log_outcome, new_logger
+from connect_canary.reporting.log import append_run_keys, log_outcome, new_logger
 from connect_canary.reporting.metrics import emit_metrics
 from infra import cost
 from infra.cost import Workload, bill, metrics_price, total
@@ -118,7 +118,9 @@ def test_log_bytes_are_what_is_printed() -> None:
         emit_metrics("fleet", outcome, cold_start=False)
         # Loggers are cached by name, with their stream, so this one needs its own name.
         formatter = new_logger().registered_formatter
-        log_outcome(Logger(service="iot-cost-canary", stream=out, logger_formatter=formatter), outcome)
+        log = Logger(service="iot-cost-canary", stream=out, logger_formatter=formatter)
+        append_run_keys(log, function_request_id="d0ae3c5e-2a1b-4d1c-8f1e-0123456789ab", cold_start=False)
+        log_outcome(log, outcome)
     printed = len(out.getvalue().encode()) + _EVENT_BYTES * len(out.getvalue().splitlines())
     assert printed == pytest.approx(cost.LOG_BYTES_PER_TARGET, rel=0.1)
 

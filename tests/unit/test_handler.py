@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import connect_canary
 from connect_canary.model.outcome import Outcome
 from connect_canary.run import run_plan
 from tests.unit.factories import REGION, document, plan_of
@@ -48,6 +49,17 @@ def test_first_run_of_a_process_is_a_cold_start(environ: dict[str, str]) -> None
     assert [line["cold_start"] for line in run.metrics] == [True, True, False, False]
     run = invoke(environ, {"only": ["x"]}, {})
     assert {line["cold_start"] for line in run.metrics} == {False}
+
+
+def test_every_record_says_which_invocation_wrote_it(environ: dict[str, str]) -> None:
+    """Also the one about settings; the second invocation's records have nothing of the first."""
+    run = invoke(environ, {}, {"only": ["x"]}, {})
+    assert [(r["level"], r["function_request_id"], r["cold_start"]) for r in run.records] == [
+        ("INFO", "invocation-1", True),
+        ("ERROR", "invocation-2", False),
+        ("INFO", "invocation-3", False),
+    ]
+    assert {record["version"] for record in run.records} == {connect_canary.__version__}
 
 
 def test_client_id_is_new_at_every_run(environ: dict[str, str]) -> None:

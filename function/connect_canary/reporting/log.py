@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+import connect_canary
 from connect_canary.model.outcome import Outcome
 
 SERVICE = "iot-connect-canary"
@@ -19,6 +20,13 @@ _NULL = _JsonNull()
 def new_logger() -> Logger:
     """Return the canary's logger."""
     return Logger(service=SERVICE, json_default=_json_default)
+
+
+def append_run_keys(log: Logger, *, function_request_id: str | None, cold_start: bool) -> None:
+    """Append to every record of `log` from now on which invocation of which version wrote it."""
+    log.append_keys(
+        function_request_id=function_request_id or _NULL, cold_start=cold_start, version=connect_canary.__version__
+    )
 
 
 def log_outcome(log: Logger, outcome: Outcome) -> None:
