@@ -19,10 +19,13 @@ from connect_canary.probe.checks import TARGET_CHECKS
 from connect_canary.probe.confirmation import attempt_confirmed
 from connect_canary.probe.fresh_secrets import attempt_target
 from connect_canary.probe.slots import AttemptSlots
-from connect_canary.reporting.table import RunContext, report, report_unconfirmed
+from connect_canary.reporting.heartbeat import TIMEOUT_S
+from connect_canary.reporting.table import RunContext, report, report_run, report_unconfirmed
 
 # Time that remains of Lambda's when the last attempt ends: enough to report its outcome.
 MARGIN_S = 0.5
+# What the heartbeat may take of a run's time, and what it leaves for the response.
+_HEARTBEAT_SHARE, _RETURN_S = 0.1, 0.2
 _REFERENCES_SHARE = 0.5  # the share of a run's time for reading references; targets without any have the rest
 # How long an attempt waits for an idle event loop: at most so long, and all of them a share of the run's time.
 _MAX_IDLE_WAIT_S, _IDLE_WAIT_SHARE = 0.05, 0.25
@@ -50,20 +53,27 @@ def run_event(
     """
     now = time.monotonic()
     plan = plan_run(event, environ, deadline=now + (deadline - now) * _REFERENCES_SHARE)
-    context = RunContext(canary=plan.canary, cold_start=cold_start, log=log, shard=plan.shard)
+    context = RunContext(canary=plan.canary, cold_start=cold_start, log=log, shard=plan.shard, heartbeat=plan.heartbeat)
     if plan.dry_run:
         response = dry_run_response(plan)
     else:
         outcomes = run_plan(
             plan,
-            deadline=deadline,
+            deadline=deadline - _reserved_s(plan, deadline - now),
             on_outcome=functools.partial(report, context),
             on_unconfirmed=functools.partial(report_unconfirmed, context),
         )
         response = run_response(plan, outcomes)
     if plan.problems:
         raise SettingsError(plan.problems)
+    if not plan.dry_run:
+        report_run(context, deadline=deadline - _RETURN_S)
     return response
+
+
+def _reserved_s(plan: Plan, run_s: float) -> float:
+    """Return how much of a run's time is kept for the heartbeat."""
+    return 0.0 if plan.heartbeat is None else min(TIMEOUT_S, run_s * _HEARTBEAT_SHARE)
 
 
 def run_plan(

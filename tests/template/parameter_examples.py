@@ -91,6 +91,17 @@ CANARY: Final[Mapping[str, Examples]] = {
     "LatencyThresholdMilliseconds": _MILLISECONDS,
     "CertificateDaysThreshold": _DAYS,
     "DashboardEnabled": _choices("true", "false", refused=("yes",)),
+    "HeartbeatUrl": Examples(
+        allowed=("", "https://hc-ping.com/5b1d", "https://host_1.example:8443?a=b", "https://h", *_REFERENCES),
+        refused=(
+            "http://host.example",
+            "host.example",
+            "https://",
+            "https://u:p@host.example",
+            "https://h/a b",
+            "ssm:",
+        ),
+    ),
     "ReadableParameters": Examples(
         allowed=("", f"{_ARN}:ssm:{_ACCOUNT}:parameter/a", "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/a/b"),
         refused=(

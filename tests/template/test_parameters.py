@@ -75,8 +75,12 @@ def test_parameter_choices_are_the_settings(name: str) -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_hidden_when_secret(name: str) -> None:
-    """Secrets, and nothing else, are hidden in the console; a proxy's address and a targets document may hold some."""
-    secret = name in {"HttpsProxy", "Targets"} or (name in OF_SETTINGS and OF_SETTINGS[name].secret)
+    """Secrets, and nothing else, are hidden in the console; a proxy's address and a targets document may hold some.
+
+    The heartbeat's URL is masked in logs, and a template that hid it would hide whether there is one.
+    """
+    hidden_setting = name in OF_SETTINGS and OF_SETTINGS[name].secret and name != "HeartbeatUrl"
+    secret = name in {"HttpsProxy", "Targets"} or hidden_setting
     assert PARAMETERS[name].get("NoEcho", False) is secret
 
 

@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parents[2] / "function" / "connect_canary"
 # From the ground up: a room imports only itself and rooms of the lines before its own.
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
-    frozenset({"network", "reporting"}),
+    frozenset({"network"}),
+    frozenset({"reporting"}),
     frozenset({"config"}),
     frozenset({"probe"}),
     frozenset({"run"}),

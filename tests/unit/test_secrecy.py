@@ -16,7 +16,9 @@ from tests.unit.handler_process import HandlerRun, closed_port, invoke
 MARK = "HiddenMark"
 ROLE = {"AWS_ACCESS_KEY_ID": f"AKID{MARK}", "AWS_SECRET_ACCESS_KEY": f"role{MARK}", "AWS_SESSION_TOKEN": MARK * 3}
 KEY = pem(private_key())
-MARKED = {setting.key: f"{MARK} {setting.key}/+=" for setting in SETTINGS if setting.secret}
+MARKED = {setting.key: f"{MARK} {setting.key}/+=" for setting in SETTINGS if setting.secret and not setting.is_global}
+# Nothing listens there, so that a record tells of it.
+HEARTBEAT = {"heartbeat_url": f"https://{MARK}.localhost:1/{MARK}/ping?{MARK}"}
 SECRETS = {**MARKED, "authorizer_signing_key": KEY}
 # One target a mode, all of them with every secret that their mode may have.
 MODES: dict[str, dict[str, str]] = {
@@ -59,7 +61,7 @@ def _search_run(environ: Mapping[str, str], *events: object) -> HandlerRun:
 
 
 def _environment(endpoint: str, **settings: str) -> dict[str, str]:
-    values = {"endpoint": endpoint, **SECRETS, **settings}
+    values = {"endpoint": endpoint, **SECRETS, **HEARTBEAT, **settings}
     return {f"CANARY_{key.upper()}": value for key, value in values.items() if value}
 
 
@@ -87,6 +89,7 @@ def test_secrets_in_variables_are_not_told(endpoint: str, mode: str) -> None:
     settings = {"auth_mode": mode, **MODES[mode]}
     run = _search_run(_environment(endpoint, **settings), {}, {"dry_run": True})
     assert [response.get("dry_run", False) for response in run.responses] == [False, True]
+    assert [record["message"] for record in run.records][-1] == "heartbeat failed"
 
 
 def _referring(kind: str) -> dict[str, str]:
@@ -95,15 +98,19 @@ def _referring(kind: str) -> dict[str, str]:
         return {"targets": "ssm:/targets"}
     signed = {"auth_mode": "custom-signed", "authorizer_token_key_name": "token"}
     if kind == "parameters":
-        return {**signed, **{key: f"ssm:/{key}" for key in SECRETS}, "authorizer_signing_key": ""}
-    return {**signed, **{key: f"secretsmanager:all#{key}" for key in SECRETS}, "authorizer_token_signature": ""}
+        return {**signed, **{key: f"ssm:/{key}" for key in SECRETS | HEARTBEAT}, "authorizer_signing_key": ""}
+    return {
+        **signed,
+        **{key: f"secretsmanager:all#{key}" for key in SECRETS | HEARTBEAT},
+        "authorizer_token_signature": "",
+    }
 
 
 @pytest.mark.parametrize("kind", ["parameters", "keys of a secret", "document"])
 def test_secrets_behind_references_are_not_told(aws: FakeAws, endpoint: str, kind: str) -> None:
     """From parameters, from keys of a secret, and from a document that is a reference itself."""
-    aws.parameters = {f"/{key}": value for key, value in SECRETS.items()} | {"/targets": _targets()}
-    aws.secrets = {"all": json.dumps(SECRETS)}
+    aws.parameters = {f"/{key}": value for key, value in (SECRETS | HEARTBEAT).items()} | {"/targets": _targets()}
+    aws.secrets = {"all": json.dumps(SECRETS | HEARTBEAT)}
     where = {"AWS_ENDPOINT_URL_SSM": aws.url, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws.url}
     run = _search_run({**where, **_environment(endpoint, **_referring(kind))}, {}, {"dry_run": True})
     assert len(run.responses) == 2
@@ -185,7 +192,7 @@ def test_password_of_an_unusable_egress_proxy_is_not_told(endpoint: str, url: st
 
 def test_plan_and_its_parts_show_no_secret() -> None:
     """A debugger, an assertion or a log line may print any of them."""
-    environ = {**environment(targets=_targets()), "HTTPS_PROXY": f"http://user:{MARK}@proxy.test"}
+    environ = {**environment(targets=_targets(), **HEARTBEAT), "HTTPS_PROXY": f"http://user:{MARK}@proxy.test"}
     plan = plan_run({}, environ)
     assert len(plan.planned) == 10
     for planned in plan.planned:

@@ -41,6 +41,7 @@ INTERFACE = {
     "CANARY_AUTHORIZER_PLACEMENT": "username",
     "CANARY_TARGETS": "",
     "CANARY_MAX_CONCURRENT_CONNECTS": "100",
+    "CANARY_HEARTBEAT_URL": "",
 }
 SECRETS = {
     "CANARY_ACCESS_KEY_ID",
@@ -50,6 +51,7 @@ SECRETS = {
     "CANARY_AUTHORIZER_TOKEN_VALUE",
     "CANARY_AUTHORIZER_TOKEN_SIGNATURE",
     "CANARY_AUTHORIZER_SIGNING_KEY",
+    "CANARY_HEARTBEAT_URL",
 }
 STATIC = {"auth_mode": "sigv4-static", "access_key_id": "AKID", "secret_access_key": "SECRET"}
 SIGNED = {
@@ -71,6 +73,7 @@ NO_SCHEME = "allowed: host or host:port without a scheme (no https://, no wss://
 NO_PATH = "allowed: host or host:port without a path; the path is always /mqtt"
 PORT = "allowed: a port from 1 to 65535 after the host"
 SECONDS = "allowed: seconds above 0, at most 300"
+HEARTBEAT = "allowed: https://host[:port][/path][?query]"
 CONFIRM_SECONDS = "allowed: seconds from 0 to 300"
 # Settings over a complete environment, and the only sentence about them.
 BAD: dict[str, tuple[dict[str, str], str]] = {
@@ -165,6 +168,20 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"ca_file": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
         "CANARY_CA_FILE is PEM text; allowed: a bundle of certificates in PEM",
     ),
+    **{
+        f"heartbeat-{name}": ({"heartbeat_url": url}, f"CANARY_HEARTBEAT_URL is '***'; {HEARTBEAT}")
+        for name, url in {
+            "http": "http://hc.example/hidden",
+            "host": "hc.example/hidden",
+            "hostless": "https:///hidden",
+            "user": "https://user:hidden@hc.example/",
+            "port": "https://hc.example:65536/hidden",
+            "port-none": "https://hc.example:0",
+            "space": "https://hc.example/hid den",
+            "line": "https://hc.example/hid\nden",
+            "accent": "https://hc.example/h\u00eddden",
+        }.items()
+    },
     "confirm-negative": (
         {"confirm_after_seconds": "-1"},
         f"CANARY_CONFIRM_AFTER_SECONDS is '-1'; {CONFIRM_SECONDS}",

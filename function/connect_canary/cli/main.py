@@ -98,6 +98,7 @@ def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter) -> int:
             outcomes = run_plan(plan, deadline=math.inf, on_outcome=reporter.on_target_done)
             healthy.append(all(outcome.healthy for outcome in outcomes))
             reporter.on_run_done(plan, outcomes)
+            _send_heartbeat(plan, parsed)
             if run < runs:
                 time.sleep(_delay_s(plan, parsed.interval_s - (time.monotonic() - started)))
     except KeyboardInterrupt:
@@ -107,6 +108,17 @@ def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter) -> int:
     else:
         reporter.on_finish()
     return HEALTHY if all(healthy) else UNHEALTHY
+
+
+def _send_heartbeat(plan: "Plan", parsed: Arguments) -> None:
+    """Send the heartbeat if a flag names it: the variable is the deployed canary's, whose silence must show."""
+    if plan.heartbeat is None or plan.problems or "heartbeat_url" not in parsed.values:
+        return
+    from connect_canary.reporting.heartbeat import TIMEOUT_S, send_heartbeat  # noqa: PLC0415 - seldom needed
+
+    failure = send_heartbeat(plan.heartbeat, timeout_s=TIMEOUT_S)
+    if failure is not None:
+        print(f"connect-canary: the heartbeat failed: {failure}", file=sys.stderr)
 
 
 def _delay_s(plan: "Plan", remaining_s: float) -> float:

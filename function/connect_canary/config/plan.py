@@ -8,12 +8,14 @@ from connect_canary.config.entries import read_entries
 from connect_canary.config.environment import NameFormat, environment_name, read_environment, with_defaults
 from connect_canary.config.event import read_event, select_document, select_entries, shard_name
 from connect_canary.config.global_settings import DEFAULT_NAME, read_global_settings
+from connect_canary.config.heartbeat_settings import read_heartbeat
 from connect_canary.config.planned_target import PlannedTarget, TargetCheck, TargetResolver
 from connect_canary.config.problems import SettingsError, abbreviated_repr
 from connect_canary.config.proxy_settings import ProxySettings
 from connect_canary.config.references import ReferenceResolver
 from connect_canary.config.targets_document import TargetEntry
 from connect_canary.config.values import Value
+from connect_canary.reporting.heartbeat import Heartbeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Plan:
     problems: tuple[str, ...] = ()
     dry_run: bool = False
     shard: str | None = None
+    heartbeat: Heartbeat | None = None
 
 
 def make_plan(  # noqa: PLR0913 - all but the event and the environment are keywords
@@ -57,6 +60,8 @@ def make_plan(  # noqa: PLR0913 - all but the event and the environment are keyw
     proxy_settings = _proxy_settings(environ, problems)
     resolver = TargetResolver(references=references, checks=checks)
     planned, mistakes = _plan_targets(entries, base, resolver, proxy_settings)
+    # A heartbeat that cannot be used leaves the targets their run.
+    heartbeat = read_heartbeat(base["heartbeat_url"], references, proxy_settings, mistakes)
     if problems or not planned:
         raise SettingsError([*problems, *mistakes])
     return Plan(
@@ -66,6 +71,7 @@ def make_plan(  # noqa: PLR0913 - all but the event and the environment are keyw
         problems=tuple(mistakes),
         dry_run=bool(members.get("dry_run")),
         shard=shard_name(members),
+        heartbeat=heartbeat,
     )
 
 

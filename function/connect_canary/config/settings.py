@@ -16,7 +16,7 @@ class Group(StrEnum):
     CLIENT = "endpoint and client"
     AWS = "AWS credentials (auth_mode sigv4 and sigv4-static)"
     AUTHORIZER = "custom authorizer (auth_mode custom-unsigned and custom-signed)"
-    RUN = "many targets"
+    RUN = "this canary, and many targets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +167,13 @@ SETTINGS: tuple[Setting, ...] = (
         group=Group.RUN,
         metavar="N",
         default="100",
+        is_global=True,
+    ),
+    Setting(
+        key="heartbeat_url",
+        help="URL, https://..., asked with GET after each run that was completed (an external dead man's switch)",
+        group=Group.RUN,
+        secret=True,
         is_global=True,
     ),
 )

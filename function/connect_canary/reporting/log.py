@@ -39,6 +39,11 @@ def log_unconfirmed(log: Logger, outcome: Outcome) -> None:
     _log_keys(log, "connect attempt to be confirmed", outcome)
 
 
+def log_heartbeat_failure(log: Logger, reason: str) -> None:
+    """Write the record of a heartbeat that failed: a warning, because the run itself was completed."""
+    log.warning("heartbeat failed", reason=reason)
+
+
 def _log_keys(log: Logger, message: str, outcome: Outcome) -> None:
     keys: dict[str, Any] = {key: _NULL if value is None else value for key, value in outcome.as_dict().items()}
     log.info(message, **keys)
