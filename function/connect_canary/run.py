@@ -25,7 +25,7 @@ from connect_canary.reporting.table import RunContext, report, report_run, repor
 # Time that remains of Lambda's when the last attempt ends: enough to report its outcome.
 MARGIN_S = 0.5
 # What the heartbeat may take of a run's time, and what it leaves for the response.
-_HEARTBEAT_SHARE, _RETURN_S = 0.1, 0.2
+_HEARTBEAT_SHARE, _RETURN_S = 0.1, 0.25
 _REFERENCES_SHARE = 0.5  # the share of a run's time for reading references; targets without any have the rest
 # How long an attempt waits for an idle event loop: at most so long, and all of them a share of the run's time.
 _MAX_IDLE_WAIT_S, _IDLE_WAIT_SHARE = 0.05, 0.25

@@ -8,17 +8,22 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-_LONG_S = 60.0
+_LONG_S, _DRIP_S = 60.0, 0.2
 
 
 @dataclass(kw_only=True)
 class Switch:
-    """Where it listens, what it answers, and what was asked of it: method, path and headers of each request."""
+    """Where it listens, how it answers, and what was asked of it: method, path and headers of each request.
+
+    It answers after `pause_s`, never if it is `silent`, and with an endless head if it `drips`.
+    """
 
     port: int = 0
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    pause_s: float = 0.0
     silent: bool = False
+    drips: bool = False
     requests: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -36,9 +41,13 @@ def dead_mans_switch(chain: Path) -> Iterator[Switch]:
             if switch.silent:
                 switch.closed.wait(_LONG_S)
                 return
+            switch.closed.wait(switch.pause_s)
             self.send_response(switch.status, f"echo {self.path}")
             for name, value in switch.headers.items():
                 self.send_header(name, value)
+            while switch.drips and not switch.closed.wait(_DRIP_S):
+                self.send_header("X-Padding", "a")
+                self.flush_headers()
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
