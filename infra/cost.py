@@ -16,7 +16,7 @@ ARCHITECTURES = ("arm64", "x86_64")
 
 # Log bytes of a healthy target per run, with CloudWatch's 26 bytes for each of its four lines, and those of Lambda per
 # run. A test compares the first with the actual output.
-LOG_BYTES_PER_TARGET = 2_270
+LOG_BYTES_PER_TARGET = 2_390
 LOG_BYTES_PER_RUN = 500
 # ConnectSuccess and ConnectLatency per target; ConnectSuccess and CertificateDaysLeft of the canary.
 METRICS_PER_TARGET = 2

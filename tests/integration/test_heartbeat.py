@@ -1,8 +1,12 @@
 """The heartbeat of a run: asked over TLS after each run that was completed, and never at the run's expense."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ from connect_canary import __version__
 from tests.faulty.cases import ENVIRON
 from tests.faulty.heartbeats import Switch, dead_mans_switch
 from tests.faulty.pki import Pki
-from tests.faulty.process import FaultyServer, Handler
+from tests.faulty.process import ROOT, FaultyServer, Handler
 from tests.unit.handler_process import closed_port
 
 TOKEN = "5b1d7f0a-token"
@@ -194,3 +198,37 @@ def test_no_proxy_is_respected(handler: Handler, switch: Switch, endpoint: str) 
         proxied = {"HTTPS_PROXY": f"http://{closed}", "NO_PROXY": f"localhost,{endpoint.partition(':')[0]}"}
         _, records = _run(handler, _url(switch), endpoint, others=proxied)
     assert (len(switch.requests), records) == (1, [])
+
+
+@pytest.mark.parametrize("named", ["flag", "variable"])
+def test_command_line_tells_only_whom_a_flag_names(
+    pki: Pki, switch: Switch, endpoint: str, tmp_path: Path, named: str
+) -> None:
+    """A run on a developer's machine does not stand for the deployed canary's, which has the variable."""
+    (tmp_path / "url").write_text(_url(switch))
+    flag = ["--heartbeat_url", f"@{tmp_path / 'url'}"] if named == "flag" else []
+    variable = {"CANARY_HEARTBEAT_URL": _url(switch)} if named == "variable" else {}
+    done = _command_line(pki, "connect", "--endpoint", endpoint, "--repeat", "2", "--interval", "0", *flag, **variable)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert len(switch.requests) == (2 if named == "flag" else 0)
+    assert TOKEN not in done.stdout
+
+
+def test_command_line_says_that_a_heartbeat_failed(pki: Pki, switch: Switch, endpoint: str, tmp_path: Path) -> None:
+    """On standard error; the exit code is that of the targets. A check asks for nothing."""
+    switch.status = 404
+    (tmp_path / "url").write_text(_url(switch))
+    flags = ["--endpoint", endpoint, "--heartbeat_url", f"@{tmp_path / 'url'}"]
+    done = _command_line(pki, "connect", *flags)
+    assert (done.returncode, done.stderr) == (1, "connect-canary: the heartbeat failed: HTTP 404\n")
+    checked = _command_line(pki, "check", *flags)
+    assert (checked.returncode, TOKEN in checked.stdout + checked.stderr) == (0, False)
+    assert len(switch.requests) == 1
+
+
+def _command_line(pki: Pki, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    around = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "function"), "SSL_CERT_FILE": str(pki.ca_file)}
+    command = [sys.executable, "-m", "connect_canary", *arguments, "--auth_mode", "custom-unsigned"]
+    return subprocess.run(
+        command, env=around | environ, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT
+    )

@@ -83,6 +83,18 @@ def test_wrong_question_is_logged_and_raised(environ: dict[str, str]) -> None:
     assert run.metrics == []
 
 
+@pytest.mark.parametrize("wrong", [20, 21, 150])
+def test_record_of_many_problems_is_bounded(environ: dict[str, str], wrong: int) -> None:
+    """A page has twenty of them and says how many more there are; the exception has all."""
+    entries = [{"name": f"t{number}", "expect": "x"} for number in range(wrong)]
+    run = invoke({**environ, "CANARY_TARGETS": document(*entries)})
+    ((_, *raised),) = run.raised
+    (record,) = run.records
+    assert len(raised) == wrong
+    assert record["problems"] == [*raised[:20], *([f"and {wrong - 20} more"] if wrong > 20 else [])]
+    assert record["message"] == "the canary cannot run as it is set"
+
+
 def test_bad_target_is_raised_after_the_good_ones_have_run(environ: dict[str, str]) -> None:
     """Their metrics have left by then."""
     run = invoke({**environ, "CANARY_TARGETS": document({"name": "a"}, {"name": "b", "expect": "x"}, {"name": "c"})})

@@ -1,5 +1,6 @@
 """Log records: JSON, one per line, through Powertools Logger."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -8,6 +9,7 @@ import connect_canary
 from connect_canary.model.outcome import Outcome
 
 SERVICE = "iot-connect-canary"
+MAX_LOGGED_PROBLEMS = 20
 
 
 class _JsonNull:
@@ -37,6 +39,13 @@ def log_outcome(log: Logger, outcome: Outcome) -> None:
 def log_unconfirmed(log: Logger, outcome: Outcome) -> None:
     """Write the record of a failed attempt that does not count yet: another message, so that no query counts it."""
     _log_keys(log, "connect attempt to be confirmed", outcome)
+
+
+def log_settings_problems(log: Logger, problems: Sequence[str]) -> None:
+    """Write the record of a run that settings have stopped, with the first problems and how many more there are."""
+    more = len(problems) - MAX_LOGGED_PROBLEMS
+    rest = [f"and {more} more"] if more > 0 else []
+    log.error("the canary cannot run as it is set", problems=[*problems[:MAX_LOGGED_PROBLEMS], *rest])
 
 
 def log_heartbeat_failure(log: Logger, reason: str) -> None:
