@@ -50,4 +50,4 @@ def test_cost() -> None:
     one, hundred = (total(bill(Workload(targets=targets, every=60))) for targets in (1, 100))
     assert (round(one), round(hundred, -1)) == (2, 70)
     metrics = next(line.dollars for line in bill(Workload(targets=100, every=60)) if line.subject == "Metrics")
-    assert round(metrics / hundred, 1) == 0.9
+    assert round(metrics / hundred, 1) == 0.8
