@@ -18,6 +18,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv[1])
 import connect_canary.handler
+assert connect_canary.__version__, "the artifact does not know its version"
 assert "boto3" not in sys.modules and "botocore.session" not in sys.modules, "boto3 was imported"
 import connect_canary.probe.attempt, connect_canary.config.plan
 """

@@ -1,0 +1,72 @@
+"""Which failures are confirmed, and what the two attempts of one target come to."""
+
+import math
+import time
+
+import pytest
+
+from connect_canary.config.planned_target import PlannedTarget
+from connect_canary.model.failures import Failure
+from connect_canary.model.outcome import Outcome
+from connect_canary.probe.confirmation import attempt_confirmed
+from tests.unit.factories import outcome_of, plan_of
+
+# A security signal; no time is left; the client could connect.
+AT_ONCE = {Failure.UNEXPECTED_ACCEPT, Failure.DEADLINE_EXCEEDED, Failure.DISCONNECT_FAILED}
+WAIT = "0.01"
+
+
+def _outcome(failure: Failure | None) -> Outcome:
+    return outcome_of(healthy=failure is None, failure=failure)
+
+
+async def _confirmed(
+    *failures: Failure | None, run_s: float = math.inf, **settings: str
+) -> tuple[Outcome, list[Outcome], int]:
+    """Return the outcome of attempts that end so, those that were told before it, and how many attempts were made."""
+    (planned,) = plan_of(confirm_after_seconds=WAIT, **settings).planned
+    left = [_outcome(failure) for failure in failures]
+    told: list[Outcome] = []
+
+    async def attempt(target: PlannedTarget) -> tuple[Outcome, PlannedTarget]:
+        return left.pop(0), target
+
+    deadline = time.monotonic() + run_s
+    outcome = await attempt_confirmed(planned, attempt, run_deadline=deadline, on_unconfirmed=told.append)
+    return outcome, told, len(failures) - len(left)
+
+
+@pytest.mark.parametrize("failure", Failure)
+async def test_failure_is_confirmed_or_counts_at_once(failure: Failure) -> None:
+    """Each of the closed list is decided; one that is confirmed is told before."""
+    outcome, told, attempts = await _confirmed(failure, None)
+    if failure in AT_ONCE:
+        assert (outcome.failure, outcome.confirmed, told, attempts) == (failure, None, [], 1)
+    else:
+        assert (outcome.failure, outcome.confirmed, attempts) == (None, False, 2)
+        assert [first.failure for first in told] == [failure]
+
+
+@pytest.mark.parametrize("second", Failure)
+async def test_second_failure_of_any_kind_confirms(second: Failure) -> None:
+    """And it is the one that counts."""
+    outcome, _, _ = await _confirmed(Failure.TCP_REFUSED, second)
+    assert (outcome.failure, outcome.confirmed, outcome.healthy) == (second, True, False)
+
+
+async def test_healthy_connect_is_not_confirmed() -> None:
+    """It is what is expected."""
+    outcome, told, attempts = await _confirmed(None)
+    assert (outcome.healthy, outcome.confirmed, told, attempts) == (True, None, [], 1)
+
+
+async def test_no_time_to_confirm() -> None:
+    """The wait and the least time of an attempt must fit into what is left of the run."""
+    outcome, told, attempts = await _confirmed(Failure.TCP_REFUSED, None, run_s=0.04)
+    assert (outcome.failure, outcome.confirmed, told, attempts) == (Failure.TCP_REFUSED, None, [], 1)
+
+
+async def test_fixed_client_id_needs_its_second() -> None:
+    """With less than a second left, it cannot be used again."""
+    outcome, _, attempts = await _confirmed(Failure.TCP_REFUSED, None, run_s=0.9, client_id="fixed")
+    assert (outcome.failure, attempts) == (Failure.TCP_REFUSED, 1)
