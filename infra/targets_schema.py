@@ -10,13 +10,14 @@ from connect_canary.config.endpoint_rules import HOST_PATTERN
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
 from connect_canary.config.sources.table import REFERENCE_FORMS
 from connect_canary.config.target_validator import MAX_CONFIRM_AFTER_SECONDS, MAX_TIMEOUT_SECONDS, REGION_PATTERN
-from connect_canary.config.targets_document import NAME_PATTERN
+from connect_canary.config.targets_document import MAX_TARGETS, NAME_PATTERN
 from connect_canary.config.values import REFERENCE_PATTERN
 from connect_canary.model.mqtt import MAX_CLIENT_ID_BYTES
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "targets.schema.json"
 Schema = dict[str, Any]
 _REFERENCE: Schema = {"$ref": "#/definitions/reference"}
+_TARGETS: Schema = {"type": "array", "minItems": 1, "maxItems": MAX_TARGETS, "items": {"$ref": "#/definitions/target"}}
 _NUMBER = r"^[0-9]*\.?[0-9]+$"
 # Settings that accept less than any string or number; an empty string removes an inherited value.
 _RULES: dict[str, list[Schema]] = {
@@ -47,7 +48,7 @@ def schema() -> Schema:
         "additionalProperties": False,
         "properties": {
             "$schema": {"description": "this schema, for editors"},
-            "targets": {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/target"}},
+            "targets": _TARGETS,
         },
         "definitions": {
             "reference": {

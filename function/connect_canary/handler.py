@@ -4,7 +4,7 @@ import os
 import time
 from typing import Any
 
-from connect_canary.config.problems import SettingsError
+from connect_canary.config.problems import SettingsError, bounded
 from connect_canary.reporting.log import append_run_keys, log_settings_problems, new_logger
 from connect_canary.run import run_event
 
@@ -23,5 +23,5 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:  # noqa: A
             {} if event is None else event, os.environ, deadline=deadline, cold_start=cold_start, log=logger
         )
     except SettingsError as error:
-        log_settings_problems(logger, error.problems)
+        log_settings_problems(logger, bounded(error.problems))
         raise

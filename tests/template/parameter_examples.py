@@ -57,6 +57,10 @@ CANARY: Final[Mapping[str, Examples]] = {
             *(":443", "a b", "h:1:2", "ssm:", "ssm: x", "vault:x y"),
         ),
     ),
+    "AllowedEndpoints": Examples(
+        allowed=("", "iot.example.com", "*.example.com", "a.example:8443,*.b.example", "a.example, b.example"),
+        refused=("https://a.example", "a.example/mqtt", "a b", "a.example,", "*", "*.", *_REFERENCES),
+    ),
     "SigningRegion": Examples(
         allowed=("", "eu-west-1", "us-gov-east-1", "ap-southeast-10"),
         refused=("EU-west-1", "eu-west", "eu-1", "euwest1", "eu-west-1a", "e-west-1", "*", *_NO_REFERENCES),

@@ -15,7 +15,7 @@ PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 VARIABLES: dict[str, Any] = TEMPLATE["Resources"]["CanaryFunction"]["Properties"]["Environment"]["Variables"]
 REFERENCES = ("ssm:/iot-connect-canary/c/value", "secretsmanager:iot-connect-canary/c/secret#key")
 # What a permission or an alarm is made from must be known when the stack is deployed.
-KNOWN_AT_DEPLOYMENT = {"Name", "SigningRegion", "ClientIdPrefix", "ClientId"}
+KNOWN_AT_DEPLOYMENT = {"Name", "AllowedEndpoints", "SigningRegion", "ClientIdPrefix", "ClientId"}
 # The proxy's variables have the names that every program knows.
 PROXY = {"HttpsProxy": "HTTPS_PROXY", "NoProxy": "NO_PROXY"}
 ANYTHING = parameter_examples.Examples(allowed=("one", "two"), refused=())

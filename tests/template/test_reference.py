@@ -21,7 +21,7 @@ from tests.unit.test_tcp_info import PASSED
 
 PAGE = Page("docs/reference.md")
 # Defaults that the page describes, because they depend on the environment.
-SAID_IN_WORDS = {"name", "endpoint", "signing_region", "authorizer_name"}
+SAID_IN_WORDS = {"allowed_endpoints", "name", "endpoint", "signing_region", "authorizer_name"}
 
 
 def test_settings_table() -> None:

@@ -41,14 +41,14 @@ THIRD_PARTY = {
     "aws_lambda_powertools": {
         "config.sources.secrets_manager",
         "config.sources.service_call",
-        "config.sources.ssm",
+        "config.sources.ssm_provider",
         "reporting.log",
         "reporting.metrics",
         "reporting.table",
         "run",
     },
     "boto3": {"config.sources.account_endpoint"},
-    "botocore": {"config.sources.service_call"},
+    "botocore": {"config.sources.service_call", "config.sources.ssm_provider"},
     "rich": {"cli.console_report", "cli.console_tables"},
 }
 READS_ENVIRONMENT = {"handler", "cli.main"}

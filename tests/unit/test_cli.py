@@ -90,6 +90,7 @@ def test_pem_text_as_ca_file_stays() -> None:
         (["--endpoint", "h"], "say what to do first: connect or check, for example: connect --endpoint HOST"),
         (["connect", "--endpont", "h"], "--endpont is not a flag of connect; did you mean --endpoint?"),
         (["connect", "-x"], "-x is not a flag of connect; connect --help lists them"),
+        (["connect", "-pHiddenSecret"], "-p is not a flag of connect; connect --help lists them"),
         (["check", "--repeat", "3"], "--repeat is not a flag of check; it is one of connect"),
         (["connect", "h"], "a value belongs to no flag; each follows its own (--endpoint HOST)"),
         (["connect", "--endpoint"], "--endpoint needs a value"),

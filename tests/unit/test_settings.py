@@ -19,6 +19,7 @@ from tests.unit.factories import ENDPOINT, environment, pem, plan_of, private_ke
 INTERFACE = {
     "CANARY_NAME": "",
     "CANARY_ENDPOINT": "",
+    "CANARY_ALLOWED_ENDPOINTS": "",
     "CANARY_SIGNING_REGION": "",
     "CANARY_AUTH_MODE": "sigv4",
     "CANARY_MQTT_VERSION": "5",
@@ -162,7 +163,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "ca-file-other": (
         {"ca_file": "/dev/null"},
-        "CANARY_CA_FILE is '/dev/null'; allowed: a bundle of certificates in PEM",
+        "CANARY_CA_FILE is '/dev/null'; allowed: a file that can be read (it is no regular file)",
     ),
     "ca-file-text": (
         {"ca_file": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
@@ -501,7 +502,9 @@ def test_secret_shows_asterisks_in_every_form() -> None:
 
 def test_value_does_not_show_its_text() -> None:
     """A value may be a secret that is not classified yet."""
-    assert repr(Value(text="hidden", origin="X")) == "Value(secret=None, origin='X', referenced=False)"
+    assert repr(Value(text="hidden", origin="X")) == (
+        "Value(secret=None, origin='X', referenced=False, from_secret=False, author=<Author.DEPLOYER: 1>)"
+    )
 
 
 @given(st.text())

@@ -133,7 +133,8 @@ def test_shards_make_plans(aws: FakeAws) -> None:
     aws.parameters |= {parameter["Name"]: parameter["Value"] for parameter in _of_type("AWS::SSM::Parameter", made)}
     ran: list[str] = []
     for schedule in _of_type("AWS::Scheduler::Schedule", made):
-        plan = plan_run(json.loads(schedule["Target"]["Input"]), environment(name="fleet"))
+        event = json.loads(schedule["Target"]["Input"])
+        plan = plan_run(event, environment(name="fleet", allowed_endpoints="host.example"))
         ran += [planned.target.name for planned in plan.planned]
     assert ran == [target["name"] for target in TARGETS]
 

@@ -246,6 +246,10 @@ def _secrets(texts: Mapping[str, str]) -> dict[str, Secret]:
     return {name: Secret(text) for name, text in texts.items()}
 
 
+def _is_secret(reference: str) -> bool:
+    return reference.endswith("secret")
+
+
 def _fetch(values: Mapping[str, str]) -> Callable[[str], Secret]:
     def fetch(reference: str) -> Secret:
         if reference not in values:
@@ -258,7 +262,7 @@ def _fetch(values: Mapping[str, str]) -> Callable[[str], Secret]:
 def test_reference_is_replaced_by_its_value() -> None:
     """The value remembers where it was written and where it came from."""
     values = {"client_id": Value(text="ssm:/a", origin="X"), "endpoint": Value(text="e", origin="Y")}
-    resolved, problems = resolve_values(values, _fetch({"ssm:/a": " id\n"}))
+    resolved, problems = resolve_values(values, _fetch({"ssm:/a": " id\n"}), _is_secret)
     assert resolved["client_id"] == Value(text="id", origin="X (from ssm:/a)", referenced=True)
     assert resolved["endpoint"] is values["endpoint"]
     assert problems == []
@@ -266,20 +270,24 @@ def test_reference_is_replaced_by_its_value() -> None:
 
 def test_reference_that_cannot_be_fetched_is_a_problem() -> None:
     """A missing value is reported with the location of its reference."""
-    resolved, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({}))
+    resolved, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({}), _is_secret)
     assert resolved == {}
     assert problems == ["X refers to ssm:/a: ParameterNotFound"]
 
 
 def test_reference_to_a_reference_is_a_problem() -> None:
     """References are resolved one level deep."""
-    _, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "ssm:/b"}))
+    _, problems = resolve_values(
+        {"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "ssm:/b"}), _is_secret
+    )
     assert problems == ["X refers to ssm:/a, which holds another reference; allowed: a value"]
 
 
 def test_reference_to_what_is_no_text_is_a_problem() -> None:
     """A JSON secret can hold half a character, which nothing can send."""
-    _, problems = resolve_values({"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "a\ud800"}))
+    _, problems = resolve_values(
+        {"client_id": Value(text="ssm:/a", origin="X")}, _fetch({"ssm:/a": "a\ud800"}), _is_secret
+    )
     assert problems == ["X refers to ssm:/a, which holds no valid Unicode; allowed: text"]
 
 

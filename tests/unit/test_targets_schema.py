@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connect_canary.config.endpoint_rules import DEFAULT_PORT
 from connect_canary.config.settings import TARGET_KEYS, TARGET_SETTINGS
-from connect_canary.config.target_validator import DEFAULT_PORT
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
 from infra import targets_schema

@@ -82,8 +82,10 @@ def _check_command(first: str) -> None:
 
 def _unknown_arguments(left: Sequence[str], command: Command) -> Iterator[str]:
     """Yield a sentence for each unknown flag, or one for values without a flag."""
-    unknown = [argument.partition("=")[0] for argument in left if argument.startswith("-")]
-    for flag in unknown:
+    unknown = [argument for argument in left if argument.startswith("-")]
+    for argument in unknown:
+        # What is joined to a short flag is its value, perhaps a secret.
+        flag = argument.partition("=")[0] if argument.startswith("--") else argument[:2]
         name = flag if flag.lstrip("-").replace("-", "_").isidentifier() else display_name(flag)
         yield f"{name} is not a flag of {command}; {_suggestion(flag, command)}"
     if left and not unknown:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
 from connect_canary.cli.parser import Command
 from connect_canary.cli.reporter import REPORTERS, Reporter
-from connect_canary.config.problems import SettingsError
+from connect_canary.config.problems import SettingsError, bounded
 
 if TYPE_CHECKING:
     from connect_canary.config.plan import Plan
@@ -60,7 +60,7 @@ def _redirect_stdout_to_devnull() -> None:
 
 
 def _print_problems(problems: Sequence[str]) -> int:
-    for problem in problems:
+    for problem in bounded(problems):
         print(f"connect-canary: {problem}", file=sys.stderr)
     return USAGE_ERROR
 

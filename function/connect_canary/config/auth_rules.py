@@ -11,13 +11,15 @@ class AuthRules:
     """The settings of one auth mode.
 
     `required` must be set, and exactly one of `alternatives`. `single_line` may hold no control characters. A mode that
-    `signs_requests` needs a region.
+    `signs_requests` needs a region. `secrets` are the secret settings that it uses: the endpoint receives them, or what
+    is signed with them.
     """
 
     required: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     single_line: tuple[str, ...] = ()
     signs_requests: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 AUTH_RULES: Mapping[AuthMode, AuthRules] = {
@@ -26,11 +28,18 @@ AUTH_RULES: Mapping[AuthMode, AuthRules] = {
         required=("access_key_id", "secret_access_key"),
         single_line=("access_key_id", "secret_access_key", "session_token"),
         signs_requests=True,
+        secrets=("access_key_id", "secret_access_key", "session_token"),
     ),
-    AuthMode.CUSTOM_UNSIGNED: AuthRules(),
+    AuthMode.CUSTOM_UNSIGNED: AuthRules(secrets=("authorizer_password",)),
     AuthMode.CUSTOM_SIGNED: AuthRules(
         required=("authorizer_token_key_name", "authorizer_token_value"),
         alternatives=("authorizer_token_signature", "authorizer_signing_key"),
+        secrets=(
+            "authorizer_password",
+            "authorizer_token_value",
+            "authorizer_token_signature",
+            "authorizer_signing_key",
+        ),
     ),
 }
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+DEFAULT_PORT = 443
 MAX_PORT = 65535
 MAX_HOST_CHARACTERS = 253  # RFC 1035, section 2.3.4, without the root's dot
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"

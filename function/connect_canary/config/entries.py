@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from connect_canary.config.references import ReferenceResolver
-from connect_canary.config.sources.table import SOURCES
 from connect_canary.config.targets_document import TargetEntry, is_path_reference, read_document, read_parameters
-from connect_canary.config.values import Value
+from connect_canary.config.values import Author, Value
 
 # Settings that identify an account of the authorizer: masked where they come from a secret.
 AUTHORIZER_FIELDS = ("authorizer_name", "authorizer_username", "authorizer_token_key_name")
@@ -18,7 +17,8 @@ def read_entries(document: Value, resolver: ReferenceResolver, problems: list[st
         return [TargetEntry(location="", values={})]
     try:
         if is_path_reference(document.text):
-            return read_parameters(resolver.get_by_path(document.text), document.text)
+            entries = read_parameters(resolver.get_by_path(document.text), document.text)
+            return [_written_by(Author.REFERENCED_DOCUMENT, entry) for entry in entries]
         text = resolver.fetch(document.text).reveal() if document.is_reference else document.reveal()
         entries, mistakes = read_document(text, document.origin)
     except ValueError as error:
@@ -26,11 +26,14 @@ def read_entries(document: Value, resolver: ReferenceResolver, problems: list[st
         problems.append(f"{where}{error}")
         return []
     problems += mistakes
-    return [_mask_authorizer_fields(entry) for entry in entries] if _holds_secrets(document) else entries
+    author = Author.REFERENCED_DOCUMENT if document.is_reference else Author.DOCUMENT
+    entries = [_written_by(author, entry) for entry in entries]
+    from_secret = document.is_reference and resolver.holds_secret(document.text)
+    return [_mask_authorizer_fields(entry) for entry in entries] if from_secret else entries
 
 
-def _holds_secrets(document: Value) -> bool:
-    return document.is_reference and SOURCES[document.text.partition(":")[0]].holds_secrets
+def _written_by(author: Author, entry: TargetEntry) -> TargetEntry:
+    return replace(entry, values={key: replace(value, author=author) for key, value in entry.values.items()})
 
 
 def _mask_authorizer_fields(entry: TargetEntry) -> TargetEntry:

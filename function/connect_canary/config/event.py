@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from connect_canary.config.problems import abbreviated_repr, did_you_mean
+from connect_canary.config.problems import MAX_PROBLEMS, abbreviated_repr, did_you_mean
 from connect_canary.config.targets_document import TargetEntry
 from connect_canary.config.values import Value
 
@@ -48,10 +48,11 @@ def select_entries(names: object, entries: list[TargetEntry], problems: list[str
         problems.append(f"{origin} is {abbreviated_repr(names)}; allowed: a list of names of targets")
         return entries
     known = dict.fromkeys(entry.name for entry in entries if entry.name is not None)
+    unknown = [name for name in names if name not in known]
     problems += [
         f"{origin} names {abbreviated_repr(name)}, which is no target; {did_you_mean(name, known)}"
-        for name in names
-        if name not in known
+        for name in unknown[:MAX_PROBLEMS]
     ]
+    problems += [f"{origin} names {abbreviated_repr(name)}, which is no target" for name in unknown[MAX_PROBLEMS:]]
     selected = {None, *names}
     return [entry for entry in entries if entry.name in selected]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from connect_canary.config.confinement import AllowedEndpoint, parse_allowed_endpoints
 from connect_canary.config.problems import problem_message
 from connect_canary.config.references import ReferenceResolver, resolve_values
 from connect_canary.config.values import Value
@@ -16,10 +17,11 @@ _CONCURRENT = re.compile(r"[1-9][0-9]{0,2}|1000")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalSettings:
-    """The canary's name, and how many targets connect at the same time."""
+    """The canary's name, how many targets connect at the same time, and the endpoints that documents may name."""
 
     name: str
     max_concurrent_connects: int
+    allowed_endpoints: tuple[AllowedEndpoint, ...]
 
 
 def read_global_settings(
@@ -27,9 +29,9 @@ def read_global_settings(
 ) -> GlobalSettings:
     """Return the canary's own settings; one that cannot be used is replaced, and its problem appended."""
     own = {key: values[key] for key in ("name", "max_concurrent_connects")}
-    resolved, mistakes = resolve_values(own, references.fetch)
+    resolved, mistakes = resolve_values(own, references.fetch, references.holds_secret)
     problems += mistakes
-    name, concurrent = resolved.get("name"), resolved.get("max_concurrent_connects")
+    name, concurrent = (resolved.get(key) for key in own)
     if name and not _NAME.fullmatch(name.text):
         problems.append(problem_message(name, "allowed: 1 to 128 of A-Z a-z 0-9 _ . -"))
     if concurrent and not _CONCURRENT.fullmatch(concurrent.text):
@@ -39,4 +41,5 @@ def read_global_settings(
     return GlobalSettings(
         name=name.text if name else DEFAULT_NAME,
         max_concurrent_connects=int(concurrent.text) if concurrent else 1,
+        allowed_endpoints=parse_allowed_endpoints(values["allowed_endpoints"], problems),
     )

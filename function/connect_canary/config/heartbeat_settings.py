@@ -18,7 +18,7 @@ def read_heartbeat(
     setting: Value, references: ReferenceResolver, proxy_settings: ProxySettings, problems: list[str]
 ) -> Heartbeat | None:
     """Return the heartbeat, None without one or with one that cannot be used, whose problem is appended."""
-    resolved, mistakes = resolve_values({"heartbeat_url": setting}, references.fetch)
+    resolved, mistakes = resolve_values({"heartbeat_url": setting}, references.fetch, references.holds_secret)
     problems += mistakes
     value = resolved.get("heartbeat_url")
     if value is None or not value.is_set:

@@ -1,9 +1,11 @@
 """The plan of a run: the targets that can run, and the problems of the others."""
 
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from connect_canary.config.confinement import Confinement
 from connect_canary.config.entries import read_entries
 from connect_canary.config.environment import NameFormat, environment_name, read_environment, with_defaults
 from connect_canary.config.event import read_event, select_document, select_entries, shard_name
@@ -16,6 +18,9 @@ from connect_canary.config.references import ReferenceResolver
 from connect_canary.config.targets_document import TargetEntry
 from connect_canary.config.values import Value
 from connect_canary.reporting.heartbeat import Heartbeat
+
+# Time that the targets' settings may be checked for once their references are read; 2,000 targets take 0.1 s.
+_CHECKING_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +63,14 @@ def make_plan(  # noqa: PLR0913 - all but the event and the environment are keyw
     entries = read_entries(base["targets"], references, problems)
     entries = select_entries(members.get("only"), entries, problems, format_name("only"))
     proxy_settings = _proxy_settings(environ, problems)
-    resolver = TargetResolver(references=references, checks=checks)
-    planned, mistakes = _plan_targets(entries, base, resolver, proxy_settings)
+    confinement = Confinement(
+        endpoint=base["endpoint"],
+        signing_region=base["signing_region"],
+        allowed=own.allowed_endpoints,
+        references=references,
+    )
+    resolver = TargetResolver(references=references, confinement=confinement, checks=checks)
+    planned, mistakes = _plan_targets(entries, base, resolver, proxy_settings, deadline + _CHECKING_S)
     # A heartbeat that cannot be used leaves the targets their run.
     heartbeat = read_heartbeat(base["heartbeat_url"], references, proxy_settings, mistakes)
     if problems or not planned:
@@ -96,7 +107,11 @@ def _proxy_settings(environ: Mapping[str, str], problems: list[str]) -> ProxySet
 
 
 def _plan_targets(
-    entries: Iterable[TargetEntry], base: Mapping[str, Value], resolver: TargetResolver, proxy_settings: ProxySettings
+    entries: Iterable[TargetEntry],
+    base: Mapping[str, Value],
+    resolver: TargetResolver,
+    proxy_settings: ProxySettings,
+    deadline: float,
 ) -> tuple[list[PlannedTarget], list[str]]:
     """Return the targets that can run, and the problems of the others."""
     planned: list[PlannedTarget] = []
@@ -105,7 +120,10 @@ def _plan_targets(
     merged = [(entry, entry.merged_with(base)) for entry in entries]
     used = [values for entry, values in merged if not entry.unparsable]
     resolver.references.prefetch(value.text for values in used for value in values.values() if value.is_reference)
-    for entry, values in merged:
+    for index, (entry, values) in enumerate(merged):
+        if time.monotonic() > deadline:
+            problems.append(f"{len(merged) - index:,} targets were not read in the time that a run has for settings")
+            break
         problems += entry.problems
         if entry.unparsable:
             continue

@@ -1,8 +1,9 @@
 """A target that can run, and how it is resolved from its settings."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from connect_canary.config.confinement import Confinement
 from connect_canary.config.entries import masked_fields, read_entries
 from connect_canary.config.problems import SettingsError, problem_message
 from connect_canary.config.references import ReferenceResolver, resolve_values
@@ -18,22 +19,25 @@ TargetCheck = Callable[[Target], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResolver:
-    """Resolves settings to a target: references, the account's endpoint, validation, and the `checks` of the SDK."""
+    """Resolves settings to a target: references, endpoint, confinement, validation, and the `checks` of the SDK."""
 
     references: ReferenceResolver
+    confinement: Confinement
     checks: tuple[TargetCheck, ...]
 
     def refreshing(self) -> "TargetResolver":
         """Return a resolver that bypasses the cache of references."""
-        return TargetResolver(references=self.references.refreshing(), checks=self.checks)
+        return replace(self, references=self.references.refreshing())
 
     def resolve(self, values: Mapping[str, Value]) -> Target:
         """Return the target; raise SettingsError with every problem."""
-        resolved, problems = resolve_values(values, self.references.fetch)
+        resolved, problems = resolve_values(values, self.references.fetch, self.references.holds_secret)
         # What could not be fetched is a problem already; the rest is still validated.
         unknown = set(values.keys() - resolved.keys())
         resolved = {**values, **resolved}
         self._set_endpoint(resolved, unknown, problems)
+        if "endpoint" not in unknown:
+            resolved = self.confinement.confine(resolved, problems)
         try:
             target = build_target(resolved, unknown=frozenset(unknown))
         except SettingsError as error:
@@ -61,7 +65,8 @@ class TargetResolver:
         if region.text and not REGION_PATTERN.fullmatch(region.text):
             raise ValueError(problem_message(region, REGION_ALLOWED))
         try:
-            return Value(text=self.references.account_endpoint(region.text), origin="iot:DescribeEndpoint")
+            address = self.references.account_endpoint(region.text)
+            return Value(text=address, origin="iot:DescribeEndpoint", author=unset.author)
         except ValueError as error:
             raise ValueError(f"{unset.origin} is not set, and iot:DescribeEndpoint failed: {error}") from error
 

@@ -1,12 +1,15 @@
 """Problems with settings: one sentence each, without any secret."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from connect_canary.config.values import Value
 from connect_canary.model.target import is_pem
 
 _MAX_SHOWN_CHARACTERS = 80
 _MAX_SHOWN_NAMES = 30
+MAX_PROBLEMS = 20
+# More names are not compared: it would take seconds.
+_MAX_COMPARED_NAMES = 200
 
 
 class SettingsError(ValueError):
@@ -15,7 +18,13 @@ class SettingsError(ValueError):
     def __init__(self, problems: Iterable[str]) -> None:
         """Join the sentences to the message that is logged and raised."""
         self.problems = tuple(dict.fromkeys(problems))
-        super().__init__("; ".join(self.problems))
+        super().__init__("; ".join(bounded(self.problems)))
+
+
+def bounded(problems: Sequence[str]) -> Sequence[str]:
+    """Return the first 20 problems, and how many more there are."""
+    more = len(problems) - MAX_PROBLEMS
+    return problems if more <= 0 else (*problems[:MAX_PROBLEMS], f"and {more:,} more")
 
 
 def problem_message(value: Value, allowed: str) -> str:
@@ -43,9 +52,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     # Imported late: only a misspelling needs it, and it would slow every cold start.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    names = list(known)
+    names, word = list(known), word[:_MAX_SHOWN_CHARACTERS].lower()
     by_lower_case = {name.lower(): name for name in names}
-    suggestion = get_close_matches(word[:_MAX_SHOWN_CHARACTERS].lower(), by_lower_case, n=1)
+    if len(names) > _MAX_COMPARED_NAMES:
+        by_lower_case = {low: name for low, name in by_lower_case.items() if low[:1] == word[:1]}
+    suggestion = get_close_matches(word, list(by_lower_case)[:_MAX_COMPARED_NAMES], n=1)
     if suggestion:
         return f"did you mean {by_lower_case[suggestion[0]]}?"
     return f"allowed: {', '.join(names[:_MAX_SHOWN_NAMES])}{', ...' if len(names) > _MAX_SHOWN_NAMES else ''}"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from connect_canary.config.settings import BY_KEY
@@ -61,6 +62,11 @@ class ReferenceResolver:
         scheme, _, name = reference.partition(":")
         get = functools.partial(SOURCES[scheme].get, name, self._region, self._force_fetch)
         return self.memoize(reference, lambda: self._call_service(scheme, get))
+
+    def holds_secret(self, reference: str) -> bool:
+        """Return whether `reference`, which was fetched, names a secret or a SecureString."""
+        scheme, _, name = reference.partition(":")
+        return SOURCES[scheme].is_secret(name, self._region)
 
     def get_by_path(self, reference: str) -> Mapping[str, Secret]:
         """Return the values below a path by their relative names; raise ValueError with a sentence."""
@@ -119,22 +125,24 @@ def _resolve_future(future: "Future[Any]", call: Callable[[], object]) -> None:
         future.set_exception(error)
 
 
-def resolve_values(values: Mapping[str, Value], fetch: Callable[[str], Secret]) -> tuple[dict[str, Value], list[str]]:
+def resolve_values(
+    values: Mapping[str, Value], fetch: Callable[[str], Secret], is_secret: Callable[[str], bool]
+) -> tuple[dict[str, Value], list[str]]:
     """Return `values` with references replaced by what `fetch` returns, without those for which it raises ValueError.
 
-    The second item has a sentence for each value that is missing.
+    The second item has a sentence for each value that is missing. `is_secret` says whether a reference names a secret.
     """
     resolved: dict[str, Value] = {}
     problems: list[str] = []
     for key, value in values.items():
         try:
-            resolved[key] = _resolve_value(key, value, fetch) if value.is_reference else value
+            resolved[key] = _resolve_value(key, value, fetch, is_secret) if value.is_reference else value
         except ValueError as error:
             problems.append(f"{value.origin} refers to {value.text}{error}")
     return resolved, problems
 
 
-def _resolve_value(key: str, value: Value, fetch: Callable[[str], Secret]) -> Value:
+def _resolve_value(key: str, value: Value, fetch: Callable[[str], Secret], is_secret: Callable[[str], bool]) -> Value:
     """Return the value that a reference names; raise ValueError with the end of a sentence."""
     try:
         text = fetch(value.text).reveal()
@@ -144,4 +152,5 @@ def _resolve_value(key: str, value: Value, fetch: Callable[[str], Secret]) -> Va
         raise ValueError(", which holds another reference; allowed: a value")
     if not is_encodable(text):
         raise ValueError(", which holds no valid Unicode; allowed: text")
-    return new_value(BY_KEY[key], text, f"{value.origin} (from {value.text})", referenced=True)
+    resolved = new_value(BY_KEY[key], text, f"{value.origin} (from {value.text})", referenced=True)
+    return replace(resolved, from_secret=is_secret(value.text), author=value.author)

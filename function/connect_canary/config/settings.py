@@ -58,6 +58,13 @@ SETTINGS: tuple[Setting, ...] = (
         group=Group.CLIENT,
         metavar="HOST[:PORT]",
     ),
+    Setting(
+        key="allowed_endpoints",
+        help="hosts that a targets document may name if it is read from a reference; *.domain for a domain",
+        group=Group.RUN,
+        metavar="HOSTS",
+        is_global=True,
+    ),
     Setting(key="signing_region", help="region to sign for; default AWS_REGION", group=Group.AWS, metavar="REGION"),
     Setting(
         key="auth_mode",

@@ -7,7 +7,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from connect_canary.config.auth_rules import AUTH_RULES, PLACEMENT_RULES, AuthRules
-from connect_canary.config.endpoint_rules import PORT_PATTERN, endpoint_problem
+from connect_canary.config.endpoint_rules import DEFAULT_PORT, PORT_PATTERN, endpoint_problem
 from connect_canary.config.problems import SettingsError, problem_message
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
 from connect_canary.config.targets_document import DEFAULT_TARGET
@@ -16,7 +16,6 @@ from connect_canary.model.mqtt import MAX_CLIENT_ID_BYTES, MAX_FIELD_BYTES
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import SUFFIX_CHARACTERS, AuthMode, AuthorizerPlacement, Target, password_bytes
 
-DEFAULT_PORT = 443
 MAX_TIMEOUT_SECONDS = 300.0
 MAX_CONFIRM_AFTER_SECONDS = 300.0
 _REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)

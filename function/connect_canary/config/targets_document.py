@@ -1,5 +1,6 @@
 """The targets document: JSON, or one SSM parameter for each target."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,10 @@ from connect_canary.config.values import Value, is_encodable, new_value
 from connect_canary.model.secret import Secret
 
 DEFAULT_TARGET = "default"
+MAX_TARGETS = 2000
+MAX_DOCUMENT_BYTES = 256 * 1024
+# Of so many members of an entry the problems are told.
+_MAX_MEMBERS = 100
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NAME_ALLOWED = "allowed: 1 to 64 of A-Z a-z 0-9 _ . -"
 _PATH_SCHEMES = "|".join(source.scheme for source in SOURCES.values() if source.get_by_path)
@@ -54,9 +59,12 @@ def read_document(text: str, origin: str) -> tuple[list[TargetEntry], list[str]]
 
     Raises ValueError with a sentence if `text` is no targets document.
     """
+    if len(text.encode(errors="replace")) > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"{origin} is too long; allowed: at most {MAX_DOCUMENT_BYTES // 1024} KB")
     document = _parse(text, origin)
     if not isinstance(document, dict) or not isinstance(document.get("targets"), list) or not document["targets"]:
         raise ValueError(f'{origin} is no targets document; allowed: {{"targets": [{{"name": "...", ...}}, ...]}}')
+    _require_at_most(MAX_TARGETS, len(document["targets"]), f"{origin} has")
     problems = [
         f"{origin} has the unknown key {abbreviated_repr(key)}; allowed: targets, $schema"
         for key in document
@@ -73,10 +81,16 @@ def read_parameters(parameters: Mapping[str, Secret], path: str) -> list[TargetE
     """
     if not parameters:
         raise ValueError(f"{path} holds no parameter; allowed: one parameter a target below it")
+    _require_at_most(MAX_TARGETS, len(parameters), f"{path} holds")
     return _reject_duplicate_names(
         _read_parameter(name.rpartition("/")[2], text.reveal(), f"{path}{name}")
         for name, text in sorted(parameters.items())
     )
+
+
+def _require_at_most(limit: int, count: int, where: str) -> None:
+    if count > limit:
+        raise ValueError(f"{where} {count:,} targets; allowed: at most {limit:,}")
 
 
 def _read_parameter(name: str, text: str, location: str) -> TargetEntry:
@@ -111,7 +125,9 @@ def _read_entry(document: object, location: str) -> TargetEntry:
     problems: list[str] = []
     if "name" not in document:
         problems.append(f"{location}.name is not set; {_NAME_ALLOWED}")
-    for key, member in document.items():
+    if len(document) > _MAX_MEMBERS:
+        problems.append(f"{location} has {len(document):,} members; allowed: a name and settings")
+    for key, member in itertools.islice(document.items(), _MAX_MEMBERS):
         problem = _entry_problem(key, member, f"{location}.{display_name(key)}")
         if problem is None:
             values[key] = new_value(BY_KEY[key], str(member), f"{location}.{key}")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from connect_canary.config.settings import Setting
 from connect_canary.config.sources.table import SOURCES
@@ -10,17 +11,28 @@ from connect_canary.model.secret import Secret
 REFERENCE_PATTERN = re.compile(rf"({'|'.join(SOURCES)}):\S")
 
 
+class Author(Enum):
+    """Who wrote a value, from the one who may do most to the one who may do least."""
+
+    DEPLOYER = auto()
+    DOCUMENT = auto()
+    REFERENCED_DOCUMENT = auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """The value of a setting: `text`, or `secret` if it must be masked; at most one of them is set.
 
-    `origin` is where it was written. A `referenced` value was read from a reference there, and is masked too.
+    `origin` is where it was written, and by whom. A `referenced` value was read from a reference there, and is masked
+    too; it is `from_secret` if that names a secret or a SecureString.
     """
 
     text: str = field(default="", repr=False)
     secret: Secret | None = None
     origin: str
     referenced: bool = False
+    from_secret: bool = False
+    author: Author = Author.DEPLOYER
 
     @property
     def is_set(self) -> bool:

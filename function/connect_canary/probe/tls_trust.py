@@ -1,13 +1,16 @@
 """The trust store of a target, and the SDK's TLS context made from it."""
 
+import errno
 import functools
+import os
 import re
-from pathlib import Path
+import stat
 
 from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
 
 from connect_canary.model.target import Target, is_pem
 
+MAX_BUNDLE_BYTES = 1_000_000
 _ALPN_PORT = 443
 _PEM_BLOCK = re.compile(rb"(-----BEGIN CERTIFICATE-----)([A-Za-z0-9+/=\s]*)(-----END CERTIFICATE-----)")
 _LINE_CHARACTERS = 64
@@ -17,8 +20,20 @@ def trust_store(target: Target) -> bytes | None:
     """Return the PEM bundle to trust, None for the system's; raise OSError if it cannot be read."""
     if not target.ca_file:
         return None
-    bundle = target.ca_file.encode() if is_pem(target.ca_file) else Path(target.ca_file).read_bytes()
+    bundle = target.ca_file.encode() if is_pem(target.ca_file) else _read_regular_file(target.ca_file)
     return _normalize_pem(bundle)
+
+
+def _read_regular_file(path: str) -> bytes:
+    """Return the content of a file; raise OSError if it is none, or too large: a device or a pipe would never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if status.st_size > MAX_BUNDLE_BYTES:
+            raise OSError(errno.EFBIG, f"it has more than {MAX_BUNDLE_BYTES:,} bytes")
+        return file.read(MAX_BUNDLE_BYTES)
 
 
 @functools.lru_cache(maxsize=8)

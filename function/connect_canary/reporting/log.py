@@ -9,7 +9,6 @@ import connect_canary
 from connect_canary.model.outcome import Outcome
 
 SERVICE = "iot-connect-canary"
-MAX_LOGGED_PROBLEMS = 20
 
 
 class _JsonNull:
@@ -42,10 +41,8 @@ def log_unconfirmed(log: Logger, outcome: Outcome) -> None:
 
 
 def log_settings_problems(log: Logger, problems: Sequence[str]) -> None:
-    """Write the record of a run that settings have stopped, with the first problems and how many more there are."""
-    more = len(problems) - MAX_LOGGED_PROBLEMS
-    rest = [f"and {more} more"] if more > 0 else []
-    log.error("the canary cannot run as it is set", problems=[*problems[:MAX_LOGGED_PROBLEMS], *rest])
+    """Write the record of a run that settings have stopped."""
+    log.error("the canary cannot run as it is set", problems=list(problems))
 
 
 def log_heartbeat_failure(log: Logger, reason: str) -> None:

@@ -52,5 +52,5 @@ SECRETS_MANAGER = ReferenceSource(
     forms=("secretsmanager:name", "secretsmanager:name#key"),
     new_client=_provider,
     get=_get,
-    holds_secrets=True,
+    is_secret=lambda _name, _region: True,
 )

@@ -9,7 +9,7 @@ from connect_canary.config.sources.source import MAX_AGE_SECONDS, ReferenceSourc
 from connect_canary.model.secret import Secret
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.parameters import SSMProvider
+    from connect_canary.config.sources.ssm_provider import TypedSSMProvider
 
 
 def _get(name: str, region: str, force_fetch: bool) -> Secret:  # noqa: FBT001 - as Get says
@@ -29,10 +29,22 @@ def _get_by_path(path: str, region: str, force_fetch: bool) -> Mapping[str, Secr
 
 
 @functools.cache
-def _provider(region: str) -> "SSMProvider":
-    from aws_lambda_powertools.utilities.parameters import SSMProvider  # noqa: PLC0415 - boto3: 200 ms, 27 MB
+def _provider(region: str) -> "TypedSSMProvider":
+    from connect_canary.config.sources.ssm_provider import TypedSSMProvider  # noqa: PLC0415 - boto3: 200 ms, 27 MB
 
-    return SSMProvider(boto_config=client_config(region))
+    return TypedSSMProvider(boto_config=client_config(region))
 
 
-SSM = ReferenceSource(scheme="ssm", forms=("ssm:/path/name",), new_client=_provider, get=_get, get_by_path=_get_by_path)
+def _is_secure_string(name: str, region: str) -> bool:
+    """Return whether a parameter that was got before is a SecureString; one that was not is taken for one."""
+    return _provider(region).types.get(name) != "String"
+
+
+SSM = ReferenceSource(
+    scheme="ssm",
+    forms=("ssm:/path/name",),
+    new_client=_provider,
+    get=_get,
+    get_by_path=_get_by_path,
+    is_secret=_is_secure_string,
+)

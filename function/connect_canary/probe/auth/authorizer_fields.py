@@ -1,5 +1,6 @@
 """The fields of a custom authorizer: name, token and signature, and how they are encoded."""
 
+import functools
 import hashlib
 from base64 import b64encode
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from connect_canary.model.target import Target
 
 NAME_FIELD = "x-amz-customauthorizer-name"
 SIGNATURE_FIELD = "x-amz-customauthorizer-signature"
+MIN_KEY_BITS = 2048  # NIST SP 800-131A: less is no longer allowed for signatures
 _SAFE_IN_USERNAME = "@:/,-._~"
 
 
@@ -37,10 +39,19 @@ def validate_signing_key(target: Target) -> list[tuple[str, str]]:
     if target.authorizer_signing_key is None:
         return []
     try:
-        RSA.new_private_key_from_pem_data(target.authorizer_signing_key.reveal())
+        bits = _key_bits(target.authorizer_signing_key)
     except (ValueError, RuntimeError):  # depends on the kind of key
         return [("authorizer_signing_key", "allowed: an RSA private key in PEM without passphrase")]
+    if bits < MIN_KEY_BITS:
+        return [("authorizer_signing_key", f"allowed: an RSA key of at least {MIN_KEY_BITS} bits; this has {bits}")]
     return []
+
+
+@functools.lru_cache(maxsize=8)
+def _key_bits(key: Secret) -> int:
+    """Return the length of an RSA key, which is that of its signatures; raise ValueError or RuntimeError for no key."""
+    rsa = RSA.new_private_key_from_pem_data(key.reveal())
+    return len(rsa.sign(RSASignatureAlgorithm.PKCS1_5_SHA256, hashlib.sha256().digest())) * 8
 
 
 def sign_token(key: Secret, token: str) -> str:
