@@ -36,6 +36,7 @@ class MetricSample:
     timestamp: float
     value: float
     count: float = 1.0
+    unit: str = "None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class AlarmEvaluation:
     reason: str
 
 
-_COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
+COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
     "GreaterThanThreshold": (lambda a, b: a > b, "greater than"),
     "GreaterThanOrEqualToThreshold": (lambda a, b: a >= b, "greater than or equal to"),
     "LessThanThreshold": (lambda a, b: a < b, "less than"),
@@ -108,13 +109,19 @@ def statistic_of(samples: Sequence[MetricSample], statistic: str) -> float:
     return _percentile(samples, float(statistic[1:]))
 
 
+def evaluation_range(rule: Rule, now: float) -> tuple[float, float]:
+    """Return the start and the end of the time that an evaluation looks at: it ends with the last completed step."""
+    end = math.floor(now / rule.step) * rule.step
+    return end - (rule.evaluation_periods + EXTRA_PERIODS) * rule.period, end
+
+
 def datapoints(samples: Iterable[MetricSample], rule: Rule, now: float) -> list[float | None]:
     """Return the statistic of each period up to the last completed step, oldest first; None for one without samples.
 
     Periods slide: one of 5 minutes ends at every full minute (CloudWatch user guide, "Evaluating an alarm").
     """
     count = rule.evaluation_periods + EXTRA_PERIODS
-    start = math.floor(now / rule.step) * rule.step - count * rule.period
+    start, _ = evaluation_range(rule, now)
     periods: list[list[MetricSample]] = [[] for _ in range(count)]
     for sample in samples:
         index = math.floor((sample.timestamp - start) / rule.period)
@@ -129,7 +136,7 @@ def evaluate(points: Sequence[float | None], rule: Rule, current: State) -> Alar
     available = [point for point in points if point is not None][-rule.evaluation_periods :]
     # Older datapoints replace missing ones before TreatMissingData applies.
     used = recent if len(recent) == rule.evaluation_periods else available
-    breaches, comparison = _COMPARISONS[rule.comparison]
+    breaches, comparison = COMPARISONS[rule.comparison]
     breaching = sum(breaches(point, rule.threshold) for point in used)
     missing = rule.evaluation_periods - len(used)
     oldest = next((len(points) - index for index, point in enumerate(points) if point is not None), 0)
