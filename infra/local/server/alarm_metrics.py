@@ -59,14 +59,24 @@ def alarm_period(alarm: Alarm) -> int:
 
 
 def points_of(alarm: Alarm, metrics: Iterable[Series], rule: Rule, now: float) -> Points:
-    """Return the datapoints of an alarm that has one state, oldest first."""
+    """Return the datapoints of an alarm, oldest first: of a grouped one those of all its series together."""
     if not alarm.get("Metrics"):
         return datapoints(_samples_of(alarm, alarm.get("Unit"), metrics), rule, now)
     query = _query_of(alarm)
     if query:
-        groups = select(query, metrics)
-        return datapoints(groups[0].samples if groups else [], rule, now)
+        return datapoints((sample for group in select(query, metrics) for sample in group.samples), rule, now)
     return _math_points(alarm, list(metrics), rule, now)
+
+
+def metrics_of(alarm: Alarm) -> frozenset[tuple[str, str]]:
+    """Return the namespace and name of every metric that an alarm evaluates."""
+    if not alarm.get("Metrics"):
+        return frozenset({(alarm["Namespace"], alarm["MetricName"])})
+    query = _query_of(alarm)
+    if query:
+        return frozenset({(query.namespace, query.metric)})
+    stats = (each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each)
+    return frozenset((metric["Namespace"], metric["MetricName"]) for metric in stats)
 
 
 def returned_metric(alarm: Alarm) -> Mapping[str, Any]:

@@ -1,10 +1,12 @@
 """CloudFormation resource types that MiniStack lacks."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from infra.local.server import ministack_patches
 from infra.local.server.authorizers import Authorizer, Authorizers
+from infra.local.server.mute_rule_api import MuteRules
 from infra.local.server.service_calls import cloudwatch
 
 Created = tuple[str, dict[str, str]]
@@ -17,14 +19,19 @@ _COMPOSITE_PROPERTIES = (
     "AlarmActions",
     "OKActions",
     "InsufficientDataActions",
+    "ActionsSuppressor",
+    "ActionsSuppressorWaitPeriod",
+    "ActionsSuppressorExtensionPeriod",
 )
+_SECONDS = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 
 
-def register_all(authorizers: Authorizers) -> None:
+def register_all(authorizers: Authorizers, mute_rules: MuteRules) -> None:
     """Register the missing resource types; those that MiniStack has stay."""
     types = ministack_patches.RESOURCE_TYPES.original()
     types.setdefault("AWS::IoT::Authorizer", _authorizer_type(authorizers))
     types.setdefault("AWS::CloudWatch::CompositeAlarm", _composite_alarm_type())
+    types.setdefault("AWS::CloudWatch::AlarmMuteRule", _mute_rule_type(mute_rules))
 
 
 def _name(name: object, stack_name: str, logical_id: str) -> str:
@@ -77,9 +84,32 @@ def _composite_alarm_type() -> dict[str, Any]:
 
 
 def _put_composite(name: str, props: Mapping[str, Any]) -> Created:
+    unknown = sorted(props.keys() - {"AlarmName", "Tags", *_COMPOSITE_PROPERTIES})
+    if unknown:
+        raise ValueError(f"The local AWS does not know {', '.join(unknown)} of a composite alarm.")
     request = {key: props[key] for key in _COMPOSITE_PROPERTIES if key in props}
+    request |= {key: int(request[key]) for key in _SECONDS if key in request}
     if "ActionsEnabled" in request:
         request["ActionsEnabled"] = str(request["ActionsEnabled"]).lower() == "true"
     cloudwatch("PutCompositeAlarm", {"AlarmName": name, **request})
     account, region = ministack_patches.ACCOUNT_ID.original()(), ministack_patches.REGION.original()()
     return name, {"Arn": f"arn:aws:cloudwatch:{region}:{account}:alarm:{name}"}
+
+
+def _mute_rule_type(mute_rules: MuteRules) -> dict[str, Any]:
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Created:
+        name = _name(props.get("Name"), stack_name, logical_id)
+        arn = mute_rules.put({**props, "Name": name}, time.time())
+        return arn, {"Arn": arn}
+
+    def update(physical_id: str, _old: dict[str, Any], new: dict[str, Any], stack_name: str) -> Created:
+        return create(_rule_name(physical_id).removeprefix(f"{stack_name}-"), new, stack_name)
+
+    def delete(physical_id: str, _props: dict[str, Any]) -> None:
+        mute_rules.delete(_rule_name(physical_id))
+
+    return {"create": create, "update": update, "delete": delete}
+
+
+def _rule_name(arn: str) -> str:
+    return arn.partition(":alarm-mute-rule:")[2]

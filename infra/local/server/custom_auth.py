@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from infra.local.server import ministack_patches
 from infra.local.server.authorizer_response import Document, RefusedError, policy_documents
 from infra.local.server.authorizers import Authorizer, Authorizers
+from infra.local.server.invoke_permission import may_invoke
 from infra.local.server.mqtt import ConnectPacket
 from infra.local.server.token_signatures import is_signed_by_any
 
@@ -82,20 +83,14 @@ def _check_signature(authorizer: Authorizer, token: str | None, signature: str) 
 
 def _check_permission(authorizer: Authorizer, upgrade: UpgradeRequest) -> None:
     """Raise `RefusedError` unless the function's resource policy lets AWS IoT invoke it for this authorizer."""
-    with ministack_patches.REQUEST_SCOPE.original()(upgrade.account_id, upgrade.region):
-        policies = ministack_patches.LAMBDA_POLICY.original()(authorizer.function_arn)
-    context = ministack_patches.EVALUATION_CONTEXT.original()(
-        # A service is not a principal of the account: of AWS principals only "*" matches it.
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=authorizer.function_arn,
+    is_allowed = may_invoke(
+        authorizer.function_arn,
+        service=_SERVICE,
+        source_arn=authorizer.arn,
+        account_id=upgrade.account_id,
         region=upgrade.region,
-        service_context={"aws:sourcearn": authorizer.arn, "aws:sourceaccount": upgrade.account_id},
     )
-    evaluate = ministack_patches.EVALUATE_RESOURCE_POLICY.original()
-    if not policies or evaluate(policies[0], context, service=_SERVICE).decision != "Allow":
+    if not is_allowed:
         raise RefusedError(f"AWS IoT may not invoke the function of authorizer {authorizer.name}")
 
 

@@ -4,11 +4,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import quote
 
 from infra.local.server import ministack_patches
 from infra.local.server.embedded_metrics import MetricDatum, metric_data
-from infra.local.server.service_calls import call_synchronously, cloudwatch
+from infra.local.server.service_calls import cloudwatch, invoke_asynchronously
 
 Record = dict[str, Any]
 
@@ -64,8 +63,9 @@ def install_asynchronous_schedules() -> None:
     """Make schedules and rules invoke functions asynchronously, with the function's retry settings."""
 
     def dispatch(arn: str, payload: str) -> None:
-        path = f"/2015-03-31/functions/{quote(arn, safe='')}/invocations"
-        headers = {"x-amz-invocation-type": "Event"}
-        call_synchronously(ministack_patches.LAMBDA_REQUESTS, "POST", path, headers, payload.encode())
+        try:
+            invoke_asynchronously(arn, payload)
+        except ValueError:
+            _log.warning("schedule did not invoke %s", arn, exc_info=True)
 
     ministack_patches.DISPATCH_TO_LAMBDA.replace(dispatch)

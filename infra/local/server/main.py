@@ -26,9 +26,18 @@ from infra.local.server import (
     ministack_patches,
     schedule_speed,
 )
+from infra.local.server.action_suppression import Suppressions
+from infra.local.server.alarm_actions import AlarmActions
 from infra.local.server.alarm_evaluator import AlarmEvaluator
+from infra.local.server.alarm_history import install_history
+from infra.local.server.alarm_memory import AlarmMemory
+from infra.local.server.alarm_settings import install_settings
 from infra.local.server.authorizers import Authorizers, install_authorizers_api
+from infra.local.server.cloudwatch_api import install_cloudwatch_api
 from infra.local.server.device_gateway import DeviceGateway
+from infra.local.server.log_patterns import install_log_patterns
+from infra.local.server.mute_rule_api import MuteRules
+from infra.local.server.sns_delivery import install_deliveries
 
 _LOOPBACK = "127.0.0.1"
 _GRACE_SECONDS = 1.0
@@ -126,8 +135,7 @@ def _start(state: Path, *, speed: float) -> int:
         return 1
     logging.getLogger().setLevel(logging.WARNING)
     identity = certificates.create(state)
-    app = _build_app(f"localhost:{_port(iot)}", account_id, region, speed)
-    evaluator = AlarmEvaluator(account_id=account_id, region=region, speed=speed)
+    app, evaluator = _build_app(f"localhost:{_port(iot)}", account_id, region, speed)
     ready = {"api_port": _port(api), "iot_port": _port(iot), "authority": str(identity.authority)}
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
@@ -135,16 +143,29 @@ def _start(state: Path, *, speed: float) -> int:
     return 0
 
 
-def _build_app(iot_endpoint: str, account_id: str, region: str, speed: float) -> DeviceGateway:
-    """Apply every patch to MiniStack and return the ASGI application."""
-    authorizers = Authorizers()
+def _build_app(iot_endpoint: str, account_id: str, region: str, speed: float) -> tuple[DeviceGateway, AlarmEvaluator]:
+    """Apply every patch to MiniStack and return the ASGI application and the evaluator of alarms."""
+    authorizers, mute_rules = Authorizers(), MuteRules(speed=speed)
     describe_endpoint.override_describe_endpoint(iot_endpoint)
     install_authorizers_api(authorizers)
-    cloudformation_types.register_all(authorizers)
+    cloudformation_types.register_all(authorizers, mute_rules)
     lambda_metrics.install_execution_metrics()
     lambda_metrics.install_asynchronous_schedules()
     schedule_speed.set_speed(speed)
-    return DeviceGateway(ministack_patches.APP.original(), authorizers, account_id, region)
+    install_deliveries()
+    install_log_patterns()
+    evaluator = _install_alarms(mute_rules, account_id, region, speed)
+    return DeviceGateway(ministack_patches.APP.original(), authorizers, account_id, region), evaluator
+
+
+def _install_alarms(mute_rules: MuteRules, account_id: str, region: str, speed: float) -> AlarmEvaluator:
+    memory, suppressions = AlarmMemory(), Suppressions(speed=speed)
+    actions = AlarmActions(memory, mute_rules, suppressions)
+    install_history()
+    install_settings(memory)
+    install_cloudwatch_api(memory, mute_rules, suppressions)
+    actions.install()
+    return AlarmEvaluator(account_id=account_id, region=region, speed=speed, memory=memory, actions=actions)
 
 
 if __name__ == "__main__":
