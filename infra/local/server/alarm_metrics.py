@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infra.local.server.alarm_rules import MetricSample, Rule, datapoints, rule_of
+from infra.local.server.alarm_rules import MetricSample, Rule, datapoints, rule_of, statistic_of
 from infra.local.server.metric_math import Calculator, Points
 from infra.local.server.metrics_insights import Query, Series, is_query, parse_query, select
 
 Alarm = Mapping[str, Any]
 
 _MAX_MATH_METRICS = 10
+# A statistic that is not supported shows with the first sample.
+_ANY_SAMPLE = (MetricSample(timestamp=0, value=0),)
 
 
 class AlarmError(ValueError):
@@ -100,6 +102,8 @@ def check_metrics(alarm: Alarm) -> None:
     for each in alarm["Metrics"]:
         if ("Expression" in each) is ("MetricStat" in each):
             raise AlarmError(f"Metric {each.get('Id')!r} has either Expression or MetricStat.")
+        if "MetricStat" in each:
+            statistic_of(_ANY_SAMPLE, each["MetricStat"]["Stat"])
     query = _query_of(alarm)
     if query and query.group_by and not query.order_by:
         raise AlarmError("A query with GROUP BY needs ORDER BY in an alarm.")
