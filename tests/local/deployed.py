@@ -112,6 +112,17 @@ class DeployedCanary:
         return [float(point["Average"]) for point in points]
 
 
+def contributor_states(aws: LocalAws, alarm: str) -> dict[str, str]:
+    """Return the last state of each contributor of a grouped alarm that ever changed, by its attributes' values."""
+    kind = {"HistoryItemType": "AlarmContributorStateUpdate", "ScanBy": "TimestampAscending"}
+    pages = aws.client("cloudwatch").get_paginator("describe_alarm_history").paginate(AlarmName=alarm, **kind)
+    return {
+        "/".join(item["AlarmContributorAttributes"].values()): json.loads(item["HistoryData"])["newState"]["stateValue"]
+        for page in pages
+        for item in page["AlarmHistoryItems"]
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsSubscriber:
     """An SQS queue subscribed to an SNS topic, and every message received so far."""
@@ -153,7 +164,7 @@ class SqsSubscriber:
 
         def are_ok() -> bool:
             states = [self.aws.alarm_states(name)[name] for name in alarms]
-            last = {message["AlarmName"]: message["NewStateValue"] for message in self.read()}
+            last = {(m["AlarmName"], m.get("AlarmContributorId")): m["NewStateValue"] for m in self.read()}
             return {*states, *last.values()} == {"OK"}
 
         eventually(are_ok)

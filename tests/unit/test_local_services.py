@@ -19,6 +19,7 @@ from infra.local.server import (
     service_calls,
 )
 from infra.local.server.authorizers import Authorizers
+from infra.local.server.mute_rule_api import MuteRules
 from tests.unit.stand_in_ministack import PutInPlace, Requests, stand_in
 
 __all__ = ["stand_in"]
@@ -48,9 +49,13 @@ def test_schedules_at_a_speed(stand_in: PutInPlace, speed: float, tick: float, m
     """A schedule is looked at every second and fires every minute, both of a clock of this speed."""
     known = {"rate(1 minute)": 60}
     stand_in(ministack_patches.SCHEDULE_TICK, 30)
+    stand_in(ministack_patches.RETRY_SECONDS, 1)
+    stand_in(ministack_patches.RETRY_MAX_SECONDS, 30)
     stand_in(ministack_patches.RATE_SECONDS, known.get)
     schedule_speed.set_speed(speed)
     assert ministack_patches.SCHEDULE_TICK.original() == pytest.approx(tick)
+    assert ministack_patches.RETRY_SECONDS.original() == pytest.approx(minute)
+    assert ministack_patches.RETRY_MAX_SECONDS.original() == pytest.approx(5 * minute)
     assert ministack_patches.RATE_SECONDS.original()("rate(1 minute)") == pytest.approx(minute)
     assert ministack_patches.RATE_SECONDS.original()("cron(* * * * ? *)") is None
 
@@ -194,6 +199,15 @@ def test_schedule_invokes_as_an_event(stand_in: PutInPlace) -> None:
     assert requests.asked == [("POST", path, {"x-amz-invocation-type": "Event"}, b'{"only": []}', {})]
 
 
+def test_schedule_that_cannot_invoke(stand_in: PutInPlace, caplog: pytest.LogCaptureFixture) -> None:
+    """A function that is gone is a line in the server's log; the scheduler goes on."""
+    stand_in(ministack_patches.LAMBDA_REQUESTS, Requests(404))
+    stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
+    lambda_metrics.install_asynchronous_schedules()
+    ministack_patches.DISPATCH_TO_LAMBDA.original()(FUNCTION, "{}")
+    assert [FUNCTION in record.getMessage() for record in caplog.records] == [True]
+
+
 @pytest.fixture
 def resource_types(stand_in: PutInPlace) -> tuple[dict[str, Any], Authorizers, Requests]:
     """CloudFormation's resource types with the missing ones, all authorizers, and what CloudWatch is asked."""
@@ -203,7 +217,7 @@ def resource_types(stand_in: PutInPlace) -> tuple[dict[str, Any], Authorizers, R
     stand_in(ministack_patches.ACCOUNT_ID, lambda: "123456789012")
     stand_in(ministack_patches.REGION, lambda: "eu-west-1")
     stand_in(ministack_patches.CLOUDWATCH_REQUESTS, requests)
-    cloudformation_types.register_all(authorizers)
+    cloudformation_types.register_all(authorizers, MuteRules())
     return types, authorizers, requests
 
 
@@ -212,10 +226,11 @@ ResourceTypes = tuple[dict[str, Any], Authorizers, Requests]
 
 def test_known_resource_types_are_left_alone(stand_in: PutInPlace) -> None:
     """A type that MiniStack has is its own."""
-    types = {"AWS::IoT::Authorizer": 1, "AWS::CloudWatch::CompositeAlarm": 2}
+    known = {"AWS::IoT::Authorizer": 1, "AWS::CloudWatch::CompositeAlarm": 2, "AWS::CloudWatch::AlarmMuteRule": 3}
+    types = dict(known)
     stand_in(ministack_patches.RESOURCE_TYPES, types)
-    cloudformation_types.register_all(Authorizers())
-    assert types == {"AWS::IoT::Authorizer": 1, "AWS::CloudWatch::CompositeAlarm": 2}
+    cloudformation_types.register_all(Authorizers(), MuteRules())
+    assert types == known
 
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:f"
@@ -278,3 +293,38 @@ def test_composite_alarm_of_a_stack(resource_types: ResourceTypes, written: obje
         ("DeleteAlarms", {"AlarmNames": ["both"]}),
     ]
     assert of_stack["create"]("L", {"AlarmRule": "TRUE"}, "s")[0] == "s-L"
+
+
+def test_composite_alarm_with_a_suppressor(resource_types: ResourceTypes) -> None:
+    """Its seconds are numbers; a property that is not known is an error."""
+    types, _, requests = resource_types
+    create = types["AWS::CloudWatch::CompositeAlarm"]["create"]
+    seconds = {"ActionsSuppressorWaitPeriod": "60", "ActionsSuppressorExtensionPeriod": "120"}
+    create("L", {"AlarmRule": "TRUE", "ActionsSuppressor": "quiet", **seconds}, "s")
+    ((_, asked),) = asked_of_cloudwatch(requests)
+    assert (asked["ActionsSuppressor"], asked["ActionsSuppressorWaitPeriod"]) == ("quiet", 60)
+    assert asked["ActionsSuppressorExtensionPeriod"] == 120
+    with pytest.raises(ValueError, match="Priority"):
+        create("L", {"AlarmRule": "TRUE", "Priority": 1}, "s")
+
+
+def test_mute_rule_of_a_stack(stand_in: PutInPlace) -> None:
+    """It is made, changed and deleted under its name, by default that of stack and resource."""
+    types: dict[str, Any] = {}
+    rules = MuteRules()
+    stand_in(ministack_patches.RESOURCE_TYPES, types)
+    stand_in(ministack_patches.ACCOUNT_ID, lambda: "123456789012")
+    stand_in(ministack_patches.REGION, lambda: "eu-west-1")
+    cloudformation_types.register_all(Authorizers(), rules)
+    of_stack = types["AWS::CloudWatch::AlarmMuteRule"]
+    schedule = {"Expression": "cron(* * * * *)", "Duration": "PT1H"}
+    props = {"Rule": {"Schedule": schedule}, "MuteTargets": {"AlarmNames": ["a"]}}
+    arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm-mute-rule:s-Logical"
+    assert of_stack["create"]("Logical", props, "s") == (arn, {"Arn": arn})
+    assert [rules.muting(alarm, 0) for alarm in ("a", "b")] == ["s-Logical", ""]
+    changed = {**props, "MuteTargets": {"AlarmNames": ["b"]}}
+    assert of_stack["update"](arn, props, changed, "s") == (arn, {"Arn": arn})
+    assert [rules.muting(alarm, 0) for alarm in ("a", "b")] == ["", "s-Logical"]
+    of_stack["delete"](arn, changed)
+    assert rules.muting("b", 0) == ""
+    assert of_stack["create"]("L", {**props, "Name": "named"}, "s")[0].endswith(":alarm-mute-rule:named")
