@@ -182,6 +182,16 @@ async def test_contributors_in_alarm(api: Api) -> None:
     assert (status, text.partition(":")[0]) == (404, "ResourceNotFoundException")
 
 
+# What is asked of the list of mute rules, which holds one that is scheduled for an alarm, and how many are found.
+LISTED: list[tuple[dict[str, Any], int]] = [
+    ({}, 1),
+    ({"AlarmName": "right"}, 1),
+    ({"AlarmName": "wrong"}, 0),
+    ({"Statuses": ["ACTIVE"]}, 0),
+    ({"AlarmName": "right", "Statuses": ["ACTIVE", "SCHEDULED"]}, 1),
+]
+
+
 async def test_mute_rule_operations(api: Api) -> None:
     """A rule is put, described, listed by alarm, replaced and deleted."""
     targets = {"AlarmNames": ["right"]}
@@ -191,8 +201,8 @@ async def test_mute_rule_operations(api: Api) -> None:
     arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm-mute-rule:m"
     summary = {"AlarmMuteRuleArn": arn, "Status": "SCHEDULED", "MuteType": "ONE_TIME"}
     assert rule == {"Name": "m", "Rule": RULE, "MuteTargets": targets, **summary}
-    for alarm, count in ({}, 1), ({"AlarmName": "right"}, 1), ({"AlarmName": "wrong"}, 0):
-        _, listed = await api.call("ListAlarmMuteRules", **alarm)
+    for asked, count in LISTED:
+        _, listed = await api.call("ListAlarmMuteRules", **asked)
         assert len(listed["AlarmMuteRuleSummaries"]) == count
     assert await api.call("DeleteAlarmMuteRule", AlarmMuteRuleName="m") == (200, {})
     assert (await api.call("GetAlarmMuteRule", AlarmMuteRuleName="m"))[0] == 404

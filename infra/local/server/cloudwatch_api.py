@@ -27,9 +27,7 @@ def install_cloudwatch_api(memory: AlarmMemory, mute_rules: MuteRules, suppressi
         "DescribeAlarmContributors": lambda request: _contributors(memory, request),
         "PutAlarmMuteRule": lambda request: _put_mute_rule(mute_rules, request),
         "GetAlarmMuteRule": lambda request: mute_rules.describe(str(request.get("AlarmMuteRuleName")), time.time()),
-        "ListAlarmMuteRules": lambda request: {
-            "AlarmMuteRuleSummaries": mute_rules.summaries(request.get("AlarmName"), time.time())
-        },
+        "ListAlarmMuteRules": lambda request: {"AlarmMuteRuleSummaries": mute_rules.summaries(request, time.time())},
         "DeleteAlarmMuteRule": lambda request: _delete_mute_rule(mute_rules, request),
     }
     ministack_patches.CLOUDWATCH_REQUESTS.wrap(lambda original: _handler(original, operations))

@@ -56,10 +56,11 @@ class MuteRules:
         kept = ("Name", "Description", "Rule", "MuteTargets", "StartDate", "ExpireDate")
         return {**{k: stored.request[k] for k in kept if k in stored.request}, **_summary(stored, now)}
 
-    def summaries(self, alarm: str | None, now: float) -> list[dict[str, Any]]:
-        """Return the rules as ListAlarmMuteRules does, all or those of an alarm."""
-        found = [s for s in self._rules.values() if alarm is None or alarm in s.rule.alarms]
-        return [_summary(stored, now) for stored in found]
+    def summaries(self, request: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
+        """Return the rules as ListAlarmMuteRules does, of an alarm and of some statuses if it asks for those."""
+        alarm, statuses = request.get("AlarmName"), request.get("Statuses") or list(MuteStatus)
+        found = [_summary(s, now) for s in self._rules.values() if alarm is None or alarm in s.rule.alarms]
+        return [summary for summary in found if summary["Status"] in statuses]
 
 
 def arn_of(name: str) -> str:
