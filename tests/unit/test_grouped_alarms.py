@@ -104,6 +104,8 @@ def test_missing_datapoints_of_a_series_in_alarm(treatment: str, points: str, ex
     evaluation = _evaluate({"a": points}, _known(ALARM), TreatMissingData=treatment)
     assert _states(evaluation.contributors) == {"a": expected}
     assert _states(evaluation.changes) == ({} if expected is ALARM else {"a": OK})
+    (contributor,) = evaluation.contributors
+    assert ((contributor.reason, contributor.since) == ("before", 1.0)) is (expected is ALARM)
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)

@@ -65,6 +65,7 @@ def test_parts_of_a_query(text: str, expected: dict[str, Any]) -> None:
         ("SELECT AVG(a) FROM b WHERE c = 'd' OR e = 'f'", "OR e"),
         ("SELECT AVG(a) FROM b GROUP Target", "Target"),
         ("SELECT AVG(a) FROM b ORDER BY AVG(a)", "a"),
+        ("SELECT AVG(a) FROM b ORDER BY AVG() DESC ASC", "ASC"),
         ("SELECT AVG(a) FROM b LIMIT 501", "501"),
         ("SELECT AVG(a) FROM b LIMIT 0", "0"),
         ("SELECT AVG(a) FROM b LIMIT few", "few"),
