@@ -91,7 +91,9 @@ class StandInCloudWatch:
 
     def _evaluate_policy(self, policy: str, context: dict[str, Any], *, service: str) -> Any:
         assert (policy, service) == (FUNCTION, "lambda.alarms.cloudwatch.amazonaws.com")
-        assert context["service_context"]["aws:sourcearn"] in {alarm["AlarmArn"] for alarm in self.alarms.values()}
+        assert context["service_context"]["aws:sourcearn"] in {
+            alarm["AlarmArn"] for alarm in (*self.alarms.values(), *self.composites.values())
+        }
         return type("Result", (), {"decision": "Allow" if self.may_invoke else "Deny"})
 
     async def _cloudwatch(self, *request: Any) -> tuple[int, dict[str, str], bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.server import ministack_patches
 from infra.local.server.alarm_messages import timestamp
 from infra.local.server.alarm_rules import State
 from infra.local.server.grouped_alarms import Contributor
@@ -126,6 +127,61 @@ def test_history_of_a_contributor(cloudwatch: StandInCloudWatch) -> None:
     )
     assert json.loads(state["HistoryData"])["newState"] == {"stateValue": "ALARM", "stateReason": "short reason"}
     assert action["HistorySummary"] == f"Successfully executed action {TOPIC}"
+
+
+def _data(item: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(item["HistoryData"]))
+
+
+def test_history_of_states(cloudwatch: StandInCloudWatch) -> None:
+    """A change has both states with its reason and data; an alarm that is new is a change of its configuration."""
+    record = ministack_patches.RECORD_HISTORY.original()
+    record("new", "INSUFFICIENT_DATA", "INSUFFICIENT_DATA", "Unchecked")
+    record("right", "OK", "ALARM", "reason")
+    record("both", "ALARM", "OK", "reason", "CompositeAlarm", {"triggeringAlarms": []})
+    created, changed, composite = cloudwatch.history
+    identities = [(item["AlarmName"], item["AlarmType"], item["HistoryItemType"]) for item in cloudwatch.history]
+    assert identities == [
+        ("new", "MetricAlarm", "ConfigurationUpdate"),
+        ("right", "MetricAlarm", "StateUpdate"),
+        ("both", "CompositeAlarm", "StateUpdate"),
+    ]
+    assert _data(created) == {"version": "1.0", "type": "Create"}
+    new = {"stateValue": "ALARM", "stateReason": "reason"}
+    assert _data(changed) == {"version": "1.0", "oldState": {"stateValue": "OK"}, "newState": new}
+    assert _data(composite)["newState"]["stateReasonData"] == {"triggeringAlarms": []}
+
+
+@pytest.mark.parametrize(
+    ("case", "state", "has_error"),
+    [("executed", "Succeeded", False), ("failed", "Failed", True), ("muted", "Suppressed", False)],
+)
+def test_history_of_actions(cloudwatch: StandInCloudWatch, case: str, state: str, *, has_error: bool) -> None:
+    """An action that was executed, failed or held back is an item, also of a composite alarm."""
+    _composite(cloudwatch)
+    cloudwatch.suppressions.settings.clear()
+    cloudwatch.is_topic_there = case != "failed"
+    if case == "muted":
+        _mute(cloudwatch, "both")
+    cloudwatch.set_state("both", "ALARM")
+    item = cloudwatch.history[-1]
+    assert (item["AlarmName"], item["AlarmType"], item["HistoryItemType"]) == ("both", "CompositeAlarm", "Action")
+    data = _data(item)
+    assert (data["actionState"], data["notificationResource"], bool(data["error"])) == (state, TOPIC, has_error)
+
+
+def test_json_has_milliseconds(cloudwatch: StandInCloudWatch) -> None:
+    """MiniStack's answers keep what the history says; numbers are left alone."""
+    cloudwatch.put()
+    convert = ministack_patches.JSON_TIMESTAMP.original()
+    assert [convert(value) for value in ("1970-01-01T00:00:01.250Z", 2.5, None)] == [1.25, 2.5, None]
+
+
+def test_times_of_an_alarm(cloudwatch: StandInCloudWatch) -> None:
+    """A change of state sets both times of the alarm."""
+    alarm, before = cloudwatch.put(), time.time()
+    cloudwatch.set_state("right", "ALARM")
+    assert before <= alarm["StateUpdatedTimestamp"] == alarm["StateTransitionedTimestamp"] <= time.time()
 
 
 def test_function_as_action(cloudwatch: StandInCloudWatch) -> None:
@@ -284,6 +340,10 @@ def test_message_of_a_composite_alarm(cloudwatch: StandInCloudWatch) -> None:
     assert message["AlarmRule"] == "ALARM(right)"
     assert message["TriggeringChildren"] == [{"Arn": ARN, "State": {"Value": "ALARM", "Timestamp": "t"}}]
     assert "Trigger" not in message
+    cloudwatch.composites["both"]["OKActions"] = [FUNCTION]
+    cloudwatch.set_state("both", "OK")
+    (event,) = cloudwatch.invoked
+    assert event["alarmData"]["configuration"] == {"alarmRule": "ALARM(right)"}
 
 
 # What happens, in seconds after the composite alarm changed, and when it is told: its suppressor goes into ALARM and

@@ -125,6 +125,16 @@ def test_alarm_on_a_query(api: Api, *, of_template: bool) -> None:
     assert ARN in api.memory.created
 
 
+def test_alarm_on_metric_math(api: Api) -> None:
+    """The periods of its metrics are numbers too."""
+    stat = {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": "300", "Stat": "Sum"}
+    summed = {"Id": "e", "Expression": "SUM(METRICS())"}
+    api.put({**SETTINGS, "Metrics": [{"Id": "m", "MetricStat": stat, "ReturnData": "false"}, summed]})
+    metric, expression = api.alarms["right"]["Metrics"]
+    assert (metric["MetricStat"]["Period"], metric["ReturnData"]) == (300, False)
+    assert expression == {**summed, "ReturnData": True}
+
+
 def test_warm_up_is_kept(api: Api) -> None:
     """So are states that MiniStack forgets when settings change, and the alarm's age."""
     configuration = {"WarmUpPeriodDurationInMinutes": "5"}

@@ -170,6 +170,11 @@ def test_alarm_with_one_state(alarm: dict[str, Any]) -> None:
     assert grouped_rule_of(alarm) is None
 
 
+def test_most_metrics_of_an_alarm() -> None:
+    """Ten are allowed."""
+    check_metrics(_alarm(*(_stat(f"m{number}", "a") for number in range(10)), SUM))
+
+
 def test_rule_of_a_grouped_alarm() -> None:
     """Function and period are the query's; the speed divides the period."""
     grouped = grouped_rule_of(_alarm(GROUPED), speed=20)

@@ -79,6 +79,11 @@ def test_status(request_: dict[str, Any], now: str, expected: MuteStatus) -> Non
     assert mute_rule_of(request_).status(_time(now)) is expected
 
 
+def test_words_of_the_statuses() -> None:
+    """As the API spells them."""
+    assert [status.value for status in MuteStatus] == ["SCHEDULED", "ACTIVE", "EXPIRED"]
+
+
 def test_speed_shortens_a_window() -> None:
     """At speed 20 an hour is three minutes; when it begins is real."""
     rule = mute_rule_of(_request("at(2026-11-24T10:00)"), speed=20)
@@ -94,6 +99,7 @@ def test_speed_shortens_a_window() -> None:
         (_request("cron(0 2 * *)"), "4 fields"),
         (_request("cron(0 24 * * *)"), "0 to 23"),
         (_request("cron(5-2 * * * *)"), "0 to 59"),
+        (_request("cron(0 0 * * 8)"), "0 to 7"),
         (_request("cron(x * * * *)"), "no part"),
         (_request("cron(MON * * * *)"), "no part"),
         (_request("cron(?? * * * *)"), "no part"),

@@ -44,8 +44,9 @@ class Around:
 
     def _record(self, namespace: str, name: str, value: float, unit: str, dimensions: dict[str, str]) -> None:
         assert (value, unit) == (1, "Count")
-        ((_, of),) = dimensions.items()
-        self.metrics.append((namespace, name, of))
+        of = "TopicName" if namespace == "AWS/SNS" else "FunctionName"
+        assert dimensions.keys() == {of}
+        self.metrics.append((namespace, name, dimensions[of]))
 
     def _allows(self, queue: str, service: str, topic: str, account: str) -> bool:
         assert (service, topic, account) == ("sns.amazonaws.com", TOPIC, "123456789012")
@@ -84,19 +85,22 @@ def test_topic_invokes_a_function_asynchronously(around: Around) -> None:
     )
     assert isinstance(body, bytes)
     (record,) = json.loads(body)["Records"]
-    assert (record["EventSource"], record["EventSubscriptionArn"]) == ("aws:sns", f"{TOPIC}:sub")
-    assert record["Sns"] == {"Message": "m"}
+    source = {"EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": f"{TOPIC}:sub"}
+    assert record == {**source, "Sns": {"Message": "m"}}
     assert around.metrics == [("AWS/SNS", "NumberOfNotificationsDelivered", "alarms")]
 
 
 @pytest.mark.parametrize("reason", ["permission", "gone"])
-def test_function_that_is_not_invoked(around: Around, reason: str) -> None:
-    """Without permission, or when it is gone, the notification has failed."""
+def test_function_that_is_not_invoked(around: Around, caplog: pytest.LogCaptureFixture, reason: str) -> None:
+    """Without permission, or when it is gone, the notification has failed, and the server's log says why."""
     around.may_invoke = reason != "permission"
     around.functions.status = 404
     _deliver_to_function()
     assert len(around.functions.asked) == (reason == "gone")
     assert around.metrics == [("AWS/SNS", "NumberOfNotificationsFailed", "alarms")]
+    (logged,) = caplog.records
+    assert TOPIC in logged.getMessage()
+    assert ("may not" in logged.getMessage()) is (reason == "permission")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,12 @@ def test_configuration_that_is_none(configuration: dict[str, Any]) -> None:
         warm_up_of(configuration)
 
 
+@pytest.mark.parametrize("minutes", [1, 2880])
+def test_limits_of_minutes(minutes: int) -> None:
+    """Both are allowed."""
+    assert warm_up_of({"WarmUpPeriodDurationInMinutes": minutes})["WarmUpPeriodDurationInMinutes"] == minutes
+
+
 def test_configuration_of_a_template() -> None:
     """Numbers and booleans are told from their spellings."""
     assert warm_up_of(WHOLE) == {
