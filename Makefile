@@ -40,6 +40,8 @@ check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
 	@.venv/bin/ruff format --check --quiet .
 	@echo "Checking types"
 	@.venv/bin/mypy
+	@.venv/bin/mypy --platform darwin function
+	@.venv/bin/mypy --platform win32 function
 	@echo "Checking the templates"
 	@.venv-sam/bin/cfn-lint template.yaml infra/*.yaml infra/authorizer/template.yaml
 	@.venv-sam/bin/sam validate --lint --region us-east-1 > /dev/null

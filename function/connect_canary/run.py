@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -14,6 +13,7 @@ from connect_canary.config.planned_target import PlannedTarget
 from connect_canary.config.problems import SettingsError
 from connect_canary.model.outcome import Outcome
 from connect_canary.network.address_survey import MAX_SURVEYED
+from connect_canary.network.descriptors import max_descriptors
 from connect_canary.probe.certificate_check import CertificateChecker
 from connect_canary.probe.checks import TARGET_CHECKS
 from connect_canary.probe.confirmation import attempt_confirmed
@@ -151,5 +151,7 @@ async def _probe_target(
 
 def _concurrency_limit(plan: Plan) -> int:
     """Return how many attempts may run concurrently, given the setting and the process's file descriptors."""
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = max_descriptors()
+    if descriptors is None:
+        return plan.max_concurrent_connects
     return max(1, min(plan.max_concurrent_connects, (descriptors - _FDS_RESERVED) // _FDS_PER_ATTEMPT))

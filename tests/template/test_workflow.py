@@ -73,6 +73,16 @@ def test_gate_is_the_same_everywhere() -> None:
     assert [hook["entry"] for hook in repository["hooks"]] == ["make check"]
 
 
+def test_command_line_is_tried_on_other_systems() -> None:
+    """On macOS and Windows it is installed, imported and run; the unit tests run on macOS."""
+    job = _yaml(".github/workflows/ci.yml")["jobs"]["other-systems"]
+    assert [system.partition("-")[0] for system in job["strategy"]["matrix"]["system"]] == ["macos", "windows"]
+    assert job["runs-on"] == "${{ matrix.system }}"
+    commands = {step["run"]: step.get("if") for step in job["steps"] if "run" in step}
+    assert commands["python -m pytest tests/unit/test_portability.py"] is None
+    assert commands["python -m pytest tests/unit"] == "runner.os == 'macOS'"
+
+
 def test_foreign_servers_are_installed_where_they_are_tested() -> None:
     """The job installs every program that the tests of foreign servers look for, and the SDK for Node.js as locked."""
     steps = [step.get("run", "") for step in _yaml(".github/workflows/ci.yml")["jobs"]["foreign-servers"]["steps"]]

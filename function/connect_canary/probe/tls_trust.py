@@ -12,6 +12,8 @@ from connect_canary.model.target import Target, is_pem
 
 MAX_BUNDLE_BYTES = 1_000_000
 _ALPN_PORT = 443
+# Or opening a pipe would wait for somebody to write into it.
+_NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
 _PEM_BLOCK = re.compile(rb"(-----BEGIN CERTIFICATE-----)([A-Za-z0-9+/=\s]*)(-----END CERTIFICATE-----)")
 _LINE_CHARACTERS = 64
 
@@ -26,7 +28,7 @@ def trust_store(target: Target) -> bytes | None:
 
 def _read_regular_file(path: str) -> bytes:
     """Return the content of a file; raise OSError if it is none, or too large: a device or a pipe would never end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | _NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
