@@ -10,6 +10,7 @@ import pytest
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.outcome import Outcome
+from connect_canary.model.owners import Owner
 from connect_canary.probe import attempt as attempts
 from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.attempt_state import AttemptState
@@ -17,12 +18,13 @@ from connect_canary.probe.verdict import build_outcome, network_finding
 from tests.faulty import steps
 from tests.faulty.packet_loss import POSSIBLE
 from tests.faulty.server import FaultyEndpoint
+from tests.faulty.server_connection import ServerConnection
 from tests.faulty.steps import Behaviour, sequence
 from tests.unit.factories import target_of
 
 pytestmark = pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
 
-DEADLINE_S = 3.0
+DEADLINE_S = 4.0  # two probes of an idle connection, and a second more
 # More than a segment without data has, less than any ClientHello; and between Python's ClientHello and the SDK's.
 _ANY_DATA, _SMALL_CLIENT_HELLO = 100, 1000
 
@@ -130,6 +132,23 @@ async def test_what_the_counters_show(endpoint: FaultyEndpoint, states: list[Att
         assert (counters["retransmits"] > 0 and counters["unacknowledged"] > 0) is lost, counters
         assert counters["bytes_acked"] > 0
         assert 0 <= counters["rtt_ms"] < DEADLINE_S * 1000
+
+
+async def _lose_packets(connection: ServerConnection) -> bool:
+    connection.lose_packets()
+    return True
+
+
+async def test_path_that_is_cut_while_both_sides_wait(endpoint: FaultyEndpoint, states: list[AttemptState]) -> None:
+    """Nothing of ours is in flight, so only the probes tell it from a service that is silent."""
+    silent = sequence(steps.receive_connect, _lose_packets, steps.silence)
+    scenario = Scenario(
+        behaviour=Behaviour(connack=silent), failure="ConnackTimedOut", finding=NetworkFinding.PACKETS_LOST
+    )
+    outcomes = await asyncio.gather(*(_attempt(endpoint, scenario, version) for version in MqttVersion))
+    assert [(outcome.failure, outcome.owner) for outcome in outcomes] == [(scenario.failure, Owner.NETWORK)] * 2
+    assert [network_finding(state) for state in states] == [scenario.finding] * 2
+    assert [outcome.network and outcome.network.retransmits for outcome in outcomes] == [0, 0]
 
 
 async def test_counters_are_null_without_a_connection(endpoint: FaultyEndpoint) -> None:

@@ -1,6 +1,9 @@
 """What TCP's counters at the end of an attempt show, and where they come from."""
 
+import contextlib
 import socket
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -8,8 +11,12 @@ import pytest
 from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.phases import Phase
 from connect_canary.model.tcp_info import TcpInfo, find_in_network
+from connect_canary.network.socket_options import probe_when_idle
 from connect_canary.network.tcp_info import read_tcp_info
+from tests.faulty.packet_loss import POSSIBLE, lose_packets
 
+KEEPALIVE_OPTIONS = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+WITHIN_S = 20.0
 PASSED = TcpInfo(
     rtt_ms=20.0,
     retransmits=0,
@@ -46,6 +53,25 @@ RECEIVED = replace(PASSED, bytes_received=900)
         # Data came a moment ago; on a path of 600 ms a response takes longer than half a second.
         (replace(RECEIVED, silent_ms=80.0), Phase.CONNACK, False, True, None),
         (replace(RECEIVED, silent_ms=900.0, rtt_ms=600.0), Phase.CONNACK, False, True, None),
+        # Our own FIN is in flight, which is no data: the SDK has closed after its own time-out.
+        (replace(PASSED, unacknowledged=1), Phase.TLS, False, False, NetworkFinding.PEER_SILENT),
+        (replace(PASSED, unacknowledged=1, retransmits=2), Phase.TLS, False, False, NetworkFinding.PEER_SILENT),
+        # So is the alert with which the SDK ends its handshake; but not all of a ClientHello.
+        (
+            replace(PASSED, unacknowledged=2, unacknowledged_bytes=7),
+            Phase.TLS,
+            False,
+            False,
+            NetworkFinding.PEER_SILENT,
+        ),
+        (replace(LOST, retransmits=0), Phase.TLS, False, False, None),
+        # Nothing is in flight, and not even a probe is answered.
+        (replace(RECEIVED, unanswered_probes=2), Phase.CONNACK, False, True, NetworkFinding.PACKETS_LOST),
+        (replace(RECEIVED, unanswered_probes=1), Phase.CONNACK, False, True, NetworkFinding.PEER_SILENT),
+        (replace(RECEIVED, unanswered_probes=2), Phase.CONNACK, True, True, None),
+        # The peer's flight came with a hole that was never filled.
+        (replace(PASSED, out_of_order=1), Phase.TLS, False, False, NetworkFinding.PACKETS_LOST),
+        (replace(RECEIVED, out_of_order=1), Phase.UPGRADE, False, True, NetworkFinding.PEER_SILENT),
         (PASSED, Phase.TCP, False, False, None),
         (PASSED, None, False, False, None),
     ],
@@ -91,6 +117,82 @@ def test_counters_count() -> None:
             info = read_tcp_info(client)
     assert info is not None
     assert (info.bytes_acked, info.bytes_received, info.unacknowledged, info.unacknowledged_bytes) == (1001, 50, 0, 0)
-    assert info.retransmits == 0
+    assert (info.retransmits, info.unanswered_probes, info.out_of_order) == (0, 0, 0)
     assert 0 <= info.rtt_ms < 10_000
     assert info.silent_ms < 10_000
+
+
+@contextlib.contextmanager
+def _connection() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        server, _ = listener.accept()
+        with server:
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            yield client, server
+
+
+def _wait_for(client: socket.socket, condition: Callable[[TcpInfo], bool]) -> TcpInfo:
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        info = read_tcp_info(client)
+        assert info is not None
+        if condition(info):
+            return info
+        assert time.monotonic() < deadline, info
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
+def test_probes_count_until_the_path_is_sound_again() -> None:
+    """An idle connection whose packets get lost has unanswered probes, and is not ended by them."""
+    with _connection() as (client, server):
+        probe_when_idle(client)
+        client.sendall(b"x")
+        assert server.recv(1) == b"x"
+        lose_packets(server)
+        lost = _wait_for(client, lambda info: info.unanswered_probes >= 2)
+        assert (lost.unacknowledged_bytes, lost.retransmits) == (0, 0)
+        assert find_in_network(lost, phase=Phase.CONNACK, closed=False, small_flight_passes=True) is (
+            NetworkFinding.PACKETS_LOST
+        )
+        server.sendall(b"y")
+        assert client.recv(1) == b"y"
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
+def test_probes_that_are_answered_do_not_count() -> None:
+    """A service that is silent on a sound path leaves none unanswered, however long it is silent."""
+    with _connection() as (client, _server):
+        probe_when_idle(client)
+        client.sendall(b"x")
+        info = _wait_for(client, lambda info: info.silent_ms > 3500)
+    assert info.unanswered_probes == 0
+    assert info.bytes_acked == 2
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
+def test_hole_in_what_the_peer_sends() -> None:
+    """Full segments get lost, a small one behind them comes: nothing is received, and something is out of order."""
+    with _connection() as (client, server):
+        lose_packets(client, longer_than=1000)
+        server.sendall(b"x" * 2000)
+        server.sendall(b"y" * 100)
+        info = _wait_for(client, lambda info: info.out_of_order > 0)
+    assert info.bytes_received == 0
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="TCP_INFO and socket filters are Linux's")
+def test_probing_needs_every_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system would end a connection because of its probes, it sends none."""
+    with socket.socket() as complete, socket.socket() as incomplete:
+        probe_when_idle(complete)
+        assert [complete.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KEEPALIVE_OPTIONS] == [
+            1,
+            1,
+            127,
+            900_000,
+        ]
+        assert complete.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
+        probe_when_idle(incomplete)
+        assert incomplete.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0

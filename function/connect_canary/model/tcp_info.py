@@ -7,6 +7,9 @@ from connect_canary.model.phases import Phase
 
 # How long nothing must have come: TLS 1.3 session tickets follow the upgrade request and are no response to it.
 _SILENCE_MS, _SILENCE_ROUND_TRIPS = 500.0, 4
+_SYN_BYTES = 1
+# An idle connection is probed each second (network/socket_options.py): one probe may be under way, or lost by chance.
+_MIN_UNANSWERED_PROBES = 2
 _AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
 
 
@@ -14,8 +17,10 @@ _AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
 class TcpInfo:
     """TCP_INFO of Linux, as far as it says whether data arrive.
 
-    `unacknowledged` counts segments that are in flight; a reset discards them, but `unacknowledged_bytes` remains.
-    `bytes_acked` includes one for the SYN. `silent_ms` is the time since the last data of the peer.
+    `unacknowledged` counts segments that are in flight, our FIN too; a reset discards them, but `unacknowledged_bytes`,
+    which are data only, remain. `bytes_acked` includes one for the SYN. `silent_ms` is the time since the last data of
+    the peer. `unanswered_probes` are keep-alive probes since the peer's last sign of life; `out_of_order` counts
+    segments that came while an earlier one was missing.
     """
 
     rtt_ms: float
@@ -25,6 +30,8 @@ class TcpInfo:
     bytes_acked: int
     bytes_received: int
     silent_ms: float
+    unanswered_probes: int = 0
+    out_of_order: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """Return the counters as the return value and the log record show them."""
@@ -46,16 +53,26 @@ def find_in_network(
     """
     if info is None:
         return None
-    if info.retransmits and (info.unacknowledged or (closed and info.unacknowledged_bytes > 0)):
+    if info.retransmits and info.unacknowledged_bytes > 0:
         too_large = phase is Phase.TLS and small_flight_passes
         return NetworkFinding.FLIGHT_TOO_LARGE if too_large else NetworkFinding.PACKETS_LOST
-    if closed or info.unacknowledged:
+    if closed:
         return None
+    if _is_path_dead(info, phase):
+        return NetworkFinding.PACKETS_LOST
     return NetworkFinding.PEER_SILENT if _is_silent(info, phase) else None
 
 
+def _is_path_dead(info: TcpInfo, phase: Phase | None) -> bool:
+    """Return whether nothing comes through although nothing of ours is in flight."""
+    hole_in_first_flight = phase is Phase.TLS and info.bytes_received == 0 and info.out_of_order > 0
+    return info.unanswered_probes >= _MIN_UNANSWERED_PROBES or hole_in_first_flight
+
+
 def _is_silent(info: TcpInfo, phase: Phase | None) -> bool:
-    """Return whether the peer has acknowledged everything and does not respond."""
+    """Return whether the peer has acknowledged what it got and does not respond."""
     if phase is Phase.TLS:
-        return info.bytes_received == 0
-    return phase in _AFTER_TLS and info.silent_ms >= max(_SILENCE_MS, _SILENCE_ROUND_TRIPS * info.rtt_ms)
+        # What is in flight without having been sent again is the alert of a client that gives up.
+        return info.bytes_received == 0 and info.bytes_acked > _SYN_BYTES
+    waiting = phase in _AFTER_TLS and info.unacknowledged_bytes <= 0
+    return waiting and info.silent_ms >= max(_SILENCE_MS, _SILENCE_ROUND_TRIPS * info.rtt_ms)

@@ -20,6 +20,7 @@ from connect_canary.network.phase_detector import PhaseDetector
 from connect_canary.network.proxy import Proxy, connect_through_proxy
 from connect_canary.network.relay import Relay
 from connect_canary.network.resolver import AddressInfo, resolve
+from connect_canary.network.socket_options import probe_when_idle
 from connect_canary.network.trace import Trace
 
 # A connection that is accepted and reset at once; a refused one has ECONNREFUSED (RFC 9293).
@@ -148,6 +149,7 @@ class Tunnel:
         self.trace.start_phase(Phase.TLS)
         with contextlib.ExitStack() as unused:
             unused.callback(accepted.close)
+            probe_when_idle(connected)
             await loop.connect_accepted_socket(lambda: outer, connected)
             unused.pop_all()
         await loop.connect_accepted_socket(lambda: inner, accepted)
