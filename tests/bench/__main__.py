@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.bench import certificate, connect, memory, targets
-from tests.bench.network import REPOSITORY
-from tests.bench.report import Section, machine, render, write
+from tests.bench.report import DOCUMENT, Section, machine, render, write
 
-_DOCUMENT = REPOSITORY / "docs" / "measurements.md"
 _BENCHES: Mapping[str, tuple[Callable[..., Section], int]] = {
     "connect": (connect.bench, 40),
     "certificate": (certificate.bench, 40),
@@ -37,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sections.append(bench(rounds=options.rounds or rounds))
         if not options.json:
             print(f"{render(sections[-1])}\n", flush=True)
-            write(_DOCUMENT, sections, _BENCHES)
+            write(DOCUMENT, sections)
     if options.json:
         results = {section.name: section.results for section in sections}
         print(json.dumps({"machine": machine(), "benches": results}))

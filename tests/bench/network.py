@@ -66,12 +66,12 @@ def delayed_network(round_trip_ms: float) -> Iterator[Network]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         hosts = directory / "hosts"
         hosts.write_text(f"{SERVER_ADDRESS} {_NAME}\n", encoding="ascii")
-        server = stack.enter_context(_side(SERVER_ADDRESS, CLIENT_ADDRESS, hosts))
-        client = stack.enter_context(_side(CLIENT_ADDRESS, SERVER_ADDRESS, hosts))
+        server = stack.enter_context(open_side(SERVER_ADDRESS, CLIENT_ADDRESS, hosts))
+        client = stack.enter_context(open_side(CLIENT_ADDRESS, SERVER_ADDRESS, hosts))
         devices = (server.device, client.device)
         delay_s = str(round_trip_ms / 2000)
-        relay = _start(_module("tests.bench.relay", delay_s, *map(str, devices)), pass_fds=devices)
-        stack.callback(_end, relay)
+        relay = start_process(module_command("tests.bench.relay", delay_s, *map(str, devices)), pass_fds=devices)
+        stack.callback(end_process, relay)
         yield Network(host=_NAME, address=SERVER_ADDRESS, server_side=server.enter, client_side=client.enter)
 
 
@@ -83,8 +83,8 @@ def network(round_trip_ms: float) -> AbstractContextManager[Network]:
 @contextmanager
 def healthy_endpoint(place: Network, count: int = 1) -> Iterator[BenchEndpoint]:
     """Yield a healthy endpoint on `count` ports, served by a process of its own."""
-    command = _module("tests.faulty.server", "--host", place.address, *["healthy"] * count)
-    server = _start([*place.server_side, *command])
+    command = module_command("tests.faulty.server", "--host", place.address, *["healthy"] * count)
+    server = start_process([*place.server_side, *command])
     try:
         hello = cast("IO[str]", server.stdout).readline()
         if not hello.startswith("PORTS "):
@@ -94,27 +94,29 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[BenchEndpoint]:
             host=place.host, ports=[port for _, port in listening["ports"]], ca_file=listening["ca_file"]
         )
     finally:
-        _end(server)
+        end_process(server)
 
 
 def measure(place: Network, module: str, request: object) -> Any:
     """Return a fresh client process's response to `request`, JSON both ways, once the machine is idle."""
     idle_gate.wait_until_idle()
-    client = _start([*place.client_side, *_module(module)])
+    client = start_process([*place.client_side, *module_command(module)])
     try:
         response, _ = client.communicate(json.dumps(request), timeout=_ANSWERS_WITHIN_S)
     finally:
-        _end(client)
+        end_process(client)
     if client.returncode != 0:
         raise RuntimeError(f"{module} failed with exit code {client.returncode}; what it said is above")
     return json.loads(response)
 
 
-def _module(name: str, *arguments: str) -> list[str]:
+def module_command(name: str, *arguments: str) -> list[str]:
+    """Return the command line of one of our modules."""
     return [sys.executable, "-m", name, *arguments]
 
 
-def _start(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Process:
+def start_process(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Process:
+    """Start a process with pipes, without the variables that configure the canary or the SDK."""
     environ = {name: value for name, value in os.environ.items() if not name.upper().startswith(_CONFIGURES)}
     return subprocess.Popen(
         command,
@@ -129,7 +131,7 @@ def _start(command: Sequence[str], *, pass_fds: Sequence[int] = ()) -> Process:
     )
 
 
-def _end(process: Process) -> None:
+def end_process(process: Process) -> None:
     """End a process with its standard input, or with force."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
@@ -142,7 +144,7 @@ def _end(process: Process) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """A namespace: its TUN device, and the command that enters it before another one."""
 
     device: int
@@ -150,18 +152,18 @@ class _Side:
 
 
 @contextmanager
-def _side(own: str, other: str, hosts: Path) -> Iterator[_Side]:
+def open_side(own: str, other: str, hosts: Path) -> Iterator[Side]:
     """Yield a namespace, which a process keeps for as long."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ExitStack() as stack:
-        hold = _module("tests.bench.namespace", "hold", str(theirs.fileno()), own, other, str(hosts))
+        hold = module_command("tests.bench.namespace", "hold", str(theirs.fileno()), own, other, str(hosts))
         with theirs:
-            holder = _start(hold, pass_fds=[theirs.fileno()])
-        stack.callback(_end, holder)
+            holder = start_process(hold, pass_fds=[theirs.fileno()])
+        stack.callback(end_process, holder)
         stack.callback(ours.close)
         device = _received_device(ours)
         stack.callback(os.close, device)
-        yield _Side(device, _module("tests.bench.namespace", "enter", str(holder.pid)))
+        yield Side(device, module_command("tests.bench.namespace", "enter", str(holder.pid)))
 
 
 def _received_device(connection: socket.socket) -> int:

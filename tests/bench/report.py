@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("awsiotsdk", "awscrt", "aws-lambda-powertools")
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "measurements.md"
+_ORDER = ("connect", "certificate", "memory", "targets", "fidelity")
 _HEAD = """# Measurements
 
-Written by `make bench` (`python -m tests.bench`, which also takes the names of single benches). Contenders take turns
-in the same process and the same run. Numbers are medians, minima in brackets: the machine is shared, and a minimum says
-what is possible there. "Start to CONNACK" is from the start of the SDK's client to its CONNACK."""
+Written by `make bench` (`python -m tests.bench`, which also takes the names of single benches), the last section by
+`make fidelity`. Contenders take turns in the same process and the same run. Numbers are medians, minima in brackets:
+the machine is shared, and a minimum says what is possible there. "Start to CONNACK" is from the start of the SDK's
+client to its CONNACK."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -60,30 +63,34 @@ def _cpu() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """The result of one bench; `results` is for programs, `failed` names the targets that were missed."""
+    """The result of one bench; `results` is for programs, `failed` names the targets that were missed.
+
+    `command` is the command that measures, where it is not that of the benches.
+    """
 
     name: str
     title: str
     body: str
     results: Mapping[str, Any] = field(default_factory=dict)
     failed: Sequence[str] = ()
+    command: str = ""
     measured_on: str = field(default_factory=machine)
 
 
-def write(path: Path, sections: Iterable[Section], order: Iterable[str]) -> None:
+def write(path: Path, sections: Iterable[Section]) -> None:
     """Put each section into the document, in place of the old one; sections that were not measured stay."""
     by_name = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
     by_name |= {section.name: render(section) for section in sections}
     path.parent.mkdir(exist_ok=True)
     path.write_text(
-        "\n\n".join([_HEAD, *(by_name[name] for name in order if name in by_name)]) + "\n",
+        "\n\n".join([_HEAD, *(by_name[name] for name in _ORDER if name in by_name)]) + "\n",
         encoding="utf-8",
     )
 
 
 def render(section: Section) -> str:
     """Return a section in Markdown."""
-    command = f"`python -m tests.bench {section.name}`"
+    command = f"`{section.command or f'python -m tests.bench {section.name}'}`"
     return f"<!-- bench: {section.name} -->\n## {section.title}\n\n{section.body}\n\n{command} · {section.measured_on}"
 
 
