@@ -17,7 +17,7 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test test-foreign check format bench mutants nightly pictures build deploy invoke logs delete smoke lock clean environments
+.PHONY: help run test test-foreign check format bench fidelity mutants nightly pictures build deploy invoke logs delete smoke lock clean environments
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,13 +53,18 @@ format: .venv/.ready ## Format the code
 bench: .venv/.ready ## Measure, and write docs/measurements.md
 	@.venv/bin/python -m tests.bench
 
+fidelity: .venv/.ready ## Compare with the bare SDK over impaired paths, as root: PAIRS=400 SEED=1 ONLY="loss" WRITE=1
+	@.venv/bin/python -m tests.fidelity $(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(WRITE),--write)
+
 mutants: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Change the code and see whether tests notice: AREA=template MODULE=path SLICE=1/20 SAMPLE=400
 	@.venv/bin/python -m tests.mutation $(if $(AREA),--area $(AREA)) $(if $(MODULE),--module $(MODULE)) \
 		$(if $(SLICE),--slice $(SLICE)) --sample $(or $(SAMPLE),$(if $(MODULE)$(SLICE),0,400))
 
-nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cases each, and try a twentieth of the mutants
+nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cases each, compare with the bare SDK, and try a twentieth of the mutants
 	@.venv/bin/python -m tests.faulty.fuzz
 	@.venv/bin/python -m tests.faulty.secret_fuzz
+	@$(MAKE) --no-print-directory fidelity
 	@$(MAKE) --no-print-directory mutants SLICE=$$(( $$(date +%s) / 86400 % 20 + 1 ))/20
 
 pictures: .venv/.ready ## Draw the pictures in README.md and docs/development.md

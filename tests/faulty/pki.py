@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NAMES = ("localhost", "endpoint.test")
+NAMES = ("localhost", "endpoint.test", "*.endpoint.test")
 _ADDRESSES = ("127.0.0.1", "::1")
 _LEAVES = (
     "good",
@@ -23,7 +23,14 @@ _LEAVES = (
     "no-intermediate",
     "wrong-purpose",
     "expired-elsewhere",
+    "long",
 )
+# The chain of AWS IoT fills several segments, so one kind has names that do as well.
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "wrong-name": ("elsewhere.invalid",),
+    "expired-elsewhere": ("elsewhere.invalid",),
+    "long": (*NAMES, *(f"device-gateway-{number:03}.endpoint.test" for number in range(90))),
+}
 # How many days after its making a certificate starts and ends to be valid, where that is not as usual.
 _DAYS_LEFT: Mapping[str, int] = {"expired": -2, "expired-elsewhere": -2, "not-yet-valid": 30}
 _OTHER_DAYS_LEFT = 90
@@ -70,7 +77,7 @@ class Pki:
             "no-intermediate": between,
             "self-signed": None,
         }.get(kind, trusted)
-        names = ("elsewhere.invalid",) if kind in {"wrong-name", "expired-elsewhere"} else NAMES
+        names = _OTHER_NAMES.get(kind, NAMES)
         not_before = now + timedelta(days=_STARTS_AFTER_DAYS.get(kind, -1))
         not_after = now + timedelta(days=days_left(kind))
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if kind == "wrong-purpose" else ExtendedKeyUsageOID.SERVER_AUTH

@@ -86,7 +86,8 @@ class FaultyEndpoint:
     def _bound(self) -> socket.socket:
         """Return a bound socket that does not listen yet."""
         # Without the protocol asyncio does not recognize TCP, and leaves Nagle's algorithm on.
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        tcp = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound = self._stack.enter_context(contextlib.closing(tcp))
         bound.bind((self._host, 0))
         return bound
