@@ -9,7 +9,7 @@ from tests.local.deployed import DeployedCanary, SqsSubscriber, eventually
 @pytest.fixture(scope="module")
 def failed_connects(canary: DeployedCanary) -> str:
     """The name of the alarm on failed connects."""
-    return canary.alarm("FailedConnectsAlarm")
+    return canary.alarm("TargetsFailingAlarm")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from infra.local.client.process import BUILT_TEMPLATE, LocalAwsError
     [
         ({"AuthMode": "sigv4-static"}, "AuthMode sigv4-static needs AccessKeyId."),
         ({"AuthMode": "custom-signed"}, "AuthMode custom-signed needs AuthorizerTokenKeyName."),
-        ({"Schedule": "rate(5 minutes)"}, "Schedule rate(5 minutes) needs SchedulePeriodSeconds 300."),
+        ({"EveryMinutes": "7"}, "EveryMinutes"),
         ({"SubnetIds": "subnet-01234567"}, "SubnetIds and SecurityGroupIds belong together."),
         ({"Endpoint": "https://host.example"}, "An endpoint is host or host:port without a scheme or a path"),
         ({"ClientIdPrefix": "ssm:/prefix"}, "is no reference, because permissions are made from it."),

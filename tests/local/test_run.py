@@ -50,7 +50,7 @@ def test_run_of_one_scheduled_run(tmp_path: Path) -> None:
         assert any(mode in line and "healthy: " in line for line in lines), mode
     assert sum(" run 1 healthy: role" in line for line in lines) == 1
     assert any("ConnectSuccess" in line for line in lines)
-    assert any(line.startswith("  FailedConnectsAlarm ") for line in lines)
+    assert any(line.startswith("  TargetsFailingAlarm ") for line in lines)
     assert lines[-1] == "Everything is stopped and removed."
     assert not any(word in printed for word in SECRET_WORDS)
     assert not list(tmp_path.iterdir())

@@ -131,6 +131,9 @@ class ResolvedTemplate:
             return self.resolve(then if self.condition(condition) else otherwise)
         if name == "Fn::Select":
             return self.resolve(argument[1])[int(argument[0])]
+        if name == "Fn::FindInMap":
+            table, row, column = (str(self.resolve(each)) for each in argument)
+            return str(self.template["Mappings"][table][row][column])
         return self._decide(name, argument)
 
     def _decide(self, name: str, argument: Any) -> bool:

@@ -27,8 +27,7 @@ def _range(least: int, most: int) -> Examples:
     return Examples(allowed=(str(least), str(most)), refused=(str(least - 1), str(most + 1)))
 
 
-_EVALUATION: Final = _range(2, 24)
-_PERIOD: Final = _choices(60, 120, 180, 240, 300, 600, 900, 1800, 3600, refused=("30", "61", "7200"))
+_MINUTES: Final = _choices(1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, refused=("0", "7", "0.5", "120", "rate(1 minute)"))
 _TOPIC: Final = Examples(
     allowed=("", f"{_ARN}:sns:{_ACCOUNT}:alarms", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:A_l.arms-1"),
     refused=(
@@ -77,11 +76,7 @@ CANARY: Final[Mapping[str, Examples]] = {
         refused=("*", "a b", "test-?", "a+", "a#", "c" * 129, *_NO_REFERENCES),
     ),
     "AuthorizerPlacement": _choices("username", "headers", "query"),
-    "Schedule": Examples(
-        allowed=("rate(1 minute)", "rate(7 days)", "cron(0/15 * * * ? *)"),
-        refused=("", "rate()", "1 minute", "at(2026-01-01T00:00:00)", "rate(1 minute", "rate 1 minute", " rate(1 day)"),
-    ),
-    "SchedulePeriodSeconds": _PERIOD,
+    "EveryMinutes": _MINUTES,
     "ScheduleState": _choices("ENABLED", "DISABLED", refused=("enabled",)),
     "ScheduleInput": Examples(
         allowed=("{}", '{"only": ["prod"]}'), refused=("", "[]", "null", "{", "}", "[{}]", "{} ")
@@ -90,8 +85,6 @@ CANARY: Final[Mapping[str, Examples]] = {
         allowed=("", "a@example.com", "a.b+c@d"), refused=("a", "a@", "@b", "a@b@c", "a b@c", "a@b c", "a@b,c@d ")
     ),
     "AlarmTopicArn": _TOPIC,
-    "AlarmEvaluationPeriods": _EVALUATION,
-    "AlarmDatapointsToAlarm": _EVALUATION,
     "LatencyThresholdMilliseconds": _MILLISECONDS,
     "CertificateDaysThreshold": _DAYS,
     "DashboardEnabled": _choices("true", "false", refused=("yes",)),
@@ -183,13 +176,4 @@ CANARY: Final[Mapping[str, Examples]] = {
     "LogRetentionDays": _choices(
         *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653), refused=("0", "2", "15")
     ),
-}
-TARGET_ALARMS: Final[Mapping[str, Examples]] = {
-    "Canary": Examples(allowed=("fleet", "a.B_c-1", "n" * 128), refused=("", "a b", "a/b", "*", "n" * 129)),
-    "AlarmTargets": Examples(allowed=("a", "prod.eu-1_b", "t" * 64, "a,b"), refused=("", "a b", "a,", "*", "t" * 65)),
-    "SchedulePeriodSeconds": _PERIOD,
-    "AlarmEvaluationPeriods": _EVALUATION,
-    "AlarmDatapointsToAlarm": _EVALUATION,
-    "LatencyThresholdMilliseconds": _MILLISECONDS,
-    "AlarmTopicArn": _TOPIC,
 }

@@ -105,8 +105,7 @@ def _searched(expression: str, period: int | None, name: str) -> tuple[str, Row]
 @pytest.mark.parametrize("period", [60, 300])
 def test_dashboard_shows(period: int, name: str) -> None:
     """Each widget's rows are the metrics, dimensions, statistics and periods that its title promises."""
-    schedule = {} if period == 60 else {"Schedule": "rate(5 minutes)", "SchedulePeriodSeconds": str(period)}
-    widgets = _widgets("metric", **schedule, **({"Name": name} if name != CANARY else {}))
+    widgets = _widgets("metric", EveryMinutes=str(period // 60), **({"Name": name} if name != CANARY else {}))
     actual = {w["title"]: {_row(w, metric, name)[1] for metric in w["metrics"]} for w in widgets}
     assert actual == {title: {row.every(period) for row in rows} for title, rows in SHOWN.items()}
     assert [w["title"] for w in widgets] == list(SHOWN)
@@ -159,8 +158,8 @@ def test_dashboard_range() -> None:
 @pytest.mark.parametrize("name", ["", "fleet"])
 def test_dashboard_says_whose_it_is(name: str) -> None:
     """The text above names canary, schedule, function and log group."""
-    (text,) = _widgets("text", Name=name, Schedule="cron(0/5 * * * ? *)")
-    for part in (f"canary {name or CANARY}\n", "(cron(0/5 * * * ? *))", "**<CanaryFunction>**", "**<CanaryLogGroup>**"):
+    (text,) = _widgets("text", Name=name, EveryMinutes="5")
+    for part in (f"canary {name or CANARY}\n", "(rate(5 minutes))", "**<CanaryFunction>**", "**<CanaryLogGroup>**"):
         assert part in text["markdown"]
 
 

@@ -13,6 +13,9 @@ from connect_canary.run import plan_run
 from tests.template.cloudformation import ROOT, canary, read
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
+CLOCK = read("template.yaml")["Mappings"]["Clock"]
+# Seconds that a function needs beside its attempts: to load, to read references, to report.
+MARGIN_S = 10
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "CANARY_ENDPOINT": "host.example"}
 
 
@@ -46,11 +49,30 @@ def test_architecture(architecture: str) -> None:
     assert _function()["Runtime"] == "python3.13"
 
 
-def test_timeouts_nested() -> None:
-    """A target's deadline ends before the function's, and the function's before the next run."""
+@pytest.mark.parametrize("minutes", CLOCK)
+def test_timeouts_nested(minutes: str) -> None:
+    """Two attempts and the wait between them end before the function's timeout, and that before the next run."""
     target = float(canary().parameter("TimeoutSeconds"))
     assert str(target).removesuffix(".0") == BY_KEY["timeout_seconds"].default
-    assert target < float(_function()["Timeout"]) < float(canary().parameter("SchedulePeriodSeconds"))
+    confirmed = target + CLOCK[minutes]["ConfirmAfterSeconds"] + target
+    assert confirmed + MARGIN_S <= float(_function(EveryMinutes=minutes)["Timeout"]) < CLOCK[minutes]["PeriodSeconds"]
+
+
+@pytest.mark.parametrize("minutes", CLOCK)
+def test_schedule_follows_from_minutes(minutes: str) -> None:
+    """Rate and period are the minutes, in the words of a schedule and in seconds; slow schedules confirm."""
+    unit = "minute" if minutes == "1" else "minutes"
+    assert _schedule(EveryMinutes=minutes)["ScheduleExpression"] == f"rate({minutes} {unit})"
+    assert CLOCK[minutes]["PeriodSeconds"] == int(minutes) * 60
+    assert CLOCK[minutes]["ConfirmAfterSeconds"] == (20 if int(minutes) > 5 else 0)
+
+
+def test_clock_is_complete() -> None:
+    """Every choice of minutes has its row, and every row the same columns."""
+    assert list(CLOCK) == [
+        str(minutes) for minutes in read("template.yaml")["Parameters"]["EveryMinutes"]["AllowedValues"]
+    ]
+    assert len({tuple(row) for row in CLOCK.values()}) == 1
 
 
 def test_confirmation_fits_into_the_function() -> None:
@@ -76,10 +98,10 @@ def test_schedule_once_a_run() -> None:
 
 
 def test_schedule_by_parameters() -> None:
-    """Expression, state and input are parameters; the default input runs every target."""
-    values = {"Schedule": "rate(1 hour)", "ScheduleState": "DISABLED", "ScheduleInput": '{"only": ["prod"]}'}
+    """State and input are parameters; the default input runs every target."""
+    values = {"ScheduleState": "DISABLED", "ScheduleInput": '{"only": ["prod"]}'}
     schedule = _schedule(**values)
-    assert [schedule[key] for key in ("ScheduleExpression", "State", "Input")] == list(values.values())
+    assert [schedule[key] for key in ("State", "Input")] == list(values.values())
     assert json.loads(_schedule()["Input"]) == json.loads((ROOT / "events" / "every.json").read_text())
 
 
@@ -99,7 +121,7 @@ def test_function_size() -> None:
     """Memory and timeout are parameters."""
     function = _function(MemorySize="1024", FunctionTimeoutSeconds="60")
     assert (function["MemorySize"], function["Timeout"]) == ("1024", "60")
-    assert (_function()["MemorySize"], _function()["Timeout"]) == ("512", "30")
+    assert (_function()["MemorySize"], _function()["Timeout"]) == ("512", "50")
 
 
 def test_network_by_default() -> None:
@@ -141,12 +163,11 @@ def test_log_group_is_the_functions() -> None:
     ("values", "missing", "more"),
     [
         ({}, set(), set()),
-        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"AlarmTopic"}, set()),
         ({"AlarmEmail": "a@example.com"}, set(), {"AlarmEmailSubscription"}),
         ({"DashboardEnabled": "false"}, {"CanaryDashboard"}, set()),
         ({"CertificateDaysThreshold": ""}, {"CertificateAlarm"}, set()),
-        ({"LatencyThresholdMilliseconds": "500"}, set(), {"LatencyAlarm"}),
-        ({"LatencyThresholdMilliseconds": "500", "Targets": "ssm:/targets"}, {"CertificateAlarm"}, set()),
+        ({"LatencyThresholdMilliseconds": "500"}, set(), {"SlowConnectAlarm"}),
+        ({"Targets": "ssm:/targets"}, set(), set()),
     ],
 )
 def test_resources(values: dict[str, str], missing: set[str], more: set[str]) -> None:
@@ -161,7 +182,9 @@ def test_resources(values: dict[str, str], missing: set[str], more: set[str]) ->
         "CanaryDashboard": "AWS::CloudWatch::Dashboard",
         "AlarmEmailSubscription": "AWS::SNS::Subscription",
     }
-    alarms = {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"}
+    alarms = {
+        *("TargetsFailingAlarm", "UnexpectedAcceptAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"),
+    }
     names = (always.keys() | alarms) - {"AlarmEmailSubscription"} - missing | more
     assert {n: made["Type"] for n, made in stack.resources.items()} == {
         name: always.get(name, "AWS::CloudWatch::Alarm") for name in names

@@ -6,102 +6,76 @@ from typing import Any, Final
 import pytest
 
 from connect_canary.config.settings import SETTINGS
-from tests.template import parameter_examples
-from tests.template.cloudformation import ResolvedTemplate, read
-from tests.template.parameter_examples import Examples
+from tests.template.cloudformation import canary, read
+from tests.template.parameter_examples import CANARY
 
-TEMPLATES: Final[Mapping[str, Mapping[str, Examples]]] = {
-    "template.yaml": parameter_examples.CANARY,
-    "infra/target-alarms.yaml": parameter_examples.TARGET_ALARMS,
-}
+PARAMETERS: Final[Mapping[str, Any]] = read("template.yaml")["Parameters"]
 CONSTRAINTS: Final = frozenset(
     {"AllowedPattern", "AllowedValues", "MinValue", "MaxValue", "MinLength", "MaxLength"},
 )
 # Defaults of the parameters that are not settings; those of the settings are compared with the code's.
-OF_ALARMS: Final = {
-    "SchedulePeriodSeconds": "60",
-    "AlarmEvaluationPeriods": "5",
-    "AlarmDatapointsToAlarm": "3",
-    "LatencyThresholdMilliseconds": "",
+DEFAULTS: Final[Mapping[str, str]] = {
+    "EveryMinutes": "1",
+    "ScheduleState": "ENABLED",
+    "ScheduleInput": "{}",
+    "AlarmEmail": "",
     "AlarmTopicArn": "",
+    "LatencyThresholdMilliseconds": "",
+    "CertificateDaysThreshold": "14",
+    "DashboardEnabled": "true",
+    "ReadableParameters": "",
+    "ReadableSecrets": "",
+    "KmsKeyArn": "",
+    "SubnetIds": "",
+    "SecurityGroupIds": "",
+    "HttpsProxy": "",
+    "NoProxy": "",
+    "Architecture": "arm64",
+    "MemorySize": "512",
+    "FunctionTimeoutSeconds": "50",
+    "LogRetentionDays": "14",
 }
-DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "template.yaml": {
-        **OF_ALARMS,
-        "CertificateDaysThreshold": "14",
-        "Schedule": "rate(1 minute)",
-        "ScheduleState": "ENABLED",
-        "ScheduleInput": "{}",
-        "AlarmEmail": "",
-        "DashboardEnabled": "true",
-        "ReadableParameters": "",
-        "ReadableSecrets": "",
-        "KmsKeyArn": "",
-        "SubnetIds": "",
-        "SecurityGroupIds": "",
-        "HttpsProxy": "",
-        "NoProxy": "",
-        "Architecture": "arm64",
-        "MemorySize": "512",
-        "FunctionTimeoutSeconds": "30",
-        "LogRetentionDays": "14",
-    },
-    "infra/target-alarms.yaml": {
-        **OF_ALARMS,
-        "Canary": "iot-connect-canary",
-        "AlarmTargets": "default",
-    },
-}
-LISTS: Final = {"ReadableParameters", "ReadableSecrets", "SubnetIds", "SecurityGroupIds", "AlarmTargets"}
-NUMBERS: Final = {
-    *("SchedulePeriodSeconds", "AlarmEvaluationPeriods", "AlarmDatapointsToAlarm"),
-    *("MemorySize", "FunctionTimeoutSeconds", "LogRetentionDays"),
-}
+LISTS: Final = {"ReadableParameters", "ReadableSecrets", "SubnetIds", "SecurityGroupIds"}
+NUMBERS: Final = {"EveryMinutes", "MemorySize", "FunctionTimeoutSeconds", "LogRetentionDays"}
 
-ALLOWED: Final = [(path, name, v) for path, table in TEMPLATES.items() for name, e in table.items() for v in e.allowed]
-REFUSED: Final = [(path, name, v) for path, table in TEMPLATES.items() for name, e in table.items() for v in e.refused]
+ALLOWED: Final = [(name, value) for name, examples in CANARY.items() for value in examples.allowed]
+REFUSED: Final = [(name, value) for name, examples in CANARY.items() for value in examples.refused]
 
 
-def _refusal(path: str, name: str, value: str) -> str | None:
+def _refusal(name: str, value: str) -> str | None:
     """Return the message of the parameter's constraint that a value violates, if any."""
-    template = read(path)
-    sentence = template["Parameters"][name]["ConstraintDescription"]
-    return sentence if sentence in ResolvedTemplate(template=template, values={name: value}).refusals() else None
+    sentence = PARAMETERS[name]["ConstraintDescription"]
+    return sentence if sentence in canary(**{name: value}).refusals() else None
 
 
-@pytest.mark.parametrize("path", TEMPLATES)
-def test_examples_complete(path: str) -> None:
+def test_examples_complete() -> None:
     """Every parameter with a constraint has examples."""
-    constrained = {name for name, made in read(path)["Parameters"].items() if CONSTRAINTS & made.keys()}
-    assert constrained == TEMPLATES[path].keys()
+    assert {name for name, made in PARAMETERS.items() if CONSTRAINTS & made.keys()} == CANARY.keys()
 
 
-@pytest.mark.parametrize(("path", "name", "value"), ALLOWED)
-def test_value_allowed(path: str, name: str, value: str) -> None:
+@pytest.mark.parametrize(("name", "value"), ALLOWED)
+def test_value_allowed(name: str, value: str) -> None:
     """A useful value is allowed."""
-    assert _refusal(path, name, value) is None
+    assert _refusal(name, value) is None
 
 
-@pytest.mark.parametrize(("path", "name", "value"), REFUSED)
-def test_value_refused(path: str, name: str, value: str) -> None:
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+def test_value_refused(name: str, value: str) -> None:
     """A value that would deploy something useless, or more than was meant, is refused with the parameter's sentence."""
-    assert _refusal(path, name, value) is not None
+    assert _refusal(name, value) is not None
 
 
-@pytest.mark.parametrize("path", TEMPLATES)
-def test_defaults(path: str) -> None:
+def test_defaults() -> None:
     """Unset parameters have the documented default."""
     settings = {"".join(word.capitalize() for word in setting.key.split("_")) for setting in SETTINGS}
-    defaults = {name: str(made["Default"]) for name, made in read(path)["Parameters"].items()}
-    assert {name: value for name, value in defaults.items() if name not in settings} == DEFAULTS[path]
+    defaults = {name: str(made["Default"]) for name, made in PARAMETERS.items()}
+    assert {name: value for name, value in defaults.items() if name not in settings} == DEFAULTS
 
 
-@pytest.mark.parametrize("path", TEMPLATES)
-def test_types(path: str) -> None:
+def test_types() -> None:
     """Parameters are texts, but for those that CloudFormation takes as numbers or lists."""
 
     def kind(name: str) -> str:
         return "CommaDelimitedList" if name in LISTS else "Number" if name in NUMBERS else "String"
 
-    parameters: Mapping[str, Any] = read(path)["Parameters"]
-    assert {name: made["Type"] for name, made in parameters.items()} == {name: kind(name) for name in parameters}
+    assert {name: made["Type"] for name, made in PARAMETERS.items()} == {name: kind(name) for name in PARAMETERS}

@@ -92,22 +92,19 @@ def test_parameter_as_reference(name: str, reference: str) -> None:
     assert bool(refused) is (name in KNOWN_AT_DEPLOYMENT or bool(OF_SETTINGS[name].choices))
 
 
-@pytest.mark.parametrize("template", ["template.yaml", "infra/target-alarms.yaml"])
-def test_parameters_explained(template: str) -> None:
+def test_parameters_explained() -> None:
     """Every parameter has a default, a sentence that describes it, and one for its constraint."""
-    for name, definition in read(template)["Parameters"].items():
+    for name, definition in PARAMETERS.items():
         assert "Default" in definition, name
         assert re.fullmatch(r"[A-Z].+\.", definition["Description"], re.DOTALL), name
         assert ("ConstraintDescription" in definition) is bool(CONSTRAINTS & definition.keys()), name
 
 
-@pytest.mark.parametrize("template", ["template.yaml", "infra/target-alarms.yaml"])
-def test_parameters_grouped(template: str) -> None:
+def test_parameters_grouped() -> None:
     """Every parameter stands in one group."""
-    document = read(template)
-    groups = document["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
-    assert sorted(grouped) == sorted(document["Parameters"])
+    assert sorted(grouped) == sorted(PARAMETERS)
 
 
 def test_sections_in_order() -> None:
@@ -118,6 +115,7 @@ def test_sections_in_order() -> None:
         "Description",
         "Metadata",
         "Parameters",
+        "Mappings",
         "Rules",
         "Conditions",
     ]
@@ -152,13 +150,12 @@ SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "Authori
         ({**SIGNED, "AuthorizerTokenKeyName": "", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
         ({**SIGNED, "AuthorizerTokenValue": "", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
         ({"AuthMode": "custom-signed", "Targets": "ssm:/targets"}, 0),
-        ({"SchedulePeriodSeconds": "300", "ScheduleState": "DISABLED"}, 0),
-        ({"Schedule": "cron(0/15 * * * ? *)", "SchedulePeriodSeconds": "900"}, 0),
+        ({"EveryMinutes": "15", "ScheduleState": "DISABLED"}, 0),
         ({"SubnetIds": "subnet-0123456789abcdef0"}, 1),
         ({"SecurityGroupIds": "sg-0123456789abcdef0"}, 1),
         ({"SubnetIds": "subnet-01234567,subnet-12345678", "SecurityGroupIds": "sg-0123456789abcdef0"}, 0),
         # The first parameter's constraint, and the second's.
-        ({"Endpoint": "https://host.example", "AlarmEvaluationPeriods": "1"}, 2),
+        ({"Endpoint": "https://host.example", "EveryMinutes": "7"}, 2),
     ],
 )
 def test_rules(values: dict[str, str], problems: int) -> None:
@@ -166,23 +163,3 @@ def test_rules(values: dict[str, str], problems: int) -> None:
     refusals = canary(**values).refusals()
     assert len(refusals) == problems, refusals
     assert all(sentence.endswith(".") for sentence in refusals)
-
-
-@pytest.mark.parametrize(
-    ("expression", "seconds"),
-    [
-        ("rate(1 minute)", 60),
-        ("rate(2 minutes)", 120),
-        ("rate(5 minutes)", 300),
-        ("rate(10 minutes)", 600),
-        ("rate(15 minutes)", 900),
-        ("rate(30 minutes)", 1800),
-        ("rate(1 hour)", 3600),
-    ],
-)
-def test_schedule_and_period(expression: str, seconds: int) -> None:
-    """Where the schedule says how often it runs, the alarms' period must be the same, and the sentence names it."""
-    for other in PARAMETERS["SchedulePeriodSeconds"]["AllowedValues"]:
-        problems = canary(Schedule=expression, SchedulePeriodSeconds=str(other)).refusals()
-        needed = f"Schedule {expression} needs SchedulePeriodSeconds {seconds}."
-        assert problems == ([] if other == seconds else [needed])

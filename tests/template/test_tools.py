@@ -11,8 +11,7 @@ from infra.shards import split, template
 from tests.template.cloudformation import ROOT
 from tests.template.sam_tools import run_sam, run_tool
 
-TEMPLATES = ("template.yaml", "infra/target-alarms.yaml", "infra/authorizer/template.yaml")
-CONFIGS = ("samconfig.toml", "infra/samconfig.toml")
+TEMPLATES = ("template.yaml", "infra/authorizer/template.yaml")
 # Where samcli keeps the commands that samconfig.toml has sections for.
 COMMANDS = {
     "validate": "samcli.commands.validate.validate",
@@ -26,8 +25,8 @@ print(json.dumps({module: [option.name for option in command.params] for module,
 """
 
 
-def _config(path: str) -> dict[str, Any]:
-    return tomllib.loads((ROOT / path).read_text())
+def _config() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "samconfig.toml").read_text())
 
 
 def test_cfn_lint_templates() -> None:
@@ -60,10 +59,9 @@ def test_cfn_lint_shards(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("config", CONFIGS)
-def test_samconfig_sections_known(config: str) -> None:
+def test_samconfig_sections_known() -> None:
     """samconfig.toml has sections only for commands whose options the next test knows."""
-    document = _config(config)
+    document = _config()
     assert document["version"] == 0.1
     assert document["default"].keys() <= {"global", *COMMANDS}
 
@@ -81,7 +79,7 @@ def test_samconfig_keys_known(options: dict[str, list[str]], command: str) -> No
     """Every key is an option of its command; sam ignores others without a word."""
     # What is global is meant for `deploy`; a command without such an option passes over it.
     sections = {command, "global"} if command == "deploy" else {command}
-    written = [_config(config)["default"].get(section, {}) for config in CONFIGS for section in sections]
+    written = [_config()["default"].get(section, {}) for section in sections]
     keys = {key for section in written for key in section.get("parameters", {})}
     assert keys
     assert keys <= set(options[COMMANDS[command]])
