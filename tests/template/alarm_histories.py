@@ -23,6 +23,7 @@ _EXPIRED: Mapping[str, Any] = {**_FAILED, "phase": Phase.TLS, "failure": Failure
 OUTCOMES: Mapping[str, Mapping[str, Any]] = {
     "0": {},
     "X": {**_FAILED, "phase": Phase.CONNACK, "failure": Failure.NOT_AUTHORIZED},
+    "C": {**_FAILED, "phase": Phase.CREDENTIALS, "failure": Failure.CREDENTIALS_UNAVAILABLE},
     "D": {"healthy": False, "phase": Phase.DISCONNECT, "failure": Failure.DISCONNECT_FAILED},
     "U": {"healthy": False, "expect": "refuse", "phase": Phase.CONNACK, "failure": Failure.UNEXPECTED_ACCEPT},
     "S": {"connect_ms": THRESHOLD_MS + 400.0},
@@ -32,10 +33,10 @@ OUTCOMES: Mapping[str, Mapping[str, Any]] = {
     "5": {"certificate_days_left": 15.0},
     "E": {**_EXPIRED, "certificate_days_left": -0.5},
 }
-# No run; a throttled run; a run that raised before any connect; this target has invalid settings (the others run, and
-# then the function raises); the event does not select this target.
-NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED = "-", "T", "!", "B", " "
-RUNS_WITHOUT_OUTCOME = frozenset({NOT_RUN, THROTTLED, RAISED, MISCONFIGURED, NOT_NAMED})
+# No run; a throttled run; a run that raised before any connect; one that ended well and emitted nothing; this target
+# has invalid settings (the others run, and then the function raises); the event does not select this target.
+NOT_RUN, THROTTLED, RAISED, EMPTY, MISCONFIGURED, NOT_NAMED = "-", "T", "!", "N", "B", " "
+RUNS_WITHOUT_OUTCOME = frozenset({NOT_RUN, THROTTLED, RAISED, EMPTY, MISCONFIGURED, NOT_NAMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +53,29 @@ class Schedule:
         return run * self.every_minutes * MINUTE + self.offsets_s[run % len(self.offsets_s)]
 
 
-def history(patterns: Mapping[str, str], *, canary: str, function: str, schedule: Schedule) -> list[Datum]:
-    """Return the metric data of runs; `patterns` has one letter per run for each target."""
+def history(
+    patterns: Mapping[str, str], *, canary: str, function: str, schedule: Schedule, shard: str | None = None
+) -> list[Datum]:
+    """Return the metric data of runs; `patterns` has one letter per run for each target of the canary or of a shard."""
     return [
         Datum(metric=metric, value=value, unit=unit, timestamp=begin, arrival=begin + schedule.delay_s)
         for run, letters in enumerate(zip(*patterns.values(), strict=True))
         for begin in [schedule.begins(run)]
-        for metric, value, unit in _run(dict(zip(patterns, letters, strict=True)), canary, function)
+        for metric, value, unit in _run(dict(zip(patterns, letters, strict=True)), canary, function, shard)
     ]
 
 
 _Sample = tuple[Metric, float, str]
 
 
-def _run(letters: Mapping[str, str], canary: str, function: str) -> Iterator[_Sample]:
+def _run(letters: Mapping[str, str], canary: str, function: str, shard: str | None) -> Iterator[_Sample]:
     """Yield the samples of one run, if it takes place."""
     kinds = frozenset(letters.values())
     yield from _of_lambda(kinds, function)
-    if not kinds & {NOT_RUN, THROTTLED, RAISED}:
+    if not kinds & {NOT_RUN, THROTTLED, RAISED, EMPTY}:
         for target, letter in letters.items():
             if letter in OUTCOMES:
-                yield from _of_canary(canary, target, letter)
+                yield from _of_canary(canary, target, letter, shard)
             else:
                 assert letter in RUNS_WITHOUT_OUTCOME, f"no such letter: {letter}"
 
@@ -92,10 +95,10 @@ def _of_lambda(kinds: frozenset[str], function: str) -> Iterator[_Sample]:
 
 
 @functools.cache
-def _of_canary(canary: str, target: str, letter: str) -> tuple[_Sample, ...]:
+def _of_canary(canary: str, target: str, letter: str, shard: str | None) -> tuple[_Sample, ...]:
     """Return what the canary's metrics code emits for an outcome."""
     return tuple(
         (Metric(namespace=d.namespace, name=d.name, dimensions=frozenset(d.dimensions.items())), value, d.unit)
-        for d in emitted(canary, outcome(target=target, **OUTCOMES[letter]))
+        for d in emitted(canary, outcome(target=target, **OUTCOMES[letter]), shard=shard)
         for value in d.values
     )

@@ -1,8 +1,12 @@
-"""The alarms of both templates, resolved for given parameters."""
+"""The alarms of a canary's stack and of its shards, resolved for given parameters, and what its runs emit."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from tests.template.cloudformation import ResolvedTemplate, canary, read
+from connect_canary.config.settings import BY_KEY
+from tests.template.alarm_histories import Schedule, history
+from tests.template.alarm_simulation import Datum
+from tests.template.cloudformation import canary
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:mine"
 ALARM = "AWS::CloudWatch::Alarm"
@@ -13,17 +17,14 @@ def canary_alarms(**values: str) -> dict[str, Any]:
     return canary(**values).of_type(ALARM)
 
 
-def target_alarms(*targets: str, **values: str) -> dict[str, Any]:
-    """Return the alarms that infra/target-alarms.yaml makes for each target."""
-    template = read("infra/target-alarms.yaml")
-    ((loop, (identifier, collection, fragment)),) = template["Resources"].items()
-    assert loop.startswith("Fn::ForEach::")
-    assert collection == {"Ref": "AlarmTargets"}
-    alarms: dict[str, Any] = {}
-    for target in targets:
-        one = {**template["Parameters"], identifier: {"Type": "String", "Default": target}}
-        stack = ResolvedTemplate(template={**template, "Parameters": one, "Resources": fragment}, values=values)
-        # `&{Target}` is the name without characters that a logical id may not have.
-        alnum = "".join(filter(str.isalnum, target))
-        alarms |= {name.replace(f"&{{{identifier}}}", alnum): alarm for name, alarm in stack.of_type(ALARM).items()}
-    return alarms
+def stack_history(
+    patterns: Mapping[str, str],
+    schedule: Schedule | None = None,
+    *,
+    values: Mapping[str, str] | None = None,
+    shard: str | None = None,
+) -> list[Datum]:
+    """Return the data of the stack's own canary, under the names that the stack with these parameters gives to it."""
+    function = canary(**values or {}).resources["CanaryFunction"]["Properties"]
+    name = function["Environment"]["Variables"][BY_KEY["name"].variable]
+    return history(patterns, canary=name, function="<CanaryFunction>", schedule=schedule or Schedule(), shard=shard)

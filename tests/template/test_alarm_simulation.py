@@ -78,5 +78,5 @@ def test_defaults_are_cloudwatchs() -> None:
 
 def test_unknown_property_refused() -> None:
     """A property that is not simulated is an error, and not an alarm that seems to work."""
-    with pytest.raises(ValueError, match="Metrics"):
-        _changes([], Metrics=[])
+    with pytest.raises(ValueError, match="EvaluationWindow"):
+        _changes([], EvaluationWindow={"WallClockWindow": {}})

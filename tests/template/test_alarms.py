@@ -1,49 +1,108 @@
-"""Alarms evaluate metrics that exist, notify a topic, and describe what to do."""
+"""The alarms are on metrics that exist, and tell somebody."""
 
 import re
 from typing import Any
 
 import pytest
 
-from connect_canary.config.targets_document import DEFAULT_TARGET
+from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
-from tests.template.cloudformation import STACK, canary
-from tests.template.deployed_alarms import ALARM, TOPIC, canary_alarms, target_alarms
-from tests.template.emitted_metrics import CANARY, OF_LAMBDA, TARGET, metric_identities
+from infra.local.server.alarm_metrics import check_metrics
+from infra.local.server.metrics_insights import MAX_SERIES, is_query, parse_query
+from tests.template.alarm_metrics import watched_metrics
+from tests.template.cloudformation import STACK, canary, read
+from tests.template.deployed_alarms import ALARM, TOPIC, canary_alarms
+from tests.template.emitted_metrics import CANARY, OF_LAMBDA, metric_identities
 
 PRINTED = metric_identities()
 ALL_ALARMS = {"LatencyThresholdMilliseconds": "500"}
-WITH_TARGETS = {"Canary": CANARY, "AlarmTopicArn": TOPIC, **ALL_ALARMS}
-EVERY = [*canary_alarms(**ALL_ALARMS).items(), *target_alarms(TARGET, **WITH_TARGETS).items()]
+EVERY = list(canary_alarms(**ALL_ALARMS).items())
+CLOCK = read("template.yaml")["Mappings"]["Clock"]
 every_alarm = pytest.mark.parametrize(("name", "alarm"), EVERY, ids=[name for name, _ in EVERY])
+QUERIES = {
+    name: metric["Expression"]
+    for name, alarm in EVERY
+    for metric in alarm.get("Metrics", ())
+    if is_query(metric.get("Expression", ""))
+}
+# What a query can look back at, in minutes (user guide, "Limits that apply to alarms based on Metrics Insights").
+QUERIED_MINUTES = 180
 
 
 def test_alarms_by_default() -> None:
-    """Failed connects, silent canary, canary errors and an expiring certificate; latency only with a threshold."""
-    assert set(canary_alarms()) == {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"}
-    assert set(canary_alarms(**ALL_ALARMS)) - set(canary_alarms()) == {"LatencyAlarm"}
-    assert "CertificateAlarm" not in canary_alarms(CertificateDaysThreshold="")
+    """Slow connects and an expiring certificate have an alarm only with a threshold, the others always."""
+    default = {"TargetsFailingAlarm", "UnexpectedAcceptAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm"}
+    assert set(canary_alarms()) == {*default, "CertificateAlarm"}
+    assert set(canary_alarms(**ALL_ALARMS)) - set(canary_alarms()) == {"SlowConnectAlarm"}
+    assert set(canary_alarms(CertificateDaysThreshold="")) == default
 
 
-def test_alarms_with_targets() -> None:
-    """With a document of targets there is no target `default` to monitor."""
-    alarms = canary_alarms(Targets="ssm:/iot-connect-canary/c/targets", **ALL_ALARMS)
-    assert set(alarms) == {"FailedConnectsAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm"}
+@pytest.mark.parametrize("targets", ["", "ssm:/iot-connect-canary/c/targets"])
+def test_alarms_do_not_depend_on_targets(targets: str) -> None:
+    """One target or many, the alarms are the same: nothing is listed by hand."""
+    assert canary_alarms(Targets=targets, **ALL_ALARMS) == dict(EVERY)
 
 
 @every_alarm
 def test_alarm_metric_exists(name: str, alarm: dict[str, Any]) -> None:
     """An alarm on a metric or dimensions that are never emitted would never go to ALARM."""
-    watched = (alarm["Namespace"], alarm["MetricName"], frozenset(d["Name"] for d in alarm["Dimensions"]))
-    assert watched in PRINTED | OF_LAMBDA, name
+    watched = list(watched_metrics(alarm))
+    assert watched
+    for metric in watched:
+        assert (metric.namespace, metric.name, metric.dimensions) in PRINTED | OF_LAMBDA, name
+        assert set(metric.by) <= metric.dimensions
 
 
 @every_alarm
 def test_alarm_dimensions_are_the_canarys(name: str, alarm: dict[str, Any]) -> None:
-    """Dimensions have the values that this very stack's canary emits."""
-    values = {d["Name"]: d["Value"] for d in alarm["Dimensions"]}
-    possible = {"Canary": CANARY, "Target": DEFAULT_TARGET, "FunctionName": "<CanaryFunction>"}
-    assert values.items() <= possible.items(), name
+    """Dimensions have the values that this very stack's canary emits; only a target is left open, or a failure."""
+    for metric in watched_metrics(alarm):
+        possible = {"Canary": CANARY, "FunctionName": "<CanaryFunction>", "Failure": str(Failure.UNEXPECTED_ACCEPT)}
+        assert metric.values.items() <= possible.items(), name
+        assert metric.dimensions - metric.values.keys() <= {"Target", "Failure"}
+
+
+def test_failures_have_one_alarm() -> None:
+    """Every failure name is paged by one alarm, but for the one that comes after a successful connect."""
+    (failing,), (accept,) = (
+        watched_metrics(dict(EVERY)[name]) for name in ("TargetsFailingAlarm", "UnexpectedAcceptAlarm")
+    )
+    assert failing.by == accept.by == ("Target",)
+    excluded = {value for key, value in failing.excluded if key == "Failure"}
+    assert excluded == {Failure.DISCONNECT_FAILED, Failure.UNEXPECTED_ACCEPT}
+    assert accept.values["Failure"] == Failure.UNEXPECTED_ACCEPT
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_query_is_an_alarms(name: str) -> None:
+    """A query has the clauses that an alarm on it must have, and as many series as it may have, the worst first."""
+    check_metrics(dict(EVERY)[name])
+    query = parse_query(QUERIES[name])
+    assert (query.limit, query.descending) == (MAX_SERIES, True)
+    assert query.order_by == query.statistic
+
+
+@pytest.mark.parametrize("minutes", CLOCK)
+def test_queries_look_back_three_hours_at_most(minutes: str) -> None:
+    """CloudWatch evaluates a query over the latest three hours only."""
+    alarms = canary_alarms(EveryMinutes=minutes, **ALL_ALARMS)
+    assert {int(alarms[name]["EvaluationPeriods"]) <= QUERIED_MINUTES for name in QUERIES} == {True}
+
+
+@pytest.mark.parametrize("minutes", CLOCK)
+def test_alarm_numbers_are_possible(minutes: str) -> None:
+    """An alarm looks at no more than a day, and needs no more bad minutes than it looks at."""
+    for alarm in canary_alarms(EveryMinutes=minutes, **ALL_ALARMS).values():
+        assert 1 <= int(alarm["DatapointsToAlarm"]) <= int(alarm["EvaluationPeriods"]) <= 24 * 60
+
+
+@every_alarm
+def test_alarm_has_periods_of_a_minute(name: str, alarm: dict[str, Any]) -> None:
+    """Only the numbers of periods follow from the schedule, so no schedule falls between the periods."""
+    periods = {
+        metric.get("Period", metric.get("MetricStat", {}).get("Period", 60)) for metric in alarm.get("Metrics", ())
+    }
+    assert (periods or {alarm["Period"]}) == {60}, name
 
 
 @every_alarm
@@ -66,32 +125,10 @@ def test_alarm_named_keys_exist() -> None:
 
 @every_alarm
 def test_alarm_tells_somebody(name: str, alarm: dict[str, Any]) -> None:
-    """Both the alarm and its end go to the topic, and INSUFFICIENT_DATA to none."""
-    assert alarm["AlarmActions"] == alarm["OKActions"], name
-    assert alarm["AlarmActions"] in ([TOPIC], ["<AlarmTopic>"])
+    """Both the alarm and its end go to the stack's topic, and INSUFFICIENT_DATA to none."""
+    assert alarm["AlarmActions"] == alarm["OKActions"] == ["<AlarmTopic>"], name
     assert "InsufficientDataActions" not in alarm
-
-
-def test_target_alarms_by_default() -> None:
-    """Without a topic and thresholds a target has one alarm, without actions."""
-    (alarm,) = target_alarms(TARGET).values()
-    assert not {"AlarmActions", "OKActions"} & alarm.keys()
-    assert {d["Value"] for d in alarm["Dimensions"]} == {"iot-connect-canary", TARGET}
-
-
-def test_target_alarms_have_names_of_their_own() -> None:
-    """Each target has alarms of each kind, named after its letters and digits."""
-    alarms = target_alarms("a-1", "b.2", **WITH_TARGETS)
-    kinds = ("FailedConnects", "Latency")
-    assert set(alarms) == {f"{kind}{target}Alarm" for kind in kinds for target in ("a1", "b2")}
-
-
-def test_topic_of_ones_own() -> None:
-    """An existing topic replaces the stack's for every action of every alarm."""
-    stack = canary(AlarmTopicArn=TOPIC, **ALL_ALARMS)
-    assert stack.of_type("AWS::SNS::Topic") == {}
-    actions = [(alarm["AlarmActions"], alarm["OKActions"]) for alarm in stack.of_type(ALARM).values()]
-    assert actions == [([TOPIC], [TOPIC])] * 5
+    assert canary(AlarmTopicArn=TOPIC, **ALL_ALARMS).of_type(ALARM)[name] == alarm
 
 
 def test_email_subscribed() -> None:
