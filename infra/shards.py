@@ -1,7 +1,8 @@
 """Split many targets over many invocations: `python -m infra.shards targets.json --canary NAME > shards.json`.
 
 Prints a CloudFormation template to deploy beside the canary's stack. Each shard is an SSM parameter under the canary's
-own prefix, which holds a targets document, and a schedule that invokes the function with a reference to it.
+own prefix, which holds a targets document, a schedule that invokes the function with a reference to it, and an alarm
+that goes to ALARM when nothing is heard of the shard any more.
 """
 
 import argparse
@@ -17,10 +18,11 @@ from connect_canary.config.targets_document import TargetEntry, read_document
 # Size limit of a standard parameter, which is free of charge (AWS general reference, Systems Manager).
 PARAMETER_CHARACTERS = 4096
 TARGETS_PER_SHARD = 100
-# Allowed minutes between two runs of a shard: divisors of 60 that are periods of the alarms too.
-PERIODS = (1, 2, 3, 4, 5, 10, 15, 30)
-# A template has at most 500 resources: two per shard, one role.
-MAX_SHARDS = 249
+# Allowed minutes between two runs, as of the template's EveryMinutes.
+PERIODS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
+MINUTES_PER_HOUR = 60
+# A template has at most 500 resources: three per shard, one role.
+MAX_SHARDS = 166
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 # One target as the JSON object of a document.
@@ -83,12 +85,20 @@ def document(targets: Sequence[TargetObject]) -> str:
 
 def reference(canary: str, number: int) -> str:
     """Return the reference to a shard's document; `number` counts from 1."""
-    return f"ssm:/iot-connect-canary/{canary}/shard-{number:03}"
+    return f"ssm:/iot-connect-canary/{canary}/{shard_name(number)}"
 
 
 def schedule_expression(number: int, every: int) -> str:
     """Return a shard's schedule: every `every` minutes, each shard one minute after the previous one."""
-    return "rate(1 minute)" if every == 1 else f"cron({(number - 1) % every}/{every} * * * ? *)"
+    if every == 1:
+        return "rate(1 minute)"
+    minute = (number - 1) % every
+    return f"cron({minute if every == MINUTES_PER_HOUR else f'{minute}/{every}'} * * * ? *)"
+
+
+def shard_name(number: int) -> str:
+    """Return a shard's name, its metrics' dimension Shard."""
+    return f"shard-{number:03}"
 
 
 def template(canary: str, shards: Sequence[Sequence[TargetObject]], *, every: int = 1) -> dict[str, Any]:
@@ -97,6 +107,7 @@ def template(canary: str, shards: Sequence[Sequence[TargetObject]], *, every: in
     for number, targets in enumerate(shards, start=1):
         resources[f"Shard{number:03}Parameter"] = _parameter(reference(canary, number), document(targets))
         resources[f"Shard{number:03}Schedule"] = _schedule(reference(canary, number), number, every)
+        resources[f"SilentCanaryShard{number:03}Alarm"] = silence_alarm(canary, number, every)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"The targets of the IoT connect canary {canary}; schedules of their own: {len(shards)}.",
@@ -111,6 +122,12 @@ _PARAMETERS = {
         "AllowedPattern": "^[A-Za-z0-9_-]{1,64}$",
         "ConstraintDescription": "A function's name has 1 to 64 of A-Z a-z 0-9 _ -",
         "Description": "The canary's function, output FunctionName of its stack.",
+    },
+    "AlarmTopicArn": {
+        "Type": "String",
+        "AllowedPattern": "^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$",
+        "ConstraintDescription": "A topic's ARN looks like arn:aws:sns:eu-west-1:123456789012:alarms.",
+        "Description": "The topic that alarms go to, output AlarmTopicArn of the canary's stack.",
     },
 }
 _FUNCTION_ARN = {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}"}
@@ -158,6 +175,39 @@ def _schedule(name: str, number: int, every: int) -> dict[str, Any]:
     return {"Type": "AWS::Scheduler::Schedule", "DependsOn": f"Shard{number:03}Parameter", "Properties": properties}
 
 
+def silence_alarm(canary: str, number: int, every: int) -> dict[str, Any]:
+    """Return the alarm on a shard's heartbeat, which is the canary's SilentCanaryAlarm for one shard."""
+    heartbeat = {"Canary": canary, "Shard": shard_name(number)}
+    silent_minutes, topic = 2 * every + 1, [{"Ref": "AlarmTopicArn"}]
+    properties = {
+        "AlarmDescription": (
+            f"Shard {shard_name(number)} of the canary {canary} is silent, so nobody knows whether clients can connect "
+            "to its targets. Look whether its schedule exists and is enabled, and whether the function is throttled."
+        ),
+        "Metrics": [
+            {"Id": "heard", "Expression": "SUM([connects, errors])", "ReturnData": True},
+            _watched("connects", "IoTConnectCanary", "ConnectSuccess", heartbeat, "SampleCount"),
+            # A function that fails has an alarm of its own, and is not as many more as there are shards.
+            _watched("errors", "AWS/Lambda", "Errors", {"FunctionName": {"Ref": "FunctionName"}}, "Sum"),
+        ],
+        "EvaluationPeriods": silent_minutes,
+        "DatapointsToAlarm": silent_minutes,
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 1,
+        "TreatMissingData": "breaching",
+        "WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 2 * every + 10},
+        "AlarmActions": topic,
+        "OKActions": topic,
+    }
+    return {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+
+
+def _watched(name: str, namespace: str, metric: str, dimensions: Mapping[str, Any], statistic: str) -> dict[str, Any]:
+    named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+    measured = {"Namespace": namespace, "MetricName": metric, "Dimensions": named}
+    return {"Id": name, "MetricStat": {"Metric": measured, "Period": 60, "Stat": statistic}, "ReturnData": False}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the template, and how to deploy it on standard error; return the exit code, 2 for a problem."""
     parsed = _parser().parse_args(arguments)
@@ -174,8 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps(template(parsed.canary, shards, every=parsed.every), indent=2))
     print(
         f"{len(targets)} target(s) in {len(shards)} shard(s). Deploy the canary with "
-        f"Name={parsed.canary} ScheduleState=DISABLED SchedulePeriodSeconds={parsed.every * 60} "
-        f"Targets={reference(parsed.canary, 1)}, then this template with the FunctionName that is its output.",
+        f"Name={parsed.canary} ScheduleState=DISABLED EveryMinutes={parsed.every} "
+        f"Targets={reference(parsed.canary, 1)}, then this template with its outputs FunctionName and AlarmTopicArn.",
         file=sys.stderr,
     )
     return 0

@@ -20,7 +20,8 @@ def sharded(
     """The canary, with a deployed stack of shards."""
     template: Path = tmp_path_factory.mktemp("shards") / "shards.json"
     template.write_text(json.dumps(shards.template(canary.name, shards.split(TARGETS, max_targets=2))))
-    aws.deploy(template, name="shards", parameters={"FunctionName": canary.function})
+    outputs = {key: canary.stack.outputs[key] for key in ("FunctionName", "AlarmTopicArn")}
+    aws.deploy(template, name="shards", parameters=outputs)
     yield canary
     aws.delete("shards")
 

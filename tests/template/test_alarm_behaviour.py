@@ -15,7 +15,7 @@ from tests.template.alarm_cases import (
     QUIET,
     SLOW,
     TWENTY_BAD,
-    TWENTY_COUNTED,
+    TWENTY_SLOW,
     framed,
 )
 from tests.template.alarm_histories import THRESHOLD_MS, Schedule
@@ -148,6 +148,17 @@ def test_broken_setting_is_told_once(every: int) -> None:
     assert _states(simulated) == {"CanaryErrorsAlarm": "ALARM OK"}
 
 
+@every_schedule
+@pytest.mark.parametrize("runs", range(1, 8))
+def test_errors_never_hide_silence(every: int, runs: int) -> None:
+    """However seldom a function that is silent fails, one of the two alarms tells it, and stays."""
+    pattern = GOOD + ("!" + "T" * runs) * 4
+    data = stack_history({TARGET: pattern}, Schedule(every_minutes=every))
+    simulated = _simulated(canary_alarms(EveryMinutes=str(every)), data, runs=len(pattern), every=every)
+    assert simulated
+    assert State.ALARM in {transitions[-1].state for transitions in simulated.values()}
+
+
 @pytest.mark.parametrize(
     ("every", "letters"),
     [*((every, "X0" * 12) for every in EVERY), *((every, letters * 4) for every in (1, 2, 3, 4) for letters in BURSTS)],
@@ -192,7 +203,7 @@ def test_thresholds_by_parameters() -> None:
     """Other thresholds draw other lines."""
     slow = stack_history({TARGET: framed("s" * 20)})
     simulated = _simulated(canary_alarms(LatencyThresholdMilliseconds=str(THRESHOLD_MS - 1)), slow, runs=50)
-    assert _changes(simulated) == _expected({SLOW: TWENTY_COUNTED})
+    assert _changes(simulated) == _expected({SLOW: TWENTY_SLOW})
     fifteen = stack_history({TARGET: framed("5" * 20)})
     simulated = _simulated(canary_alarms(CertificateDaysThreshold="16"), fifteen, runs=50)
     assert _changes(simulated) == _expected({"CertificateAlarm": "ALARM 12"})

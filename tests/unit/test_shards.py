@@ -13,6 +13,7 @@ from connect_canary.run import plan_run
 from infra import shards
 from infra.shards import ShardsError, document, read_targets, reference, split, template
 from tests.template.cloudformation import read
+from tests.template.deployed_alarms import canary_alarms
 from tests.unit.factories import environment
 from tests.unit.fake_aws import FakeAws
 
@@ -48,7 +49,7 @@ def test_split_target_too_long() -> None:
 
 def test_split_too_many() -> None:
     """More shards than a template can have are an error."""
-    with pytest.raises(ShardsError, match=r"this makes 250 shards; allowed: 249"):
+    with pytest.raises(ShardsError, match=r"this makes 250 shards; allowed: 166"):
         split(TARGETS, max_targets=1)
 
 
@@ -106,16 +107,44 @@ def test_shards_every_minute() -> None:
 @pytest.mark.parametrize("every", [period for period in shards.PERIODS if period > 1])
 def test_shards_start_a_minute_apart(every: int) -> None:
     """Shards with a longer period start a minute apart, so that their connects do not coincide."""
-    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", split(TARGETS, max_targets=5), every=every))
+    schedules = _of_type("AWS::Scheduler::Schedule", template("fleet", split(TARGETS, max_targets=4), every=every))
     expressions = [schedule["ScheduleExpression"] for schedule in schedules]
-    assert set(expressions) == {f"cron({minute}/{every} * * * ? *)" for minute in range(every)}
+    step = "" if every == 60 else f"/{every}"
+    assert set(expressions) == {f"cron({minute}{step} * * * ? *)" for minute in range(every)}
     assert expressions[0] == expressions[every] != expressions[1]
 
 
 def test_periods_are_the_alarms() -> None:
-    """Every period of a shard is an allowed period of the canary's alarms."""
-    periods = read("template.yaml")["Parameters"]["SchedulePeriodSeconds"]["AllowedValues"]
-    assert {every * 60 for every in shards.PERIODS} <= set(periods)
+    """Shards run as often as a canary can."""
+    assert list(shards.PERIODS) == read("template.yaml")["Parameters"]["EveryMinutes"]["AllowedValues"]
+
+
+def test_template_fits() -> None:
+    """The largest number of shards makes no more resources than a template may have."""
+    made = template("fleet", split(TARGETS[: shards.MAX_SHARDS], max_targets=1))
+    assert 497 < len(made["Resources"]) <= 500
+
+
+@pytest.mark.parametrize("every", shards.PERIODS)
+def test_alarm_is_the_canarys_for_one_shard(every: int) -> None:
+    """A shard's silence is judged as the whole canary's is, and told on the same topic."""
+    (whole,) = (alarm for name, alarm in canary_alarms(EveryMinutes=str(every)).items() if name == "SilentCanaryAlarm")
+    made = template("stack-name", split(TARGETS, max_targets=100), every=every)
+    for number, alarm in enumerate(_of_type("AWS::CloudWatch::Alarm", made), start=1):
+        own = json.loads(json.dumps(alarm).replace('{"Ref": "FunctionName"}', '"<CanaryFunction>"'))
+        shard = {"Name": "Shard", "Value": f"shard-{number:03}"}
+        own["Metrics"][1]["MetricStat"]["Metric"]["Dimensions"].remove(shard)
+        assert own["AlarmActions"] == own["OKActions"] == [{"Ref": "AlarmTopicArn"}]
+        told = {"AlarmDescription", "AlarmActions", "OKActions"}
+        assert _as_texts(own, told) == _as_texts(whole, told)
+        assert f"Shard shard-{number:03} of the canary stack-name" in own["AlarmDescription"]
+
+
+def _as_texts(alarm: dict[str, Any], without: set[str]) -> Any:
+    """Return the alarm with its numbers as a template writes them."""
+    return json.loads(
+        json.dumps({key: value for key, value in alarm.items() if key not in without}), parse_int=str, parse_float=str
+    )
 
 
 def test_template_role_may_invoke_only() -> None:
@@ -146,7 +175,7 @@ def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shards.main([str(path), "--canary", "fleet", "--targets-per-shard", "50"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == template("fleet", split(TARGETS, max_targets=50))
-    assert f"SchedulePeriodSeconds=60 Targets={reference('fleet', 1)}, then" in err
+    assert f"EveryMinutes=1 Targets={reference('fleet', 1)}, then" in err
 
 
 def test_command_line_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
