@@ -21,9 +21,18 @@ LOG_BYTES_PER_RUN = 500
 # ConnectSuccess and ConnectLatency per target; ConnectSuccess and CertificateDaysLeft of the canary.
 METRICS_PER_TARGET = 2
 METRICS_PER_CANARY = 2
-# FailedConnects, SilentCanary and CanaryErrors; Certificate only with a single target.
-ALARMS_PER_CANARY = 3
-ALARMS_OF_ONE_TARGET = 1
+# Metrics of the alarms, each of which is billed: SilentCanary and a shard's are on two. TargetsFailing and
+# UnexpectedAccept are queries, billed by the metrics that they find: ConnectFailures, which only an ill target has.
+METRICS_OF_ALARMS = {"SilentCanaryAlarm": 2, "CanaryErrorsAlarm": 1, "CertificateAlarm": 1}
+METRICS_OF_SHARD_ALARM = 2
+HOURS_PER_MONTH = 730
+# The pager's tick, its memory, and the time of a tick in which nothing is to be told.
+TICK_MINUTES = 5
+TICK_MB = 256
+TICK_SECONDS = 0.2
+TICK_LOG_BYTES = 500
+# An account has this many dashboards free of charge, each of at most 50 metrics.
+FREE_DASHBOARDS = 3
 # Default quota per account; adjustable, and lower in some regions (AWS general reference, AWS IoT Core).
 MAX_CONNECTS_PER_SECOND = 500
 # A secret is cached for 300 s.
@@ -55,7 +64,8 @@ PRICES = {
     "arm64": Price(dollars=0.0000133334, per="GB-second", source=_LAMBDA),
     "x86_64": Price(dollars=0.0000166667, per="GB-second", source=_LAMBDA),
     "log": Price(dollars=0.50, per="GB", source=_CLOUDWATCH),
-    "alarm": Price(dollars=0.10, per="alarm", source=_CLOUDWATCH),
+    # An alarm is billed by its metrics; one on a query by those that the query finds, by the hour.
+    "alarm": Price(dollars=0.10, per="metric", source=_CLOUDWATCH),
     "dashboard": Price(dollars=3.00, per="dashboard", source=_CLOUDWATCH),
     # A connection is billed in whole minutes, a CONNECT as one message; CONNACK and DISCONNECT are free.
     "connection": Price(dollars=0.08e-6, per="minute", source=_IOT),
@@ -63,7 +73,8 @@ PRICES = {
     "secret": Price(dollars=0.40, per="secret", source="https://aws.amazon.com/secrets-manager/pricing/"),
     "secret call": Price(dollars=5.00e-6, per="call", source="https://aws.amazon.com/secrets-manager/pricing/"),
 }
-# Tiers of custom metrics: upper bound, dollars per metric (same source as alarms).
+# Tiers of custom metrics: upper bound, dollars per metric (same source as alarms). A metric is billed for the hours in
+# which it was sent, so one that is sent every hour for a whole month.
 METRIC_TIERS = ((10_000, 0.30), (250_000, 0.10), (1_000_000, 0.05), (math.inf, 0.02))
 
 
@@ -77,8 +88,9 @@ class Workload:
     memory_mb: int = 512
     architecture: str = "arm64"
     run_seconds: float | None = None
-    target_alarms: int = 0
-    dashboards: int = 0
+    slow_connect_alarm: bool = False
+    ill_hours: int = 0
+    dashboards: int = 1
     secrets: int = 0
 
     @property
@@ -118,8 +130,11 @@ class Line:
 
 def bill(workload: Workload) -> list[Line]:
     """Return the bill of a month, one line for each price."""
-    metrics = METRICS_PER_CANARY + METRICS_PER_TARGET * workload.targets
-    alarms = ALARMS_PER_CANARY + workload.target_alarms + (ALARMS_OF_ONE_TARGET if workload.targets == 1 else 0)
+    shard_metrics = workload.shards if workload.shards > 1 else 0
+    ill_metrics = workload.ill_hours / HOURS_PER_MONTH
+    metrics = METRICS_PER_CANARY + METRICS_PER_TARGET * workload.targets + shard_metrics + ill_metrics
+    queried = ill_metrics + (workload.targets if workload.slow_connect_alarm else 0)
+    alarms = sum(METRICS_OF_ALARMS.values()) + METRICS_OF_SHARD_ALARM * shard_metrics
     log_gb = (LOG_BYTES_PER_RUN * workload.runs + LOG_BYTES_PER_TARGET * workload.connects) / 1e9
     gb_seconds = workload.runs * workload.seconds_per_run * workload.memory_mb / 1024
     return [
@@ -129,12 +144,23 @@ def bill(workload: Workload) -> list[Line]:
         _line("Logs", "log", log_gb),
         Line(subject="Metrics", quantity=metrics, unit="metric", dollars=metrics_price(metrics)),
         _line("Alarms", "alarm", alarms),
+        _line("Alarms on queries", "alarm", queried),
+        *_pager(workload),
         _line("IoT connections", "connection", workload.connects),
         _line("IoT messages", "message", workload.connects),
-        _line("Dashboards", "dashboard", workload.dashboards),
+        _line("Dashboards", "dashboard", max(0, workload.dashboards - FREE_DASHBOARDS)),
         _line("Secrets", "secret", workload.secrets),
         _line("Secret calls", "secret call", workload.secrets * workload.shards * SECRET_CALLS_PER_MONTH),
     ]
+
+
+def _pager(workload: Workload) -> Iterator[Line]:
+    """Yield the lines of the pager, which is almost only its tick."""
+    ticks = MINUTES_PER_MONTH / TICK_MINUTES
+    yield _line("Pager's schedule", "schedule", ticks)
+    yield _line("Pager's requests", "request", ticks)
+    yield _line("Pager's duration", workload.architecture, ticks * TICK_SECONDS * TICK_MB / 1024)
+    yield _line("Pager's log", "log", ticks * TICK_LOG_BYTES / 1e9)
 
 
 def total(lines: Sequence[Line]) -> float:
@@ -142,7 +168,7 @@ def total(lines: Sequence[Line]) -> float:
     return sum(line.dollars for line in lines)
 
 
-def metrics_price(metrics: int) -> float:
+def metrics_price(metrics: float) -> float:
     """Return the price of this many custom metrics, in dollars per month."""
     dollars, below = 0.0, 0.0
     for up_to, price in METRIC_TIERS:
@@ -163,7 +189,7 @@ def format_bill(workload: Workload) -> Iterator[str]:
         f"of {workload.seconds_per_run:.2f} s with {workload.memory_mb} MB, {workload.architecture}"
     )
     for line in lines:
-        yield f"  {line.subject:<16}{line.quantity:>16,.2f} {line.unit:<12}{line.dollars:>10.2f} USD"
+        yield f"  {line.subject:<18}{line.quantity:>14,.2f} {line.unit:<12}{line.dollars:>10.2f} USD"
     yield f"  {'per month':<45}{total(lines):>10.2f} USD"
     yield (
         f"At its peak {workload.connects_per_second:,.0f} connect(s) per second; "
@@ -194,8 +220,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--memory_mb", type=_count, default=512, help="the function's memory (default 512)")
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="arm64", help="default arm64")
     parser.add_argument("--run_seconds", type=_seconds, help="time of one invocation (default: estimated)")
-    parser.add_argument("--target_alarms", type=_non_negative, default=0, help="alarms of single targets (default 0)")
-    parser.add_argument("--dashboards", type=_non_negative, default=0, help="dashboards beyond the three free ones")
+    parser.add_argument("--slow_connect_alarm", action="store_true", help="with a threshold for SlowConnectAlarm")
+    parser.add_argument("--ill_hours", type=_non_negative, default=0, help="hours in which a target failed, added up")
+    parser.add_argument(
+        "--dashboards", type=_non_negative, default=1, help="of the account, of which three are free (default 1)"
+    )
     parser.add_argument("--secrets", type=_non_negative, default=0, help="secrets in Secrets Manager (default 0)")
     return parser
 

@@ -136,13 +136,20 @@ def _transitions(
     grouped = grouped_rule_of(alarm)
     reach = alarm_period(alarm) * (int(alarm["EvaluationPeriods"]) + EXTRA_PERIODS)
     evaluator = _Grouped(grouped, state) if grouped else _Single(alarm, single_rule_of(alarm), state, created)
+    evaluated: list[Span] | None = None
     for minute in minutes:
         now = minute * MINUTE
-        series = [found for each in data if (found := each.series(now - reach - MINUTE, now)).samples]
+        series = [found for each in data if (found := each.series(now - reach, now)).samples]
+        spans = [(each.samples[0], each.samples[-1], len(each.samples)) for each in series]
+        # With periods as long as a step, the same samples in the evaluation range result in the same state.
+        if created is None and alarm_period(alarm) == MINUTE and spans == evaluated:
+            continue
+        evaluated = spans
         for changed, contributor in evaluator.changes(series, now):
             yield Transition(minute=minute, state=changed, actions=_actions(alarm, changed), contributor=contributor)
 
 
+Span = tuple[MetricSample, MetricSample, int]
 _Change = tuple[State, str | None]
 
 

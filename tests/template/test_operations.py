@@ -1,33 +1,71 @@
 """docs/operations.md agrees with the template."""
 
+import json
 import re
+import shlex
+from datetime import timedelta
+
+import boto3
+import pytest
+from botocore.validate import ParamValidator
 
 from infra.cost import Workload, bill, total
-from tests.template.cloudformation import canary
+from infra.local.server.mute_rules import mute_rule_of
+from tests.template.alarm_metrics import watched_metrics
+from tests.template.cloudformation import canary, read
 from tests.template.pages import Page, names
 from tests.template.test_parameters import PARAMETERS
 
 PAGE = Page("docs/operations.md")
 
 
+CLOCK = read("template.yaml")["Mappings"]["Clock"]
+TREATMENTS = {"ignore": "keeps its state", "breaching": "goes to ALARM", "notBreaching": "is healthy"}
+
+
 def test_alarms_table() -> None:
-    """Every alarm has its row, with what it makes of missing data and how many periods must be bad."""
+    """Every alarm has its row, with what it makes of missing data, whether it is by target, and fixed numbers."""
     alarms = canary(LatencyThresholdMilliseconds="500").of_type("AWS::CloudWatch::Alarm")
     rows = {names(name)[0]: (when, missing) for name, when, missing in PAGE.rows("## Alarms")}
     assert rows.keys() == alarms.keys()
     for name, alarm in alarms.items():
         when, missing = rows[name]
-        needed, of = alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]
-        assert f"{needed} periods" in when if needed == of else f"{needed} of {of} periods" in when, name
-        assert missing == {"ignore": "keeps its state", "breaching": "goes to ALARM"}[alarm["TreatMissingData"]], name
+        assert missing == TREATMENTS[alarm["TreatMissingData"]], name
+        by_target = any(metric.by == ("Target",) for metric in watched_metrics(alarm))
+        assert ("each target by itself" in when) is by_target, name
     assert f"fewer than {PARAMETERS['CertificateDaysThreshold']['Default']} days" in rows["CertificateAlarm"][0]
+    for name, word in (
+        ("CanaryErrorsAlarm", "2 runs"),
+        ("CertificateAlarm", "3 runs"),
+        ("SlowConnectAlarm", "3 connects"),
+    ):
+        assert word in rows[name][0]
+        assert str(alarms[name]["DatapointsToAlarm"]) == word[0]
 
 
-def test_alarm_parameters() -> None:
-    """The sentence above the table names the parameters behind its numbers."""
-    of, needed = (PARAMETERS[name]["Default"] for name in ("AlarmEvaluationPeriods", "AlarmDatapointsToAlarm"))
-    sentence = f"`AlarmEvaluationPeriods` and `AlarmDatapointsToAlarm` are the {of} and the {needed}."
-    assert sentence in PAGE.section("## Alarms")
+def test_clock_table() -> None:
+    """Every choice of minutes has its row, with the numbers of the template."""
+    (table,) = re.findall(r"(?:^\| `EveryMinutes`.*\n\|.*\n)((?:^\|.*\n)+)", PAGE.text, re.MULTILINE)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    columns = ("BadRuns", "WithinMinutes", "SilentMinutes", "ConfirmAfterSeconds")
+    assert rows == [[minutes, *(str(row[column]) for column in columns)] for minutes, row in CLOCK.items()]
+
+
+def test_mute_command() -> None:
+    """The command that mutes is a request that CloudWatch understands, and names alarms as the stack does."""
+    (command,) = (command for command in PAGE.commands if command.startswith("aws cloudwatch put-alarm-mute-rule"))
+    words = shlex.split(re.sub(r'"\$\(.*\)"', "TARGETS", command))
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    rule, targets = json.loads(options["--rule"]), {"AlarmNames": ["a"]}
+    request = {"Name": options["--name"], "Rule": rule, "MuteTargets": targets}
+    model = boto3.client("cloudwatch", region_name="eu-west-1").meta.service_model.operation_model("PutAlarmMuteRule")
+    assert not ParamValidator().validate(request, model.input_shape).has_errors()
+    assert mute_rule_of(request).duration == timedelta(hours=2)
+    assert options["--mute-targets"] == "TARGETS"
+    assert "ends_with(LogicalResourceId, 'Alarm')" in command
+    resources = canary(LatencyThresholdMilliseconds="500").resources
+    alarms = {name for name, made in resources.items() if made["Type"] == "AWS::CloudWatch::Alarm"}
+    assert {name for name in resources if name.endswith("Alarm")} == alarms
 
 
 def test_permissions() -> None:
@@ -50,4 +88,4 @@ def test_cost() -> None:
     one, hundred = (total(bill(Workload(targets=targets, every=60))) for targets in (1, 100))
     assert (round(one), round(hundred, -1)) == (2, 70)
     metrics = next(line.dollars for line in bill(Workload(targets=100, every=60)) if line.subject == "Metrics")
-    assert round(metrics / hundred, 1) == 0.8
+    assert metrics / hundred == pytest.approx(6 / 7, abs=0.02)

@@ -12,6 +12,9 @@ from connect_canary.reporting.log import append_run_keys, log_outcome, new_logge
 from connect_canary.reporting.metrics import emit_metrics
 from infra import cost
 from infra.cost import Workload, bill, metrics_price, total
+from infra.shards import template
+from tests.template.alarm_metrics import watched_metrics
+from tests.template.deployed_alarms import canary_alarms
 from tests.unit.factories import outcome_of
 
 _EVENT_BYTES = 26
@@ -62,7 +65,8 @@ def test_connects_per_second() -> None:
 
 def test_cost_table_is_current() -> None:
     """The table in docs/operations.md is what the command computes."""
-    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    text = page.partition("## Cost\n")[2].partition("## Scale\n")[0]
     rows = [re.findall(r"[0-9][0-9,.]*", line) for line in text.splitlines() if re.match(r"\| [0-9]", line)]
     assert len(rows) > 3
     for targets, every, shards, seconds, connects, dollars in [[cell.replace(",", "") for cell in row] for row in rows]:
@@ -72,13 +76,47 @@ def test_cost_table_is_current() -> None:
         assert float(dollars) == pytest.approx(total(bill(workload)), abs=0.01)
 
 
-def test_bill_with_alarms_dashboards_and_secrets() -> None:
-    """Alarms, dashboards and secrets are billed per unit."""
-    more = Workload(targets=2, target_alarms=2, dashboards=1, secrets=3)
-    assert _line(more, "Alarms").dollars == pytest.approx(0.5)
-    assert _line(more, "Dashboards").dollars == pytest.approx(3.0)
-    assert _line(more, "Secrets").dollars == pytest.approx(1.2)
+def test_bill_with_dashboards_and_secrets() -> None:
+    """Three dashboards are free, secrets are billed per unit."""
+    assert _line(Workload(dashboards=3), "Dashboards").dollars == 0
+    assert _line(Workload(dashboards=4), "Dashboards").dollars == pytest.approx(3.0)
+    assert _line(Workload(secrets=3), "Secrets").dollars == pytest.approx(1.2)
     assert _line(Workload(), "Secrets").dollars == 0
+
+
+def test_alarms_are_billed_by_metrics() -> None:
+    """An alarm costs as many tenths of a dollar as it has metrics; one on a query only what the query finds."""
+    alarms = {name: list(watched_metrics(alarm)) for name, alarm in canary_alarms().items()}
+    queries = {name for name, watched in alarms.items() if any(metric.by for metric in watched)}
+    assert {name: len(alarms[name]) for name in alarms.keys() - queries} == cost.METRICS_OF_ALARMS
+    assert queries == {"TargetsFailingAlarm", "UnexpectedAcceptAlarm"}
+    assert {metric.name for name in queries for metric in alarms[name]} == {"ConnectFailures"}
+    assert _line(Workload(targets=100), "Alarms") == _line(Workload(), "Alarms")
+    assert _line(Workload(targets=100), "Alarms on queries").dollars == 0
+    assert _line(Workload(targets=100, slow_connect_alarm=True), "Alarms on queries").dollars == pytest.approx(10.0)
+
+
+def test_shards_are_billed_their_heartbeats() -> None:
+    """A shard has a metric and an alarm; one that is the whole canary has neither."""
+    one, ten = Workload(targets=1000), Workload(targets=1000, shards=10)
+    assert _line(ten, "Metrics").quantity == _line(one, "Metrics").quantity + 10
+    (alarm,) = (
+        each["Properties"] for each in template("c", [[{"name": "a"}]])["Resources"].values() if "Alarm" in each["Type"]
+    )
+    assert len(list(watched_metrics(alarm))) == cost.METRICS_OF_SHARD_ALARM
+    assert _line(ten, "Alarms").quantity == _line(one, "Alarms").quantity + 20
+
+
+def test_ill_targets_are_billed_by_the_hour() -> None:
+    """A target that fails has one metric more, and is a metric of an alarm, in the hours in which it fails."""
+    ill = Workload(targets=100, ill_hours=cost.HOURS_PER_MONTH)
+    assert total(bill(ill)) - total(bill(Workload(targets=100))) == pytest.approx(0.30 + 0.10)
+
+
+def test_goals() -> None:
+    """One target costs at most two dollars a month, a hundred with an alarm for each at most seventy-five."""
+    assert total(bill(Workload())) <= 2.00
+    assert total(bill(Workload(targets=100))) <= 75.00
 
 
 @pytest.mark.parametrize(
