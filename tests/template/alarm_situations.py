@@ -84,12 +84,13 @@ def _second(_every: int) -> Mapping[str, str]:
 FAILING, ACCEPT = "TargetsFailingAlarm", "UnexpectedAcceptAlarm"
 SILENT, ERRORS = "SilentCanaryAlarm", "CanaryErrorsAlarm"
 SHARD = "SilentCanaryShard001Alarm"
+FLAPPING = "flapping (every other run fails)"
 SITUATIONS: Final[Sequence[Situation]] = (
     Situation(name="one blip", patterns=_blips("X" + "0" * LASTS)),
     Situation(name="two blips", patterns=_blips("X000X" + "0" * LASTS)),
     Situation(name="outage", patterns=_one("X" * LASTS), page=FAILING),
     Situation(name="outage, all attempts time out", patterns=_one("X" * LASTS), page=FAILING, times_out=True),
-    Situation(name="flapping (every other run fails)", patterns=_one("X0" * LASTS), page=FAILING),
+    Situation(name=FLAPPING, patterns=_one("X0" * LASTS), page=FAILING),
     Situation(name="one ill for days, then a second", patterns=_second, page=FAILING),
     Situation(name="a refused client is let in", patterns=_one("U" + "0" * LASTS), page=ACCEPT),
     Situation(name="dead canary", patterns=_one("-" * LASTS), page=SILENT),

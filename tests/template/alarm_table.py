@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.template.alarm_situations import HISTORIES, SITUATIONS, Judged, Situation, judged
+from tests.template.alarm_situations import FLAPPING, HISTORIES, SITUATIONS, Judged, Situation, judged
 from tests.template.fleet_blips import TARGETS, false_pages_per_day
 
 BEGIN = "<!-- alarms: written by `.venv/bin/python -m tests.template.alarm_table --write docs/operations.md` -->"
@@ -57,6 +57,10 @@ def _verdict() -> Iterator[str]:
     results = [judged(situation.name, every) for situation in SITUATIONS for every in EVERY]
     missed, false = sum(result.missed for result in results), sum(result.false for result in results)
     yield f"Of {len(results) * HISTORIES} histories {missed} missed their page, and {false} had a false one."
+    actions = {every: result.actions for every in EVERY if (result := judged(FLAPPING, every)).actions > 1}
+    for every, number in actions.items():
+        yield f"Of the target that flaps at {every} minutes CloudWatch tells the pager {number} times in"
+        yield f"{judged(FLAPPING, every).hours:.0f} hours; the pager tells it once."
 
 
 def _blip_row(share: float, days: int) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 
 from infra.local.server.alarm_rules import State, rule_of
-from tests.template.alarm_simulation import Datum, Metric, Transition, simulate
+from tests.template.alarm_simulation import Datum, Metric, Transition, muted, simulate
 
 ALARM: Final[dict[str, Any]] = {
     "Namespace": "N",
@@ -80,3 +80,37 @@ def test_unknown_property_refused() -> None:
     """A property that is not simulated is an error, and not an alarm that seems to work."""
     with pytest.raises(ValueError, match="EvaluationWindow"):
         _changes([], EvaluationWindow={"WallClockWindow": {}})
+
+
+def _muted(*changes: tuple[int, State]) -> list[tuple[int, State]]:
+    """Return when which actions are taken if the alarm is muted from minute 10 to minute 20."""
+    transitions = [Transition(minute=at, state=state, actions=("topic",)) for at, state in changes]
+    actions = dict.fromkeys(State, ("topic",))
+    return [(each.minute, each.state) for each in muted(transitions, range(10, 20), actions) if each.actions]
+
+
+def test_mute_hides_what_is_over() -> None:
+    """Of an incident within the window only its end is told, when the window ends: that is the state that lasts."""
+    assert _muted((12, State.ALARM), (15, State.OK)) == [(20, State.OK)]
+
+
+def test_muted_incident_that_lasts_is_told_afterwards() -> None:
+    """An alarm that went to ALARM in the window, and is in it still, acts when the window ends."""
+    assert _muted((12, State.ALARM), (25, State.OK)) == [(20, State.ALARM), (25, State.OK)]
+
+
+def test_mute_leaves_what_began_before() -> None:
+    """What was told before the window is not told again, and what begins after it is told as ever."""
+    assert _muted((5, State.ALARM), (22, State.OK)) == [(5, State.ALARM), (22, State.OK)]
+
+
+def test_contributors_are_muted_each() -> None:
+    """A target that is ill since the window is told at its end, one that recovered in it as recovered."""
+    changes = [("a", 12, State.ALARM), ("b", 5, State.ALARM), ("b", 14, State.OK)]
+    transitions = [Transition(minute=at, state=s, actions=("topic",), contributor=name) for name, at, s in changes]
+    told = muted(transitions, range(10, 20), dict.fromkeys(State, ("topic",)))
+    assert [(each.contributor, each.minute, each.state) for each in told if each.actions] == [
+        ("b", 5, State.ALARM),
+        ("a", 20, State.ALARM),
+        ("b", 20, State.OK),
+    ]

@@ -107,7 +107,7 @@ def test_module_commands(arguments: str) -> None:
 
 
 def _command(words: list[str]) -> list[str]:
-    return list(itertools.takewhile(str.islower, words))[: 2 if words[0] == "local" else 1]
+    return list(itertools.takewhile(str.islower, words))[: 2 if words[0] in {"local", "remote"} else 1]
 
 
 def test_sam_commands() -> None:
