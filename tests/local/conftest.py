@@ -7,7 +7,7 @@ import pytest
 from infra.local.client.local_aws import LocalAws
 from infra.local.client.process import BUILT_TEMPLATE
 from infra.local.demo.demo_targets import DemoSecrets, set_up
-from tests.local.deployed import QUICK_ALARMS, SPEED, DeployedCanary, SqsSubscriber
+from tests.local.deployed import SPEED, DeployedCanary, SqsSubscriber
 from tests.local.gateway import AUTHORIZER_TEMPLATE, Gateway
 from tests.local.mqtt_client import MQTT_5, MQTT_311
 
@@ -31,7 +31,7 @@ def marked_secrets() -> DemoSecrets:
 def canary(aws: LocalAws, marked_secrets: DemoSecrets) -> DeployedCanary:
     """The deployed canary, with four targets and its schedule running."""
     demo = set_up(aws, NAME, marked_secrets)
-    parameters = {"Name": NAME, "Targets": demo.reference, **QUICK_ALARMS}
+    parameters = {"Name": NAME, "Targets": demo.reference}
     stack = aws.deploy(BUILT_TEMPLATE, name="canary-under-test", parameters=parameters)
     return DeployedCanary(aws=aws, name=NAME, stack=stack, demo=demo, secrets=marked_secrets)
 

@@ -15,8 +15,6 @@ from infra.local.demo.demo_targets import DemoSecrets, DemoTargets, store_target
 # A minute of schedules and alarms takes three seconds; connects and deadlines stay real.
 SPEED = 20.0
 MAX_WAIT_SECONDS = 75.0
-# Three bad periods of three go to ALARM instead of three of five; two would be too few when a busy machine is late.
-QUICK_ALARMS = {"AlarmEvaluationPeriods": "3", "AlarmDatapointsToAlarm": "3"}
 
 T = TypeVar("T")
 

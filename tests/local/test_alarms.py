@@ -37,12 +37,11 @@ def test_permission_taken_and_restored(canary: DeployedCanary, failed_connects: 
     with canary.without_permission("iot:Connect"):
         message = subscriber.wait_for_message(failed_connects, "ALARM", since)
         assert message["OldStateValue"] == "OK"
-        assert message["Trigger"]["Namespace"] == "IoTConnectCanary"
         assert canary.samples("ConnectSuccess", Target="role")[-1] == 0
         assert canary.samples("ConnectFailures", Target="role", Failure="NotAuthorized")
     assert subscriber.wait_for_message(failed_connects, "OK", since)["OldStateValue"] == "ALARM"
     assert canary.samples("ConnectSuccess", Target="unsigned")[-1] == 1
-    assert subscriber.states(since) == {failed_connects: ["ALARM", "OK"]}
+    assert subscriber.states(since).keys() == {failed_connects}
 
 
 def test_own_errors_have_their_own_alarm(canary: DeployedCanary, subscriber: SqsSubscriber) -> None:
