@@ -68,7 +68,7 @@ def _one(letters: str) -> Callable[[int], Mapping[str, str]]:
 
 def confirms(every: int) -> bool:
     """Return whether a failed attempt is tried once more within the run, as the template has it."""
-    return bool(_CLOCK[str(every)]["ConfirmAfterSeconds"])
+    return str(_CLOCK[str(every)]["ConfirmAfterSeconds"]) != "0"
 
 
 def _blips(letters: str) -> Callable[[int], Mapping[str, str]]:
@@ -188,7 +188,7 @@ def _schedule(every: int, seed: int, *, times_out: bool) -> Schedule:
     second = chance.uniform(*_SECONDS)
     offsets = tuple(second + chance.uniform(*_JITTER_S) for _ in range(29))
     waits = (
-        DEADLINE_S + (_CLOCK[str(every)]["ConfirmAfterSeconds"] + DEADLINE_S if confirms(every) else 0.0)
+        DEADLINE_S + (int(_CLOCK[str(every)]["ConfirmAfterSeconds"]) + DEADLINE_S if confirms(every) else 0.0)
     ) * times_out
     return Schedule(every_minutes=every, offsets_s=offsets, delay_s=chance.uniform(*_DELAYS_S) + waits)
 

@@ -163,8 +163,8 @@ CANARY: Final[Mapping[str, Examples]] = {
     "MemorySize": _range(128, 10240),
     "FunctionTimeoutSeconds": _range(5, 900),
     "ConfirmAfterSeconds": Examples(
-        allowed=("0", "0.5", "20", "99.9", "299.5", "300", *_REFERENCES),
-        refused=("", "-1", "300.5", "301", "1000", "20s", ".5", "5.", "ssm:"),
+        allowed=("", "0", "0.5", "20", "99.9", "299.5", "300", *_REFERENCES),
+        refused=("-1", "300.5", "301", "1000", "20s", ".5", "5.", "ssm:"),
     ),
     "TimeoutSeconds": Examples(
         allowed=("1", "2.5", "300", "0.25", *_REFERENCES),

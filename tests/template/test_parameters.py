@@ -55,10 +55,20 @@ def test_parameter_reaches_its_variable(name: str) -> None:
     assert first == second == {key: value for key, value in _variables().items() if key != variable}
 
 
-@pytest.mark.parametrize("name", OF_SETTINGS)
+@pytest.mark.parametrize("name", OF_SETTINGS.keys() - {"ConfirmAfterSeconds"})
 def test_parameter_default_is_the_settings(name: str) -> None:
     """A parameter's default is the code's."""
     assert PARAMETERS[name]["Default"] == OF_SETTINGS[name].default
+
+
+@pytest.mark.parametrize("minutes", PARAMETERS["EveryMinutes"]["AllowedValues"])
+def test_slow_schedules_confirm(minutes: int) -> None:
+    """Where the next run is more than five minutes away, a failed connect is confirmed, unless told otherwise."""
+    variable = BY_KEY["confirm_after_seconds"].variable
+    assert PARAMETERS["ConfirmAfterSeconds"]["Default"] == ""
+    assert _variables(EveryMinutes=str(minutes))[variable] == ("20" if minutes > 5 else "0")
+    for seconds in ("0", "5"):
+        assert _variables(EveryMinutes=str(minutes), ConfirmAfterSeconds=seconds)[variable] == seconds
 
 
 def test_name_unset() -> None:
