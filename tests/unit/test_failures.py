@@ -179,10 +179,10 @@ def test_reason_is_evidence_in_plain_words(evidence: Evidence, words: str) -> No
 
 
 def test_hint_leads_to_a_section_of_the_runbook() -> None:
-    """GitHub makes the anchor from the heading; there is one section a failure and no other."""
+    """GitHub makes the anchor from the heading; there is one section a failure, and others only for alarms."""
     runbook = Path(__file__).parents[2] / RUNBOOK
     headings = re.findall(r"^### (\w+)$", runbook.read_text(), re.MULTILINE)
-    assert sorted(headings) == sorted(Failure)
+    assert sorted(heading for heading in headings if not heading.endswith("Alarm")) == sorted(Failure)
 
 
 @pytest.mark.parametrize("code", range(1, 256))
