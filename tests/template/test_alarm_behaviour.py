@@ -267,3 +267,14 @@ def test_topic_of_people_is_not_the_alarms() -> None:
     pattern = framed("X" * 3)
     simulated = _simulated(canary_alarms(AlarmTopicArn=TOPIC), stack_history({TARGET: pattern}), runs=len(pattern))
     assert set(simulated) == {FAILING}
+
+
+@every_schedule
+@pytest.mark.parametrize(("letter", "alarm"), [("S", SLOW), ("3", "CertificateAlarm")])
+def test_slow_or_expiring_pages_at_the_third_run(every: int, letter: str, alarm: str) -> None:
+    """Three runs of any schedule fit into the window, also when they come late by different seconds."""
+    schedule = Schedule(every_minutes=every, offsets_s=(5.0, 50.0, 20.0), delay_s=30)
+    data = stack_history({TARGET: framed(letter * 6)}, schedule)
+    simulated = _simulated(canary_alarms(EveryMinutes=str(every), **LATENCY), data, runs=16, every=every)
+    assert _states(simulated) == {alarm: "ALARM"}
+    assert 0 <= simulated[alarm][0].minute - (len(GOOD) + 2) * every <= 3
