@@ -1,4 +1,4 @@
-"""The faulty endpoint and the handler, each in its own process, so that they do not share a GIL."""
+"""The faulty endpoint, its name server and the handler, each in its own process, so that they do not share a GIL."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Self, cast
 
 from tests.faulty.invoke import RESPONSE
+from tests.faulty.name_server import READY
 
 ROOT = Path(__file__).parents[2]
 _ENDS_WITHIN_S = 10
@@ -93,6 +94,15 @@ class FaultyServer(_Process):
     def seen(self, id_: str) -> dict[str, Any]:
         """Return what the first listener of `id_` has received so far."""
         return self.report()[[name for name, _ in self.ports].index(id_)]
+
+
+class NameServer(_Process):
+    """A name server that fails in the way that a name says."""
+
+    def __init__(self, address: str, *, before: Sequence[str] = ()) -> None:
+        """Serve port 53 of `address`, as the last words of the command line `before`."""
+        super().__init__("tests.faulty.name_server", address, environ={}, before=before)
+        self._receive(READY)
 
 
 class Handler(_Process):

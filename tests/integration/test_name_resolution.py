@@ -1,6 +1,6 @@
 """Names that hang, change and lead nowhere, in namespaces where we own /etc/hosts, the name server and the routes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,15 @@ import pytest
 from connect_canary.model.mqtt import MqttVersion
 from tests.faulty.cases import ENVIRON, Case, cases_of, watching
 from tests.faulty.isolated import is_possible, isolated, joined
-from tests.faulty.process import FaultyServer, Handler
+from tests.faulty.name_server import RESPONSE_CODES
+from tests.faulty.process import FaultyServer, Handler, NameServer
 from tests.faulty.timing import ROUNDING_MS, WAITED_ROUNDING_S, phases_total_ms, waited_s
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="this machine lets no ordinary user make namespaces")
 
 DEADLINE_S = 1.5
 NAME_SERVER_TIMEOUT_S = 1  # the least that resolv.conf(5) knows
-NAME = "endpoint.test"
+NAME, NAME_SERVER = "endpoint.test", "127.0.0.2"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,43 @@ def test_name_that_is_slow_to_resolve(tmp_path: Path) -> None:
         assert outcome["healthy"], outcome["reason"]
         assert outcome["phases_ms"]["dns"] >= NAME_SERVER_TIMEOUT_S * 1000 - ROUNDING_MS
         assert phases_total_ms(outcome) <= outcome["connect_ms"] + ROUNDING_MS
+
+
+@pytest.fixture(scope="module")
+def name_failures(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[dict[str, Any]]]:
+    """The outcomes of a name for each way in which a name server can fail, and of a name server that is not there."""
+    resolv = tmp_path_factory.mktemp("etc") / "resolv.conf"
+    resolv.write_text(f"nameserver {NAME_SERVER}\noptions timeout:{NAME_SERVER_TIMEOUT_S} attempts:1\n")
+    with Handler(before=isolated(resolv=resolv, network=True), **ENVIRON) as handler:
+        absent = _outcomes(handler, f"absent.{NAME}", "", deadline_s=10)
+        with NameServer(NAME_SERVER, before=joined(handler.pid)):
+            failures = {
+                label: _outcomes(handler, f"{label}.{NAME}", "", deadline_s=10) for label in (*RESPONSE_CODES, "silent")
+            }
+    return failures | {"absent": absent}
+
+
+@pytest.mark.parametrize(
+    ("label", "error_name", "words"),
+    [
+        ("nxdomain", "EAI_NONAME", "Name or service not known"),
+        ("empty", "EAI_NODATA", "No address associated with hostname"),
+        ("servfail", "EAI_AGAIN", "the name server reports a failure such as SERVFAIL, or nothing listens there"),
+        ("refused", "EAI_AGAIN", "the name server reports a failure such as SERVFAIL, or nothing listens there"),
+        ("notimp", "EAI_AGAIN", "the name server reports a failure such as SERVFAIL, or nothing listens there"),
+        ("absent", "EAI_AGAIN", "the name server reports a failure such as SERVFAIL, or nothing listens there"),
+        ("silent", "EAI_AGAIN", "a name server is silent"),
+    ],
+)
+def test_name_server_that_fails_is_told_from_a_silent_one(
+    name_failures: Mapping[str, list[dict[str, Any]]], label: str, error_name: str, words: str
+) -> None:
+    """The system has one error for SERVFAIL and silence; that the first comes at once tells them apart."""
+    for outcome in name_failures[label]:
+        assert (outcome["failure"], outcome["error_name"]) == ("DnsFailed", error_name)
+        assert outcome["reason"].endswith(words)
+        silent = outcome["phases_ms"]["dns"] >= NAME_SERVER_TIMEOUT_S * 1000 - ROUNDING_MS
+        assert silent is (label == "silent")
 
 
 def test_address_without_route(alone: Handler) -> None:

@@ -64,7 +64,6 @@ def _listening() -> Iterator[AddressInfo]:
     ("error", "name"),
     [
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "EAI_NONAME"),
-        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), "EAI_AGAIN"),
         (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), "EAI_FAIL"),
         (socket.gaierror(socket.EAI_SYSTEM, "System error"), "EAI_SYSTEM"),
         (socket.gaierror(socket.EAI_MEMORY, "Memory allocation failure"), "EAI_MEMORY"),
@@ -83,6 +82,18 @@ async def test_error_of_the_resolver_is_named(monkeypatch: pytest.MonkeyPatch, e
         await resolve("iot.example.com", 443)
     assert caught.value.error_name == name
     assert str(caught.value) == f"iot.example.com does not resolve: {error.strerror}"
+
+
+async def test_temporary_failure_of_the_resolver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that comes at once is not a name server that was waited for."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(DialError, match=r"resolution; the name server reports a failure such as SERVFAIL") as caught:
+        await resolve("iot.example.com", 443)
+    assert caught.value.error_name == "EAI_AGAIN"
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", f"{'a' * 64}.invalid", "x..y", ""])
