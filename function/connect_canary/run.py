@@ -29,9 +29,9 @@ _HEARTBEAT_SHARE, _RETURN_S = 0.1, 0.25
 _REFERENCES_SHARE = 0.5  # the share of a run's time for reading references; targets without any have the rest
 # How long an attempt waits for an idle event loop: at most so long, and all of them a share of the run's time.
 _MAX_IDLE_WAIT_S, _IDLE_WAIT_SHARE = 0.05, 0.25
-# An attempt has a listener, both ends of the loopback connection, the connection to the endpoint, and the certificate
-# check's; Lambda allows 1,024.
-_FDS_PER_ATTEMPT, _FDS_RESERVED = 5, 64 + MAX_SURVEYED
+# An attempt has both ends of the loopback connection, the connection to the endpoint, and the certificate check's; its
+# diagnosis has the same three again, and each of them its listener at first. Lambda allows 1,024.
+_FDS_PER_ATTEMPT, _FDS_RESERVED = 8, 64 + MAX_SURVEYED
 
 OnOutcome = Callable[[Outcome], None]
 

@@ -60,9 +60,10 @@ async def _outcome(directory: Path, version: MqttVersion, behaviour: Behaviour) 
 
 @pytest.mark.parametrize("version", MqttVersion)
 async def test_upgrade_accepted_the_second_time(tmp_path: Path, version: MqttVersion) -> None:
-    """The status of the first refusal stays unknown: the 101 is another answer."""
+    """The status of the first refusal stays unknown, and the reason says so: the 101 is another answer."""
     outcome = await _outcome(tmp_path, version, Behaviour(upgrade=_refusing_first()))
-    assert (outcome.failure, outcome.http_status, outcome.reason) == ("UpgradeFailed", None, ACCEPTED)
+    reason = f"the WebSocket upgrade is refused; its HTTP status is not known ({ACCEPTED})"
+    assert (outcome.failure, outcome.http_status, outcome.reason) == ("UpgradeRejected", None, reason)
 
 
 async def test_connect_accepted_the_second_time(tmp_path: Path) -> None:

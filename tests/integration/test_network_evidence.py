@@ -14,7 +14,8 @@ from connect_canary.model.owners import Owner
 from connect_canary.probe import attempt as attempts
 from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.attempt_state import AttemptState
-from connect_canary.probe.verdict import build_outcome, network_finding
+from connect_canary.probe.verdict import build_outcome
+from connect_canary.probe.wire_evidence import network_finding
 from tests.faulty import steps
 from tests.faulty.packet_loss import POSSIBLE
 from tests.faulty.server import FaultyEndpoint

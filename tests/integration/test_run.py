@@ -134,7 +134,7 @@ async def test_as_many_connect_at_a_time_as_are_allowed(handler: Handler, tmp_pa
     assert (visited.most, visited.clients) == (concurrent, targets)
 
 
-@pytest.mark.parametrize(("descriptors", "at_a_time"), [(84 + MAX_SURVEYED, 4), (48, 1)])
+@pytest.mark.parametrize(("descriptors", "at_a_time"), [(96 + MAX_SURVEYED, 4), (48, 1)])
 async def test_descriptor_limit_lowers_how_many_connect_at_a_time(
     tmp_path: Path, descriptors: int, at_a_time: int
 ) -> None:

@@ -17,7 +17,8 @@ from tests.faulty import specifications
 INTERFACE = """
 CredentialsUnavailable ProxyUnreachable ProxyAuthRequired ProxyRefused DnsFailed TcpRefused TcpTimedOut TcpFailed
 CertificateExpired CertificateUntrusted
-CertificateNameMismatch TlsTimedOut TlsFailed UpgradeForbidden UpgradeRejected UpgradeTimedOut UpgradeFailed
+CertificateNameMismatch TlsTimedOut TlsFailed TlsUnsupported
+UpgradeForbidden UpgradeRejected UpgradeTimedOut UpgradeFailed
 NotAuthorized BadCredentials ClientIdRejected ServerUnavailable Throttled ConnectRefused ConnackTimedOut
 ConnectionHungUp ProtocolViolated DisconnectFailed DeadlineExceeded UnexpectedAccept Unclassified
 """
@@ -52,6 +53,15 @@ TABLE: list[tuple[Evidence, Failure]] = [
     (Evidence(phase=Phase.TLS, error_name="AWS_IO_TLS_NEGOTIATION_TIMEOUT"), Failure.TLS_TIMED_OUT),
     (Evidence(phase=Phase.TLS, timed_out=True), Failure.TLS_TIMED_OUT),
     (Evidence(phase=Phase.TLS, error_name="AWS_IO_SOCKET_CLOSED"), Failure.TLS_FAILED),
+    (Evidence(phase=Phase.TLS, sdk_silent=True, timed_out=True), Failure.TLS_UNSUPPORTED),
+    (Evidence(phase=Phase.TLS, sdk_silent=True, error_name="AWS_IO_TLS_X"), Failure.TLS_UNSUPPORTED),
+    (
+        Evidence(phase=Phase.TLS, sdk_silent=True, certificate=Failure.CERTIFICATE_EXPIRED),
+        Failure.CERTIFICATE_EXPIRED,
+    ),
+    (Evidence(phase=Phase.UPGRADE, upgrade_refused=True), Failure.UPGRADE_REJECTED),
+    (Evidence(phase=Phase.UPGRADE, upgrade_refused=True, http_status=101), Failure.UPGRADE_FAILED),
+    (Evidence(phase=Phase.UPGRADE, upgrade_refused=True, http_status=403), Failure.UPGRADE_FORBIDDEN),
     (Evidence(phase=Phase.UPGRADE, http_status=401), Failure.UPGRADE_FORBIDDEN),
     (Evidence(phase=Phase.UPGRADE, http_status=403, timed_out=True), Failure.UPGRADE_FORBIDDEN),
     (Evidence(phase=Phase.UPGRADE, http_status=200), Failure.UPGRADE_REJECTED),
@@ -107,6 +117,8 @@ EVIDENCE = st.builds(
     timed_out=st.booleans(),
     connection_closed=st.booleans(),
     certificate=st.none() | st.sampled_from([Failure.CERTIFICATE_EXPIRED, Failure.TLS_FAILED]),
+    sdk_silent=st.booleans(),
+    upgrade_refused=st.booleans(),
     http_status=st.none() | st.integers(100, 599),
     connack_code=st.none() | st.integers(0, 255),
 )

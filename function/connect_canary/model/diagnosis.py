@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from connect_canary.model.mqtt import MqttVersion
+
 
 @dataclass(slots=True, kw_only=True)
 class Diagnosis:
     """What the endpoint responded to one more connection; what it did not say is None.
 
-    `clock_skew_s` is this host's clock minus the endpoint's.
+    `spoken_version` is the MQTT version of a CONNACK that is not of the CONNECT's. `clock_skew_s` is this host's
+    clock minus the endpoint's.
     """
 
     http_status: int | None = None
@@ -15,5 +18,6 @@ class Diagnosis:
     message: str | None = None
     connack_code: int | None = None
     close_code: int | None = None
+    spoken_version: MqttVersion | None = None
     clock_skew_s: float | None = None
     accepted: bool = False

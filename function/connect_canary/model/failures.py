@@ -25,6 +25,7 @@ class Failure(StrEnum):
     CERTIFICATE_NAME_MISMATCH = "CertificateNameMismatch"
     TLS_TIMED_OUT = "TlsTimedOut"
     TLS_FAILED = "TlsFailed"
+    TLS_UNSUPPORTED = "TlsUnsupported"
     UPGRADE_FORBIDDEN = "UpgradeForbidden"
     UPGRADE_REJECTED = "UpgradeRejected"
     UPGRADE_TIMED_OUT = "UpgradeTimedOut"
@@ -48,6 +49,10 @@ class Failure(StrEnum):
 class Evidence:
     """What is known of a failed attempt: facts from the SDK, the tunnel, the certificate and the diagnosis.
 
+    `upgrade_refused` is the SDK's word for a response that is no 101 for it; it does not tell the status. `sdk_silent`
+    tells that the endpoint's TLS flight has come in full, that the certificate check succeeds, and that the SDK does
+    not go on. `spoken_version` is the MQTT version of a CONNACK that is not of the client's own.
+
     `network` is about the connection to the egress proxy if the connect is `proxied`. `clock_skew_s` is this host's
     clock minus the endpoint's.
     """
@@ -58,10 +63,13 @@ class Evidence:
     timed_out: bool = False
     connection_closed: bool = False
     certificate: Failure | None = None
+    sdk_silent: bool = False
+    upgrade_refused: bool = False
     http_status: int | None = None
     connack_code: int | None = None
     accepted_on_retry: bool = False
     mqtt_version: MqttVersion = MqttVersion.V5
+    spoken_version: MqttVersion | None = None
     proxied: bool = False
     network: NetworkFinding | None = None
     clock_skew_s: float | None = None
@@ -146,6 +154,7 @@ _HTTP_FAILURES = {
     429: Failure.THROTTLED,
 }
 SWITCHING_PROTOCOLS = 101
+_VERSION_REFUSED = {1, 132}  # the CONNACK codes of MQTT 3.1.1 and 5
 _AUTHENTICATION_FAILURES = frozenset({Failure.UPGRADE_FORBIDDEN, Failure.NOT_AUTHORIZED, Failure.BAD_CREDENTIALS})
 
 
@@ -165,9 +174,9 @@ def _specific(evidence: Evidence) -> Failure | None:
         case Phase.TCP if evidence.error_name == "ECONNREFUSED":
             return Failure.TCP_REFUSED
         case Phase.TLS:
-            return evidence.certificate
-        case Phase.UPGRADE if evidence.http_status is not None and evidence.http_status != SWITCHING_PROTOCOLS:
-            return _HTTP_FAILURES.get(evidence.http_status, Failure.UPGRADE_REJECTED)
+            return evidence.certificate or (Failure.TLS_UNSUPPORTED if evidence.sdk_silent else None)
+        case Phase.UPGRADE:
+            return _upgrade_failure(evidence)
         case Phase.CONNACK:
             return _connack_failure(evidence)
     return None
@@ -178,6 +187,13 @@ def _proxy_failure(evidence: Evidence) -> Failure | None:
         return Failure.PROXY_AUTH_REQUIRED
     refused = evidence.http_status is not None or evidence.error_name in _PROXY_BROKE_OFF
     return Failure.PROXY_REFUSED if refused else None
+
+
+def _upgrade_failure(evidence: Evidence) -> Failure | None:
+    status = evidence.http_status
+    if status is None:
+        return Failure.UPGRADE_REJECTED if evidence.upgrade_refused else None
+    return None if status == SWITCHING_PROTOCOLS else _HTTP_FAILURES.get(status, Failure.UPGRADE_REJECTED)
 
 
 def _connack_failure(evidence: Evidence) -> Failure | None:
@@ -194,3 +210,10 @@ def is_authentication_refusal(failure: Failure | None, version: MqttVersion) -> 
     """Return whether the client was refused for who it is, which AWS IoT may say in MQTT 3.1.1 by closing."""
     denied = failure is Failure.CONNECTION_HUNG_UP and PROTOCOLS[version].denied_by_hang_up
     return denied or failure in _AUTHENTICATION_FAILURES
+
+
+def is_version_refused(failure: Failure, evidence: Evidence) -> bool:
+    """Return whether the endpoint has shown that it does not speak the client's version of MQTT."""
+    if failure is Failure.PROTOCOL_VIOLATED:
+        return evidence.spoken_version is not None
+    return failure is Failure.CONNECT_REFUSED and evidence.connack_code in _VERSION_REFUSED

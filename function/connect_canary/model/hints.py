@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from connect_canary.model.failures import Evidence, Failure
+from connect_canary.model.failures import Evidence, Failure, is_version_refused
+from connect_canary.model.mqtt import PROTOCOLS
 from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.owners import Owner, is_clock_fault, is_network_fault, is_peer_silent, owner
 from connect_canary.model.target import AuthMode
@@ -22,6 +23,7 @@ _HINTS: Mapping[Failure, str] = {
     Failure.CERTIFICATE_NAME_MISMATCH: "the certificate is for another name; check the domain",
     Failure.TLS_TIMED_OUT: "TCP works, TLS does not respond; check middleboxes and MTU",
     Failure.TLS_FAILED: "the TLS handshake breaks off; check security policy and middleboxes",
+    Failure.TLS_UNSUPPORTED: "the SDK's TLS refuses it in silence; send at most 7 certificates, none signed with MD5",
     Failure.UPGRADE_FORBIDDEN: "signature or credentials are refused; check keys, session token, signing region, clock",
     Failure.UPGRADE_REJECTED: "HTTP responds, but not as AWS IoT does; check the host and what stands before it",
     Failure.UPGRADE_TIMED_OUT: "TLS works, HTTP does not respond; check AWS Health and what stands before the endpoint",
@@ -86,6 +88,9 @@ def hint(failure: Failure, auth_mode: AuthMode, evidence: Evidence) -> str:
 def _advice(failure: Failure, auth_mode: AuthMode, evidence: Evidence) -> str:
     if is_clock_fault(failure, evidence):
         return f"your clock is {_duration(evidence.clock_skew_s or 0.0)} off; set it before you look at credentials"
+    if is_version_refused(failure, evidence):
+        version = evidence.mqtt_version
+        return f"the endpoint speaks no MQTT {version}: try mqtt_version {PROTOCOLS[version].alternative}"
     if evidence.network is not None and is_network_fault(failure, evidence):
         return _NETWORK_HINTS[evidence.network]
     specific = _HINTS_BY_OWNER.get((failure, owner(failure, auth_mode, evidence)))

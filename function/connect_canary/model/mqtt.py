@@ -19,10 +19,12 @@ class MqttVersion(StrEnum):
 class MqttProtocol:
     """One version of MQTT.
 
-    `level` and `connect_properties` are of the CONNECT (section 3.1). `max_connect_bytes` is what user name and
-    password may take together in the SDK's client (measured), None where only a field's own length is limited.
+    `alternative` is what to try where an endpoint does not speak this version. `level` and `connect_properties` are of
+    the CONNECT (section 3.1). `max_connect_bytes` is what user name and password may take together in the SDK's client
+    (measured), None where only a field's own length is limited.
     """
 
+    alternative: MqttVersion
     level: int
     connect_properties: bytes
     password_needs_username: bool
@@ -33,6 +35,7 @@ class MqttProtocol:
 
 PROTOCOLS: Mapping[MqttVersion, MqttProtocol] = {
     MqttVersion.V5: MqttProtocol(
+        alternative=MqttVersion.V3_1_1,
         level=5,
         connect_properties=b"\x00",
         password_needs_username=False,
@@ -41,6 +44,7 @@ PROTOCOLS: Mapping[MqttVersion, MqttProtocol] = {
         max_connect_bytes=None,
     ),
     MqttVersion.V3_1_1: MqttProtocol(
+        alternative=MqttVersion.V5,
         level=4,
         connect_properties=b"",
         password_needs_username=True,  # section 3.1.2.9, and the SDK leaves the password out

@@ -48,6 +48,7 @@ _OWNERS: Mapping[Failure, Owner] = {
     Failure.CERTIFICATE_NAME_MISMATCH: Owner.ENDPOINT,
     Failure.TLS_TIMED_OUT: Owner.NETWORK,
     Failure.TLS_FAILED: Owner.ENDPOINT,
+    Failure.TLS_UNSUPPORTED: Owner.ENDPOINT,
     Failure.UPGRADE_FORBIDDEN: Owner.IAM,
     Failure.UPGRADE_REJECTED: Owner.ENDPOINT,
     Failure.UPGRADE_TIMED_OUT: Owner.ENDPOINT,

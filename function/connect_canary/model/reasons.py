@@ -27,6 +27,8 @@ def reason(evidence: Evidence, waited_ms: float) -> str:
         return f"HTTP {evidence.http_status} to the WebSocket upgrade{detail}"
     if evidence.phase is Phase.UPGRADE and evidence.http_status == SWITCHING_PROTOCOLS:
         return "HTTP 101, but no WebSocket handshake for mqtt"
+    if evidence.phase is Phase.UPGRADE and evidence.upgrade_refused and evidence.http_status is None:
+        return f"the WebSocket upgrade is refused; its HTTP status is not known{detail}"
     if evidence.timed_out or (evidence.error_name in TIMEOUT_ERRORS and not evidence.connection_closed):
         missing = _TIMEOUT_REASON[evidence.phase] if evidence.phase else "nothing happened"
         return f"{missing} within {waited_ms / 1000:.1f} s{detail}"

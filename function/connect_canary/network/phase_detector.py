@@ -4,6 +4,7 @@ TLS, upgrade and CONNECT alternate strictly between client and server, so the he
 stay in clear (RFC 8446, section 5.1), show where each phase ends. The content of the records stays encrypted.
 """
 
+import time
 from collections.abc import Callable
 
 from connect_canary.model.phases import Phase
@@ -50,6 +51,8 @@ class PhaseDetector:
         trace = self._trace
         trace.client_started = True
         for kind, length in self._client.headers(data):
+            if not is_alert(kind, length):
+                trace.flight_ended = None
             if trace.phase is Phase.TLS and kind == APPLICATION_DATA and length > _MAX_FINISHED_BYTES:
                 trace.start_phase(Phase.UPGRADE)
                 self._request_continues(length)
@@ -105,3 +108,5 @@ class PhaseDetector:
                 self._closing()
             if kind == ALERT and self._trace.phase is Phase.TLS and self._trace.alert is None:
                 self._trace.alert = self._server.alert
+        if self._trace.phase is Phase.TLS and not self._alert_received:
+            self._trace.flight_ended = time.perf_counter() if self._server.is_between_records else None

@@ -45,6 +45,11 @@ class RecordParser:
                 yield self._start_body()
 
     @property
+    def is_between_records(self) -> bool:
+        """Whether the last record has come in full."""
+        return not self._header and not self._body
+
+    @property
     def _bytes_needed(self) -> int:
         """How many bytes of a record are kept: its header, and all of an alert in clear."""
         alert = self._header[:1] == bytes([ALERT]) and self._header[3:5] == _PLAINTEXT_ALERT_BYTES.to_bytes(2)

@@ -2,24 +2,23 @@
 
 import asyncio
 import contextlib
-import secrets
 import time
 
 from awscrt.exceptions import AwsCrtError
 
 from connect_canary.model.certificate import CertificateCheck
-from connect_canary.model.diagnosis import Diagnosis
-from connect_canary.model.mqtt import PROTOCOLS
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
-from connect_canary.model.target import SUFFIX_CHARACTERS, Target
+from connect_canary.model.target import Target
 from connect_canary.network.proxy import Proxy
 from connect_canary.network.trace import Trace
 from connect_canary.network.tunnel import Tunnel
-from connect_canary.probe.attempt_state import UPGRADE_REFUSED, AttemptState
+from connect_canary.probe.attempt_diagnosis import AttemptDiagnosis
+from connect_canary.probe.attempt_state import MIN_REMAINING_S, AttemptState
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import CertificateChecker
+from connect_canary.probe.client_ids import new_client_id
 from connect_canary.probe.clients.client import ConnectFailedError, Connection, ConnectionOptions
 from connect_canary.probe.clients.table import new_connection
 from connect_canary.probe.tls_trust import trust_store
@@ -34,11 +33,7 @@ _CERTIFICATE_GRACE_S = 0.25
 _CERTIFICATE_CHECK_DELAY_S = 0.01
 _DIALING = {Phase.TCP, Phase.PROXY}
 # How long an ended attempt waits for its explanation.
-_SURVEY_TIMEOUT_S, _CERTIFICATE_CHECK_TIMEOUT_S, _DIAGNOSIS_TIMEOUT_S = 1.0, 1.0, 3.0
-MIN_REMAINING_S = 0.05  # with less time remaining, nothing new is started
-CLIENT_ID_INTERVAL_S = 1.0  # AWS general reference, AWS IoT Core quotas: one CONNECT per second and client id
-# The error with which the SDK hides a CONNACK code that MQTT 5 does not list.
-_CONNECT_REFUSED = "AWS_ERROR_MQTT5_CONNACK_CONNECTION_REFUSED"
+_SURVEY_TIMEOUT_S, _CERTIFICATE_CHECK_TIMEOUT_S = 1.0, 1.0
 
 
 class CertificateRejectedError(Exception):
@@ -56,11 +51,13 @@ async def run_attempt(
     state = AttemptState(target=target, client_id=new_client_id(target), timeout_s=timeout_s, proxy=proxy)
     certificate_task: asyncio.Task[CertificateCheck] | None = None
     tunnel: Tunnel | None = None
+    diagnosis: AttemptDiagnosis | None = None
     try:
         async with asyncio.timeout(timeout_s):
             state.auth = await authenticate(target)
             tunnel = Tunnel(target.host, target.port, proxy=proxy)
             state.trace = tunnel.trace
+            diagnosis = AttemptDiagnosis(state, state.auth)
             certificate_task = asyncio.create_task(_check_certificate(state, tunnel, checker or CertificateChecker()))
             await _connect_and_disconnect(state, state.auth, tunnel, certificate_task)
     except (TimeoutError, ConnectFailedError, AwsCrtError, CertificateRejectedError, ConnectionLostError) as error:
@@ -73,19 +70,14 @@ async def run_attempt(
         await tunnel.finish_survey(min(state.remaining_s, _SURVEY_TIMEOUT_S) if state.phase in _DIALING else 0)
     if certificate_task is not None:
         state.certificate_check = await _certificate_result(certificate_task, state)
-    if state.auth is not None and _needs_diagnosis(state):
-        state.diagnosis = await _diagnose(state, state.auth)
+    if diagnosis is not None:
+        state.diagnosis = await diagnosis.result()
     return build_outcome(state)
 
 
 def deadline_exceeded_outcome(target: Target) -> Outcome:
     """Return the outcome of a target for which no time remained."""
     return build_outcome(AttemptState(target=target, client_id="", timeout_s=0.0, error=TimeoutError()))
-
-
-def new_client_id(target: Target) -> str:
-    """Return a client id for one connect: unique, as AWS IoT disconnects the older of two clients with the same id."""
-    return target.client_id or f"{target.client_id_prefix}{target.name}-{secrets.token_hex(SUFFIX_CHARACTERS // 2)}"
 
 
 async def _connect_and_disconnect(
@@ -183,30 +175,3 @@ async def _certificate_result(task: "asyncio.Task[CertificateCheck]", state: Att
     result = task.result() if task.done() and not task.cancelled() else CertificateCheck()
     task.cancel()
     return result
-
-
-def _needs_diagnosis(state: AttemptState) -> bool:
-    """Return whether a diagnostic reconnect can reveal an HTTP status or CONNACK code that the SDK hid."""
-    if not isinstance(state.error, ConnectFailedError) or state.remaining_s < MIN_REMAINING_S:
-        return False
-    if state.phase is Phase.UPGRADE:
-        return state.error.error_name == UPGRADE_REFUSED
-    if state.phase is not Phase.CONNACK:
-        return False
-    return PROTOCOLS[state.target.mqtt_version].sdk_hides_connack_code or (
-        state.error.error_name == _CONNECT_REFUSED and state.error.connack_code is None
-    )
-
-
-async def _diagnose(state: AttemptState, auth: ConnectAuth) -> Diagnosis:
-    # Imported late: only a failure needs it and the SDK's WebSocket client.
-    from connect_canary.probe.diagnosis import diagnose  # noqa: PLC0415
-
-    target = state.target
-    client_id = new_client_id(target) if state.phase is Phase.CONNACK else None
-    if client_id == state.client_id:
-        if state.remaining_s < CLIENT_ID_INTERVAL_S + MIN_REMAINING_S:
-            return Diagnosis()
-        await asyncio.sleep(CLIENT_ID_INTERVAL_S)
-    timeout_s = min(state.remaining_s, _DIAGNOSIS_TIMEOUT_S)
-    return await diagnose(target, auth, client_id=client_id, proxy=state.proxy, timeout_s=timeout_s)

@@ -14,6 +14,7 @@ from connect_canary.network.trace import Trace
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import ConnectFailedError
 
+MIN_REMAINING_S = 0.05  # with less time remaining, nothing new is started
 # The SDK's errors when the upgrade request cannot be signed, which it does before it connects.
 _SIGNING_ERROR_PREFIXES = ("AWS_AUTH_", "AWS_ERROR_HTTP_CALLBACK_FAILURE")
 # The SDK's error when the response to its upgrade request is not 101, whatever its records looked like.

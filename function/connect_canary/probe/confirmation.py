@@ -9,7 +9,8 @@ from connect_canary.config.planned_target import PlannedTarget
 from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.target import Target
-from connect_canary.probe.attempt import CLIENT_ID_INTERVAL_S, MIN_REMAINING_S
+from connect_canary.probe.attempt_state import MIN_REMAINING_S
+from connect_canary.probe.client_ids import CLIENT_ID_INTERVAL_S
 
 # One that lets a refused client in is a security signal, to be neither delayed nor hidden; without time, none can be
 # tried again. A connection that is lost after its CONNACK is no failed connect.

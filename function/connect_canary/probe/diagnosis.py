@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from awscrt import websocket
+from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpRequest
 
 from connect_canary.model.diagnosis import Diagnosis
+from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.redaction import MAX_TEXT_CHARACTERS, redact
 from connect_canary.model.target import Target
 from connect_canary.network.loopback_listener import TunnelAddress
@@ -17,7 +19,7 @@ from connect_canary.network.proxy import Proxy
 from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.clients.client import proxy_options
-from connect_canary.probe.mqtt_packets import connack_code, encode_connect, is_complete
+from connect_canary.probe.mqtt_packets import connack_code, encode_connect, is_complete, is_connack_311
 from connect_canary.probe.refusal import clock_skew_s, refusal_message
 from connect_canary.probe.tls_trust import tls_context
 
@@ -29,15 +31,17 @@ _CLOSE = 0x8  # the first control frame's opcode (RFC 6455, section 5.2)
 async def diagnose(
     target: Target, auth: ConnectAuth, *, client_id: str | None, proxy: Proxy | None, timeout_s: float
 ) -> Diagnosis:
-    """Return the response of `target` to the upgrade, and to a CONNECT as `client_id` if it is given."""
+    """Return the response of `target` to the upgrade, and to a CONNECT as `client_id` if given, within `timeout_s`."""
     diagnosis = Diagnosis()
     tunnel = Tunnel(target.host, target.port, proxy=proxy)
     connect = encode_connect(target.mqtt_version, client_id, auth) if client_id else None
-    session = _DiagnosticSession(diagnosis, auth, connect)
+    session = _DiagnosticSession(diagnosis, auth, connect, target.mqtt_version)
     try:
-        session.open(target, await _upgrade_request(target, auth), tunnel.open())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(session.done.wait(), timeout_s)
+        # Whatever keeps the canary from asking, such as credentials that have ended, explains nothing.
+        with contextlib.suppress(TimeoutError, AwsCrtError, OSError):
+            async with asyncio.timeout(timeout_s):
+                session.open(target, await _upgrade_request(target, auth), tunnel.open())
+                await session.done.wait()
     finally:
         tunnel.abort()
         session.close()
@@ -54,10 +58,10 @@ async def _upgrade_request(target: Target, auth: ConnectAuth) -> HttpRequest:
 class _DiagnosticSession:
     """The WebSocket callbacks of one diagnosis, which CRT threads call; `done` and `close` are for the event loop."""
 
-    def __init__(self, diagnosis: Diagnosis, auth: ConnectAuth, connect: bytes | None) -> None:
+    def __init__(self, diagnosis: Diagnosis, auth: ConnectAuth, connect: bytes | None, version: MqttVersion) -> None:
         self.done = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._diagnosis, self._auth, self._connect = diagnosis, auth, connect
+        self._diagnosis, self._auth, self._connect, self._version = diagnosis, auth, connect, version
         self._websocket: websocket.WebSocket | None = None
         self._opcode = 0
         self._payload = b""
@@ -124,10 +128,16 @@ class _DiagnosticSession:
             self._diagnosis.close_code = int.from_bytes(self._closing[:2]) or None
             self._end()
         elif self._opcode < _CLOSE and is_complete(self._payload):
-            self._diagnosis.connack_code = connack_code(self._payload) or None
-            if connack_code(self._payload) == 0:
-                self._note_accepted()
+            self._note_connack()
             self._end()
+
+    def _note_connack(self) -> None:
+        self._diagnosis.connack_code = connack_code(self._payload) or None
+        if self._version is MqttVersion.V5 and is_connack_311(self._payload):
+            self._diagnosis.spoken_version = MqttVersion.V3_1_1
+            self._diagnosis.message = "the CONNACK is one of MQTT 3.1.1"
+        elif connack_code(self._payload) == 0:
+            self._note_accepted()
 
     def _end(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the result is not awaited any more

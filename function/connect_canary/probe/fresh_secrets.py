@@ -10,13 +10,10 @@ from connect_canary.model.failures import is_authentication_refusal
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.target import Expect, Target
 from connect_canary.network.threads import run_in_thread
-from connect_canary.probe.attempt import (
-    CLIENT_ID_INTERVAL_S,
-    MIN_REMAINING_S,
-    deadline_exceeded_outcome,
-    run_attempt,
-)
+from connect_canary.probe.attempt import deadline_exceeded_outcome, run_attempt
+from connect_canary.probe.attempt_state import MIN_REMAINING_S
 from connect_canary.probe.certificate_check import CertificateChecker
+from connect_canary.probe.client_ids import CLIENT_ID_INTERVAL_S
 
 
 async def attempt_target(

@@ -3,6 +3,8 @@
 from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 
+_LENGTH_BYTES, _MORE = 4, 0x80  # the variable length encoding (MQTT 3.1.1, section 2.2.3)
+_CONNACK_311_BYTES = 2
 _KEEP_ALIVE_S = 60
 _CONNACK = b"\x20"
 _CLEAN_SESSION, _HAS_PASSWORD, _HAS_USERNAME = 0x02, 0x40, 0x80
@@ -29,18 +31,26 @@ def _length_prefixed(content: bytes) -> bytes:
 
 
 def _remaining_length(length: int) -> bytes:
-    """Return the variable length encoding (MQTT 3.1.1, section 2.2.3)."""
+    """Return the variable length encoding."""
     encoded = b""
     while True:
         length, digit = divmod(length, 128)
-        encoded += bytes([digit | 0x80 if length else digit])
+        encoded += bytes([digit | _MORE if length else digit])
         if not length:
             return encoded
 
 
 def is_complete(received: bytes) -> bool:
     """Return whether `received` is a whole CONNACK, or can no longer become one."""
-    return received[:1] != _CONNACK or (len(received) > 1 and len(received) >= received[1] + 2)
+    digits = received[1 : 1 + _LENGTH_BYTES]
+    if received[:1] != _CONNACK or (len(digits) == _LENGTH_BYTES and min(digits) & _MORE):
+        return True
+    return len(received) > 1 and len(received) >= received[1] + 2
+
+
+def is_connack_311(packet: bytes) -> bool:
+    """Return whether a CONNACK has the form of MQTT 3.1.1: no properties, not even their length."""
+    return packet[:2] == _CONNACK + bytes([_CONNACK_311_BYTES]) and len(packet) == _CONNACK_311_BYTES + 2
 
 
 def connack_code(packet: bytes) -> int | None:

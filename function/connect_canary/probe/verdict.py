@@ -4,21 +4,17 @@ import time
 
 from awscrt.exceptions import AwsCrtError
 
-from connect_canary.model.addresses import describe_failed
 from connect_canary.model.failures import SWITCHING_PROTOCOLS, Evidence, Failure, classify, is_authentication_refusal
 from connect_canary.model.hints import hint
-from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.owners import owner
 from connect_canary.model.phases import Phase
 from connect_canary.model.reasons import reason
-from connect_canary.model.redaction import redact
 from connect_canary.model.target import Expect
-from connect_canary.model.tcp_info import find_in_network
-from connect_canary.probe.attempt_state import AttemptState
+from connect_canary.probe.attempt_state import UPGRADE_REFUSED, AttemptState
 from connect_canary.probe.clients.client import ConnectFailedError
-
-_CLOSE_REASONS = {"closed": "the endpoint closed the connection", "reset": "the endpoint reset the connection"}
+from connect_canary.probe.failure_detail import failure_detail
+from connect_canary.probe.wire_evidence import is_sdk_silent, network_finding
 
 
 def build_outcome(state: AttemptState) -> Outcome:
@@ -81,27 +77,20 @@ def _evidence(state: AttemptState) -> Evidence | None:
     return Evidence(
         phase=state.phase,
         error_name=_error_name(state),
-        detail=_detail(state),
+        detail=failure_detail(state),
         timed_out=isinstance(error, TimeoutError),
         connection_closed=trace.server_closed is not None or state.diagnosis.close_code is not None,
         certificate=state.certificate_check.failure,
+        sdk_silent=is_sdk_silent(state),
+        upgrade_refused=_error_name(state) == UPGRADE_REFUSED,
         http_status=_http_status(state),
         connack_code=(sdk_error.connack_code if sdk_error else None) or state.diagnosis.connack_code,
         accepted_on_retry=state.diagnosis.accepted,
         mqtt_version=state.target.mqtt_version,
+        spoken_version=state.diagnosis.spoken_version,
         proxied=state.proxy is not None,
         network=network_finding(state),
         clock_skew_s=state.diagnosis.clock_skew_s,
-    )
-
-
-def network_finding(state: AttemptState) -> NetworkFinding | None:
-    """Return what TCP's counters show of an attempt that failed; its connection may be one to an egress proxy."""
-    return find_in_network(
-        state.tcp_info,
-        phase=state.phase,
-        closed=state.trace.server_closed is not None,
-        small_flight_passes=state.certificate_check.certificate is not None,
     )
 
 
@@ -118,31 +107,6 @@ def _error_name(state: AttemptState) -> str | None:
     if isinstance(state.error, AwsCrtError):
         return str(state.error.name)
     return state.error.error_name if isinstance(state.error, ConnectFailedError) else None
-
-
-def _detail(state: AttemptState) -> str | None:
-    """Return the most specific message about a failure."""
-    trace, diagnosis = state.trace, state.diagnosis
-    several = describe_failed(trace.addresses) if state.phase is Phase.TCP else None
-    if several is not None or trace.error is not None:
-        return several or str(trace.error)
-    if state.proxy is not None and state.phase is Phase.PROXY:
-        silent = (
-            "accepts the connection, but does not respond to CONNECT" if trace.proxy_connected else "is not reached"
-        )
-        return f"{state.proxy.name} {silent}"
-    if state.phase is Phase.TLS and state.certificate_check.reason:
-        return state.certificate_check.reason
-    if isinstance(state.error, ConnectFailedError) and state.error.reason_string:
-        return redact(state.error.reason_string, state.auth.secrets if state.auth else ())
-    if diagnosis.message:
-        return diagnosis.message
-    if diagnosis.close_code is not None:
-        return f"the endpoint closed the WebSocket with code {diagnosis.close_code}"
-    if trace.alert is not None:
-        return f"the endpoint sent TLS alert {trace.alert}"
-    has_code = isinstance(state.error, ConnectFailedError) and state.error.connack_code is not None
-    return None if has_code or diagnosis.connack_code else _CLOSE_REASONS.get(trace.server_closed or "")
 
 
 def _ms(start: float | None, end: float | None) -> float | None:
