@@ -59,7 +59,8 @@ class Pki:
         self.ca_file = directory / "ca.pem"
         self.client_ca_file = directory / "client-ca.pem"
         now = datetime.now(UTC)
-        trusted, stranger = new_authority("Faulty endpoint CA", now), new_authority("Nobody's CA", now)
+        self.trusted = trusted = new_authority("Faulty endpoint CA", now)
+        stranger = new_authority("Nobody's CA", now)
         between = new_authority("Faulty endpoint intermediate CA", now, signer=trusted)
         self.ca_file.write_bytes(certificate_pem(trusted.certificate))
         self.client_ca_file.write_bytes(certificate_pem(stranger.certificate))

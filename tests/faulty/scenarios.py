@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from connect_canary.model.failures import Failure
@@ -63,11 +64,14 @@ HEALTHY = Expected()
 _TIMED_OUT = {
     Failure.TCP_TIMED_OUT,
     Failure.TLS_TIMED_OUT,
+    Failure.TLS_UNSUPPORTED,
     Failure.UPGRADE_TIMED_OUT,
     Failure.CONNACK_TIMED_OUT,
 }
 # How long an endpoint pauses where it is slow: longer than everything else in a connect on loopback takes.
 PAUSE_S = 0.4
+# How long a custom authorizer, or a gateway that waits for one, can take to refuse.
+_LATE_S: Mapping[int, float] = {401: 1.2, 403: 3.2, 429: 1.2, 504: 3.2}
 # The shortest 101 has more bytes than this; a CONNACK in its frame has at least six, and no pause before the first.
 _DRIP_HEAD_S, _DRIPPED_HEAD_BYTES = 0.002, 100
 _DRIP_CONNACK_S, _DRIPPED_CONNACK_BYTES = 0.02, 5
@@ -312,6 +316,37 @@ def _certificates() -> list[Scenario]:
     ]
 
 
+_TLS_UNSUPPORTED = Expected(
+    phase=Phase.TLS,
+    failure=Failure.TLS_UNSUPPORTED,
+    when=Promptness.DEADLINE,
+    message="the SDK's TLS does not answer it",
+    owner=Owner.ENDPOINT,
+    hint="at most 7 certificates",
+)
+_WEAK = "DEFAULT@SECLEVEL=0"
+
+
+def _unsupported() -> list[Scenario]:
+    """Return what the SDK's TLS refuses in silence; OpenSSL, with which the certificate is checked, accepts it."""
+    chains: Mapping[str, tuple[str, str]] = {
+        "too-long-chain": ("shows a chain with eight intermediates", ""),
+        "needless-certificates": ("shows 27 certificates, most of them needless", ""),
+        "md5": ("shows a certificate that is signed with MD5", _WEAK),
+    }
+    versions = {"": None, "-1.2": ssl.TLSVersion.TLSv1_2}
+    return [
+        Scenario(
+            id=f"tls-{kind}{suffix}",
+            title=f"{title}{' (TLS 1.2)' if newest else ''}",
+            behaviour=Behaviour(handshake=steps.tls_handshake(kind, ciphers=ciphers, newest=newest)),
+            expected=_TLS_UNSUPPORTED,
+        )
+        for kind, (title, ciphers) in chains.items()
+        for suffix, newest in versions.items()
+    ]
+
+
 _UPGRADE_FAILED = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_FAILED)
 _UPGRADE_TIMED_OUT = Expected(phase=Phase.UPGRADE, failure=Failure.UPGRADE_TIMED_OUT, when=Promptness.DEADLINE)
 _STATUSES = {
@@ -325,6 +360,7 @@ _STATUSES = {
     429: "429 Too Many Requests",
     500: "500 Internal Server Error",
     503: "503 Service Unavailable",
+    504: "504 Gateway Timeout",
 }
 _PAGE = (
     b"<!DOCTYPE html><html><head><title>503 Service Temporarily Unavailable</title></head>"
@@ -461,13 +497,16 @@ def _upgrades() -> list[Scenario]:
     ]
 
 
+_NO_MQTT_5 = "the endpoint speaks no MQTT 5: try mqtt_version 3.1.1"
+_CODE_HINTS = {1: "the endpoint speaks no MQTT 3.1.1: try mqtt_version 5", 132: _NO_MQTT_5}
 _CODE_5_BY_311 = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135, 6: 139, 255: 255}
 
 
 def _refused_connect(code: int) -> Expected:
     meaning, failure = specifications.CONNACK.get(code, specifications.UNKNOWN_CODE)
     reason = f"CONNACK {code} {meaning}"
-    return Expected(phase=Phase.CONNACK, failure=Failure(failure), connack_code=code, reason=reason)
+    hint = _CODE_HINTS.get(code, "")
+    return Expected(phase=Phase.CONNACK, failure=Failure(failure), connack_code=code, reason=reason, hint=hint)
 
 
 def _codes() -> list[Scenario]:
@@ -552,6 +591,28 @@ def _missing_connacks() -> list[Scenario]:
     ]
 
 
+def _old_brokers() -> list[Scenario]:
+    """Return brokers that respond to MQTT 5 as MQTT 3.1.1 has it, such as aedes before its version 1."""
+    refused = replace(_refused_connect(1), message="the CONNACK is one of MQTT 3.1.1", hint=_NO_MQTT_5)
+    codes = {"1": (1, refused), "5": (5, replace(_refused_connect(5), hint="IAM policy"))}
+    return [
+        Scenario(
+            id=f"connack-311-{name}",
+            title=f"responds to MQTT 5 with a CONNACK of MQTT 3.1.1 and code {code}, and closes",
+            behaviour=Behaviour(
+                connack=sequence(steps.respond_to_connect(partial(_connack_311, code)), steps.close_tls)
+            ),
+            expected=expected,
+            versions=(MqttVersion.V5,),
+        )
+        for name, (code, expected) in codes.items()
+    ]
+
+
+def _connack_311(code: int, _level: int) -> bytes:
+    return wire.frame(wire.connack(wire.MQTT_311, code))
+
+
 # The verdict is the SDK's: it lets these pass, or waits on.
 _PASSES = {"websocket-masked", "websocket-reserved"}
 _PASSES_311 = {"mqtt-acknowledge-flags", "mqtt-other-version"}
@@ -562,6 +623,8 @@ _IGNORED_311 = {"mqtt-pingresp-first"}
 def _violated(id_: str, passes: set[str], ignored: set[str]) -> Expected:
     if id_ in passes:
         return HEALTHY
+    if id_ == "mqtt-other-version":
+        return replace(_VIOLATED, message="the CONNACK is one of MQTT 3.1.1", hint=_NO_MQTT_5)
     return _NO_CONNACK if id_ in ignored else _VIOLATED
 
 
@@ -681,6 +744,10 @@ def _healthy() -> list[Scenario]:
             "is healthy, and asks for another curve (HelloRetryRequest)",
             Behaviour(handshake=steps.tls_handshake(curve="secp384r1")),
         ),
+        "healthy-longest-chain": (
+            "is healthy, with seven certificates, the most that the SDK takes",
+            Behaviour(handshake=steps.tls_handshake("longest-chain")),
+        ),
         "split-connack": (
             "sends the CONNACK in a frame a byte",
             Behaviour(connack=steps.respond_to_connect(_split)),
@@ -776,8 +843,18 @@ def _slow_refusals() -> list[Scenario]:
             id="slow-http-403",
             title="is slow to answer the upgrade, with HTTP 403",
             behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], pause_s=PAUSE_S)),
-            expected=replace(_refused_status(403), diagnosis_s=PAUSE_S),
+            expected=_refused_status(403),
             pauses_s={Phase.UPGRADE: PAUSE_S},
+        ),
+        *(
+            Scenario(
+                id=f"late-http-{status}",
+                title=f"answers the upgrade with HTTP {status} after {_LATE_S[status]} s",
+                behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[status], pause_s=_LATE_S[status])),
+                expected=_refused_status(status),
+                pauses_s={Phase.UPGRADE: _LATE_S[status]},
+            )
+            for status in _LATE_S
         ),
         Scenario(
             id="slow-connack-5-135",
@@ -808,11 +885,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     *_proxies(),
     *_tcp_and_dns(),
     *_tls(),
+    *_unsupported(),
     *_certificates(),
     *_refused_upgrades(),
     *_upgrades(),
     *_codes(),
     *_missing_connacks(),
+    *_old_brokers(),
     *_violations(),
     *_lost(),
     *_healthy(),

@@ -23,6 +23,7 @@ from tests.faulty.pki import Pki
 from tests.faulty.scenarios import BY_ID, SCENARIOS, Listener
 from tests.faulty.server_connection import ClientGoneError, RequestLog, ServerConnection
 from tests.faulty.steps import Behaviour
+from tests.faulty.unsupported_chains import write_unsupported_chains
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 2048
@@ -35,6 +36,7 @@ class FaultyEndpoint:
     def __init__(self, directory: Path, host: str = LOOPBACK) -> None:
         """Keep certificates in `directory` and listen on `host`."""
         self.pki = Pki(directory)
+        write_unsupported_chains(self.pki)
         self.request_logs: list[RequestLog] = []
         self._directory, self._host = directory, host
         self._stack = contextlib.ExitStack()

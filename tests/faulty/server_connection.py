@@ -250,6 +250,9 @@ def tls_context(
 ) -> ssl.SSLContext:
     """Return a server's context: the certificate in `chain` and further restrictions."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if ciphers:
+        # First, because they also say which certificates are too weak.
+        context.set_ciphers(ciphers)
     context.load_cert_chain(chain)
     if newest:
         with warnings.catch_warnings():
@@ -257,8 +260,6 @@ def tls_context(
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
             context.maximum_version = ssl.TLSVersion(newest)
-    if ciphers:
-        context.set_ciphers(ciphers)
     if curve:
         context.set_ecdh_curve(curve)
     if client_ca:
