@@ -57,7 +57,15 @@ class Scenario:
     behaviour: Behaviour
     failure: str | None
     finding: NetworkFinding | None
+    detail: str = ""
     lose_longer_than: int | None = None
+
+
+async def _stop_in_the_first_connection(connection: ServerConnection) -> bool:
+    """Stop in the middle of a record to the SDK, and show the certificate check everything."""
+    if connection.number > 1:
+        return await steps.tls_handshake()(connection)
+    return await sequence(steps.tls_handshake(allow=400), steps.silence)(connection)
 
 
 SCENARIOS = {
@@ -78,6 +86,7 @@ SCENARIOS = {
         lose_longer_than=_SMALL_CLIENT_HELLO,
         failure="TlsTimedOut",
         finding=NetworkFinding.FLIGHT_TOO_LARGE,
+        detail="(a small ClientHello passes, the SDK's does not)",
     ),
     "service is silent in TLS": Scenario(
         behaviour=Behaviour(accept=steps.silence), failure="TlsTimedOut", finding=NetworkFinding.PEER_SILENT
@@ -92,6 +101,9 @@ SCENARIOS = {
         behaviour=Behaviour(handshake=sequence(steps.tls_handshake(allow=100), steps.silence)),
         failure="TlsTimedOut",
         finding=None,
+    ),
+    "service stops in the SDK's first TLS flight only": Scenario(
+        behaviour=Behaviour(handshake=_stop_in_the_first_connection), failure="TlsTimedOut", finding=None
     ),
     "service resets in TLS": Scenario(
         behaviour=Behaviour(accept=sequence(steps.receive, steps.reset)), failure="TlsFailed", finding=None
@@ -126,6 +138,7 @@ async def test_what_the_counters_show(endpoint: FaultyEndpoint, states: list[Att
     assert {outcome.failure for outcome in outcomes} == {scenario.failure}, [outcome.reason for outcome in outcomes]
     assert [network_finding(state) for state in states] == [scenario.finding] * len(MqttVersion)
     for outcome in outcomes:
+        assert scenario.detail in (outcome.reason or "")
         counters = outcome.as_dict()["network"]
         assert isinstance(counters, dict)
         assert set(counters) == {"rtt_ms", "retransmits", "unacknowledged", "bytes_acked"}

@@ -6,7 +6,7 @@ import pytest
 
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.probe.auth.connect_auth import ConnectAuth
-from connect_canary.probe.mqtt_packets import connack_code, encode_connect, is_complete
+from connect_canary.probe.mqtt_packets import connack_code, encode_connect, is_complete, is_connack_311
 
 V5, V3_1_1 = MqttVersion.V5, MqttVersion.V3_1_1
 
@@ -55,6 +55,9 @@ def test_remaining_length(length: int, encoded: bytes) -> None:
         (b"\x20\x03\0\x87\0\0", True, None),
         (b"\x20\x01\0", True, None),
         (b"\x20", False, None),
+        (b"\x20\xff\xff\xff", False, None),
+        (b"\x20\xff\xff\xff\xff", True, None),
+        (b"\x20\x80\x80\x80\x01", False, None),
         (b"", True, None),
         (b"\x30\x02\0\0", True, None),
     ],
@@ -63,3 +66,19 @@ def test_connack(received: bytes, *, complete: bool, code: int | None) -> None:
     """The code is the fourth byte of a whole CONNACK; another packet can no longer become one."""
     assert is_complete(received) is complete
     assert (connack_code(received) if complete else None) == code
+
+
+@pytest.mark.parametrize(
+    ("packet", "is_311"),
+    [
+        (b"\x20\x02\0\0", True),
+        (b"\x20\x02\0\x01", True),
+        (b"\x20\x03\0\x84\0", False),
+        (b"\x20\x02\0\x01\0", False),
+        (b"\x20\x02\0", False),
+        (b"\x30\x02\0\0", False),
+    ],
+)
+def test_connack_of_mqtt_3_1_1(packet: bytes, *, is_311: bool) -> None:
+    """MQTT 5 always has at least the length of its properties."""
+    assert is_connack_311(packet) is is_311

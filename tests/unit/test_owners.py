@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -196,3 +197,32 @@ def test_clock_explains_refused_signatures_only() -> None:
     for failure in set(Failure) - {Failure.UPGRADE_FORBIDDEN}:
         assert "your clock" not in hint(failure, AuthMode.SIGV4, evidence)
         assert owner(failure, AuthMode.SIGV4, evidence) is owner(failure, AuthMode.SIGV4, _evidence())
+
+
+@pytest.mark.parametrize("network", FINDINGS)
+@pytest.mark.parametrize("mode", AuthMode)
+def test_what_the_sdk_refuses_in_silence_is_never_the_networks(mode: AuthMode, network: NetworkFinding | None) -> None:
+    """The endpoint's flight has arrived: whoever sends such a chain has to shorten it."""
+    evidence = _evidence(network=network)
+    assert owner(Failure.TLS_UNSUPPORTED, mode, evidence) is Owner.ENDPOINT
+    assert "at most 7 certificates" in hint(Failure.TLS_UNSUPPORTED, mode, evidence)
+
+
+@pytest.mark.parametrize(
+    ("version", "failure", "facts", "words"),
+    [
+        (V5, Failure.CONNECT_REFUSED, {"connack_code": 132}, "speaks no MQTT 5: try mqtt_version 3.1.1"),
+        (V5, Failure.CONNECT_REFUSED, {"connack_code": 1}, "speaks no MQTT 5: try mqtt_version 3.1.1"),
+        (V311, Failure.CONNECT_REFUSED, {"connack_code": 1}, "speaks no MQTT 3.1.1: try mqtt_version 5"),
+        (V5, Failure.PROTOCOL_VIOLATED, {"spoken_version": V311}, "speaks no MQTT 5: try mqtt_version 3.1.1"),
+        (V5, Failure.PROTOCOL_VIOLATED, {}, "check what listens there"),
+        (V5, Failure.CONNECT_REFUSED, {"connack_code": 128}, "look up the CONNACK code"),
+        (V5, Failure.CONNECTION_HUNG_UP, {}, "check AWS Health"),
+        (V5, Failure.NOT_AUTHORIZED, {"connack_code": 5, "spoken_version": V311}, "IAM policy"),
+    ],
+)
+def test_version_to_try_is_the_hint_where_the_endpoint_shows_it(
+    version: MqttVersion, failure: Failure, facts: dict[str, Any], words: str
+) -> None:
+    """A CONNACK that refuses the version, or has the form of the other one; a connection that closes shows nothing."""
+    assert words in hint(failure, AuthMode.SIGV4, replace(_evidence(version), **facts))

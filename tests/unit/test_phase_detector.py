@@ -306,6 +306,37 @@ def test_alert_after_the_handshake_is_none_of_it() -> None:
     assert watched.trace.alert is None
 
 
+@pytest.mark.parametrize("every", [0, 1, 6])
+@pytest.mark.parametrize(
+    ("turns", "unanswered"),
+    [
+        ([server(Phase.TLS, (HANDSHAKE, 122), (CCS, 1), (DATA, 900))], True),
+        ([server(Phase.TLS, (HANDSHAKE, 122), (ALERT, CLOSE_NOTIFY))], False),
+        ([server(Phase.TLS, (HANDSHAKE, 122)), client(Phase.TLS, (ALERT, HANDSHAKE_FAILURE))], True),
+        ([server(Phase.TLS, (HANDSHAKE, 122)), client(Phase.TLS, (HANDSHAKE, 75))], False),
+        ([server(Phase.TLS, (HANDSHAKE, 122)), client(Phase.UPGRADE, (DATA, 400))], False),
+        ([], False),
+    ],
+    ids=["flight", "alert", "client gives up", "client answers", "request", "nothing"],
+)
+def test_flight_that_the_client_does_not_answer(turns: Sequence[Turn], *, unanswered: bool, every: int) -> None:
+    """Whole records of the endpoint are a flight; the client answers with anything but an alert."""
+    hello = client(Phase.TLS, (HANDSHAKE, 1528))
+    watched, _ = _play([hello, *turns], Cut(every=every))
+    assert (watched.trace.flight_ended is not None) is unanswered
+
+
+@pytest.mark.parametrize("missing", [1, 100, 904])
+def test_flight_that_is_incomplete(missing: int) -> None:
+    """A record of which a part is under way is not answered yet."""
+    watched = Watched()
+    flight = bytes([HANDSHAKE, 3, 3, 0, 2, 0, 0]) + bytes([DATA, 3, 3]) + (900).to_bytes(2) + bytes(900)
+    watched.send([flight[:-missing]], from_client=False)
+    assert watched.trace.flight_ended is None
+    watched.send([flight[-missing:]], from_client=False)
+    assert watched.trace.flight_ended is not None
+
+
 def test_client_has_started_with_its_first_byte() -> None:
     """Before that there is a connection and nothing else."""
     watched = Watched()
