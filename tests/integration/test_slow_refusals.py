@@ -10,7 +10,6 @@ import pytest
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.outcome import Outcome
 from connect_canary.probe.attempt import run_attempt
-from connect_canary.probe.attempt_diagnosis import SLOW_UPGRADE_S
 from tests.faulty import steps, wire
 from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.process import Handler
@@ -32,7 +31,7 @@ STATUSES = {
     503: "503 Service Unavailable",
     504: "504 Gateway Timeout",
 }
-PAUSE_S = SLOW_UPGRADE_S + 1.0
+PAUSE_S = 1.5  # longer than an upgrade waits before it is asked about
 SHORT_DEADLINE_S = PAUSE_S + 2.0
 FIXED_ID = "test-fixed"
 
@@ -169,6 +168,22 @@ async def test_slow_endpoint_stays_healthy(endpoint: FaultyEndpoint, version: Mq
     assert outcome.phases_ms["upgrade"] >= PAUSE_S * 1000
     assert (log.upgrades, log.connects) == (2, 1)
     assert [client.client_id for client in log.clients] == [outcome.client_id]
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_question_that_is_accepted_sends_no_connect(endpoint: FaultyEndpoint, version: MqttVersion) -> None:
+    """The attempt's own upgrade still waits: two sessions with one client id would end each other."""
+    upgrade = _in_turn(steps.switch_protocols(pause_s=PAUSE_S), steps.switch_protocols())
+    outcome, log = await _outcome(endpoint, upgrade, DEADLINE_S, mqtt_version=version, client_id=FIXED_ID)
+    assert outcome.healthy, outcome.reason
+    assert (log.upgrades, log.connects) == (2, 1)
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_connection_that_ends_is_no_refusal(endpoint: FaultyEndpoint, version: MqttVersion) -> None:
+    """There is no status to ask for."""
+    outcome, log = await _outcome(endpoint, _unanswered(steps.close), DEADLINE_S, mqtt_version=version)
+    assert (outcome.failure, log.upgrades) == ("UpgradeFailed", 1)
 
 
 async def test_endpoint_that_is_quick_is_asked_once(endpoint: FaultyEndpoint) -> None:
