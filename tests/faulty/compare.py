@@ -142,8 +142,8 @@ def summary(by_bare: Mapping[Case, Message], by_canary: Mapping[Case, Message]) 
     return (
         f"{scenarios} scenarios, {len(by_bare)} cases with both MQTT versions. The bare SDK says nothing within "
         f"{BARE_S:.0f} s in {silent} of them and takes more than a second to fail in {slow}. The canary names each of "
-        f"its {len(ours)} failures, {quick} within a second, and the others soon after a slow answer, or at its deadline, "
-        f"here {DEADLINE_S:.0f} s."
+        f"its {len(ours)} failures, {quick} within a second, and the others soon after a slow answer, or at its "
+        f"deadline, here {DEADLINE_S:.0f} s."
     )
 
 
