@@ -7,13 +7,16 @@ import pytest
 from tests.faulty.cases import ENVIRON
 from tests.faulty.pki import Pki
 from tests.faulty.process import Handler
+from tests.faulty.unsupported_chains import write_unsupported_chains
 from tests.foreign.canary import Canary
 
 
 @pytest.fixture(scope="session")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
     """A certificate authority to trust, and certificates for localhost, valid and not."""
-    return Pki(tmp_path_factory.mktemp("pki"))
+    pki = Pki(tmp_path_factory.mktemp("pki"))
+    write_unsupported_chains(pki)
+    return pki
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,9 @@ def test_client_of_mqtt_311(canary: Canary, port: int) -> None:
 
 
 def test_client_of_mqtt_5(canary: Canary, port: int) -> None:
-    """A client of MQTT 5 is refused at the CONNECT, which is for the endpoint's owner to change."""
+    """A client of MQTT 5 is refused at the CONNECT, and the hint is the version to try."""
     outcome = canary.connect(port, version=MqttVersion.V5)
     assert (outcome["healthy"], outcome["phase"], outcome["http_status"]) == (False, "connack", 101), outcome
     assert outcome["owner"] == "endpoint's owner"
+    assert (outcome["failure"], outcome["connack_code"]) == ("ConnectRefused", 1), outcome
+    assert outcome["hint"].startswith("the endpoint speaks no MQTT 5: try mqtt_version 3.1.1")

@@ -15,7 +15,10 @@ from tests.foreign.programs import LOOPBACK, free_ports, program, running
 # What each port does with a request, and with which certificate.
 _PAGES = ("401", "403", "502", "504")
 _CERTIFICATES = ("expired", "untrusted", "wrong-name")
-_SITES = ("healthy", *_PAGES, *_CERTIFICATES)
+_CHAINS = ("longest-chain", "too-long-chain", "needless-certificates")
+_SITES = ("healthy", *_PAGES, *_CERTIFICATES, *_CHAINS)
+_GATEWAY_TIMEOUT_S = 4
+_SHORT_DEADLINE_S = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ _SITE = """
 
 
 def _site(port: int, site: str, pki: Pki, action: str) -> str:
-    identity = pki.file(site if site in _CERTIFICATES else "good")
+    identity = pki.file(site if site in (*_CERTIFICATES, *_CHAINS) else "good")
     return _SITE.format(address=LOOPBACK, port=port, identity=identity, action=action)
 
 
@@ -92,7 +95,7 @@ def _action(site: str, endpoint: FaultyServer, directory: Path) -> str:
 
 def _proxied(port: int) -> str:
     return (
-        f"proxy_pass https://{LOOPBACK}:{port}; proxy_http_version 1.1; proxy_read_timeout 1s;"
+        f"proxy_pass https://{LOOPBACK}:{port}; proxy_http_version 1.1; proxy_read_timeout {_GATEWAY_TIMEOUT_S}s;"
         " proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"
     )
 
@@ -120,7 +123,7 @@ _ERROR_PAGES: Mapping[str, tuple[str, str]] = {
 @every_version
 @pytest.mark.parametrize("site", _PAGES)
 def test_error_page(canary: Canary, nginx: Nginx, site: str, version: MqttVersion) -> None:
-    """The reason has the page's title and the server, and none of its HTML."""
+    """The reason has the page's title and the server, and none of its HTML; also of a gateway that waits for long."""
     title, failure = _ERROR_PAGES[site]
     outcome = canary.connect(nginx.ports[site], version=version)
     assert (outcome["failure"], outcome["http_status"], outcome["phase"]) == (failure, int(site), "upgrade"), outcome
@@ -141,3 +144,16 @@ def test_certificate_is_refused(canary: Canary, nginx: Nginx, site: str, failure
     outcome = canary.connect(nginx.ports[site])
     assert (outcome["failure"], outcome["phase"], outcome["owner"]) == (failure, "tls", "endpoint's owner"), outcome
     assert (outcome["certificate_days_left"] < 0) is (site == "expired")
+
+
+@every_version
+@pytest.mark.parametrize("site", _CHAINS)
+def test_chain_of_certificates(canary: Canary, nginx: Nginx, site: str, version: MqttVersion) -> None:
+    """The SDK takes seven certificates, and is silent about more; whoever sends them is to blame, not the network."""
+    outcome = canary.connect(nginx.ports[site], version=version, timeout_seconds=str(_SHORT_DEADLINE_S))
+    if site == "longest-chain":
+        assert outcome["healthy"], str(outcome)
+        assert outcome["failure"] is None
+    else:
+        assert (outcome["failure"], outcome["owner"]) == ("TlsUnsupported", "endpoint's owner"), outcome
+        assert outcome["certificate_days_left"] > 0
