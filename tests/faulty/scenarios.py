@@ -857,6 +857,14 @@ def _slow_refusals() -> list[Scenario]:
             for status in _LATE_S
         ),
         Scenario(
+            id="proxy-late-http-403",
+            title=f"answers the upgrade with HTTP 403 after {_LATE_S[401]} s, behind an egress proxy",
+            proxy="egress-healthy",
+            behaviour=Behaviour(upgrade=steps.refuse(_STATUSES[403], pause_s=_LATE_S[401])),
+            expected=_refused_status(403),
+            pauses_s={Phase.UPGRADE: _LATE_S[401]},
+        ),
+        Scenario(
             id="slow-connack-5-135",
             title="is slow to refuse CONNECT with code 5 (3.1.1) or 135 (5)",
             behaviour=Behaviour(connack=steps.send_connack(5, 135, pause_s=PAUSE_S)),

@@ -1,6 +1,7 @@
 """Refusals of the upgrade that take seconds: the status is asked for beside the attempt, without a second CONNECT."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -108,22 +109,19 @@ def _unanswered(step: Step) -> Step:
     return steps.sequence(steps.receive_request, step)
 
 
-@pytest.mark.parametrize("version", MqttVersion)
-@pytest.mark.parametrize("pause_s", [0.0, PAUSE_S], ids=["at once", "late"])
-async def test_refusal_whose_status_cannot_be_learned(
-    endpoint: FaultyEndpoint, pause_s: float, version: MqttVersion
-) -> None:
+async def test_refusal_whose_status_cannot_be_learned(endpoint: FaultyEndpoint) -> None:
     """It was a refusal all the same, and the reason says what is missing; the deadline holds."""
-    settings = {"mqtt_version": version, "client_id": FIXED_ID}
+    cases = itertools.product((0.0, PAUSE_S), (steps.silence, steps.close, steps.reset), MqttVersion)
     results = await asyncio.gather(
         *(
             _outcome(
                 endpoint,
                 _in_turn(steps.refuse("403 Forbidden", pause_s=pause_s), *2 * [_unanswered(later)]),
                 SHORT_DEADLINE_S,
-                **settings,
+                mqtt_version=version,
+                client_id=FIXED_ID,
             )
-            for later in (steps.silence, steps.close, steps.reset)
+            for pause_s, later, version in cases
         )
     )
     for outcome, log in results:
@@ -145,29 +143,42 @@ async def test_question_that_fails_beside_the_attempt_is_asked_again(
     assert (log.upgrades, log.connects) == (3, 0)
 
 
-@pytest.mark.parametrize("version", MqttVersion)
-async def test_response_to_the_question_is_no_verdict(endpoint: FaultyEndpoint, version: MqttVersion) -> None:
+async def test_response_to_the_question_is_no_verdict(endpoint: FaultyEndpoint) -> None:
     """The attempt's own upgrade got no answer, so it timed out, whatever another request was told meanwhile."""
-    upgrade = _in_turn(_unanswered(steps.silence), steps.refuse("403 Forbidden"))
-    outcome, log = await _outcome(endpoint, upgrade, SHORT_DEADLINE_S, mqtt_version=version)
-    assert (outcome.failure, outcome.http_status, outcome.request_id) == ("UpgradeTimedOut", None, None)
-    assert outcome.elapsed_ms < (SHORT_DEADLINE_S + OVERTIME_S) * 1000
-    assert log.upgrades == 2
+    results = await asyncio.gather(
+        *(
+            _outcome(
+                endpoint,
+                _in_turn(_unanswered(steps.silence), steps.refuse("403 Forbidden")),
+                SHORT_DEADLINE_S,
+                mqtt_version=version,
+            )
+            for version in MqttVersion
+        )
+    )
+    for outcome, log in results:
+        assert (outcome.failure, outcome.http_status, outcome.request_id) == ("UpgradeTimedOut", None, None)
+        assert outcome.elapsed_ms < (SHORT_DEADLINE_S + OVERTIME_S) * 1000
+        assert log.upgrades == 2
 
 
 # -- healthy endpoints, client ids ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("client_id", ["", FIXED_ID], ids=["own", "fixed"])
-@pytest.mark.parametrize("version", MqttVersion)
-async def test_slow_endpoint_stays_healthy(endpoint: FaultyEndpoint, version: MqttVersion, client_id: str) -> None:
-    """The question beside the attempt is an upgrade alone: one CONNECT, one DISCONNECT, the attempt's own time."""
+async def test_slow_endpoint_stays_healthy(endpoint: FaultyEndpoint) -> None:
+    """The question beside the attempt is an upgrade alone: one CONNECT, and the attempt's own time."""
     upgrade = steps.switch_protocols(pause_s=PAUSE_S)
-    outcome, log = await _outcome(endpoint, upgrade, DEADLINE_S, mqtt_version=version, client_id=client_id)
-    assert outcome.healthy, outcome.reason
-    assert outcome.phases_ms["upgrade"] >= PAUSE_S * 1000
-    assert (log.upgrades, log.connects) == (2, 1)
-    assert [client.client_id for client in log.clients] == [outcome.client_id]
+    results = await asyncio.gather(
+        *(
+            _outcome(endpoint, upgrade, DEADLINE_S, mqtt_version=version, client_id=client_id)
+            for version, client_id in itertools.product(MqttVersion, ("", FIXED_ID))
+        )
+    )
+    for outcome, log in results:
+        assert outcome.healthy, outcome.reason
+        assert outcome.phases_ms["upgrade"] >= PAUSE_S * 1000
+        assert (log.upgrades, log.connects) == (2, 1)
+        assert [client.client_id for client in log.clients] == [outcome.client_id]
 
 
 @pytest.mark.parametrize("version", MqttVersion)

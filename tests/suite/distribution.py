@@ -22,6 +22,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "faulty-endpoint": ("tests/integration/test_faulty_endpoint.py",),
     "local-run": ("tests/local/test_run.py",),
     "command-line": ("tests/integration/test_cli.py",),
+    "slow-refusals": ("tests/integration/test_slow_refusals.py",),
     "tools": ("tests/template/test_tools.py",),
     "secrecy": ("tests/unit/test_secrecy.py",),
     "references": ("tests/unit/test_references.py",),
