@@ -197,6 +197,24 @@ async def test_connection_that_ends_is_no_refusal(endpoint: FaultyEndpoint, vers
     assert (outcome.failure, log.upgrades) == ("UpgradeFailed", 1)
 
 
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_question_ends_with_the_attempt(endpoint: FaultyEndpoint, version: MqttVersion) -> None:
+    """Where the attempt's connection ends, nobody waits for the response to the question any more."""
+    ended = asyncio.Event()
+
+    async def wait_for_the_end(connection: ServerConnection) -> bool:
+        await steps.sequence(steps.receive_request, steps.silence)(connection)
+        ended.set()
+        return False
+
+    closed_late = steps.sequence(steps.receive_request, steps.pause(PAUSE_S), steps.close)
+    upgrade = _in_turn(closed_late, wait_for_the_end)
+    outcome, log = await _outcome(endpoint, upgrade, 6 * DEADLINE_S, mqtt_version=version)
+    assert (outcome.failure, log.upgrades) == ("UpgradeFailed", 2)
+    async with asyncio.timeout(DEADLINE_S):
+        await ended.wait()
+
+
 async def test_endpoint_that_is_quick_is_asked_once(endpoint: FaultyEndpoint) -> None:
     """A slow CONNACK is no slow upgrade: nothing is asked beside it."""
     log = RequestLog()
