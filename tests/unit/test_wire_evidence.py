@@ -1,6 +1,7 @@
 """Whether the SDK's TLS is silent: a flight in full, a certificate check that succeeds, and time enough to answer."""
 
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +25,15 @@ SHOWN = Certificate(
     not_before=_NOW,
     not_after=_NOW + timedelta(days=1),
 )
+_COUNTERS = TcpInfo(
+    rtt_ms=1.0,
+    retransmits=0,
+    unacknowledged=0,
+    unacknowledged_bytes=0,
+    bytes_acked=1534,
+    bytes_received=4082,
+    silent_ms=4000.0,
+)
 
 
 def _state(*, silent_s: float | None, rtt_ms: float | None = None, phase: Phase = Phase.TLS) -> AttemptState:
@@ -35,15 +45,7 @@ def _state(*, silent_s: float | None, rtt_ms: float | None = None, phase: Phase 
     state.trace.flight_ended = None if silent_s is None else ENDED - silent_s
     state.certificate_check = CertificateCheck(certificate=SHOWN)
     if rtt_ms is not None:
-        state.tcp_info = TcpInfo(
-            rtt_ms=rtt_ms,
-            retransmits=0,
-            unacknowledged=0,
-            unacknowledged_bytes=0,
-            bytes_acked=1534,
-            bytes_received=4082,
-            silent_ms=4000.0,
-        )
+        state.tcp_info = replace(_COUNTERS, rtt_ms=rtt_ms)
     return state
 
 
@@ -85,3 +87,10 @@ def test_endpoint_that_fails_the_certificate_check_too(check: CertificateCheck) 
 def test_silence_in_another_phase_is_not_of_tls(phase: Phase) -> None:
     """There the SDK waits for the endpoint."""
     assert not is_sdk_silent(_state(silent_s=5.0, phase=phase))
+
+
+def test_path_that_is_dead_explains_the_silence() -> None:
+    """The rest of the flight may have been lost: TCP's probes get no answer."""
+    state = _state(silent_s=5.0)
+    state.tcp_info = replace(_COUNTERS, unanswered_probes=3)
+    assert not is_sdk_silent(state)

@@ -30,6 +30,8 @@ def is_sdk_silent(state: AttemptState) -> bool:
     check, flight_ended = state.certificate_check, state.trace.flight_ended
     if state.phase is not Phase.TLS or flight_ended is None or check.certificate is None or check.failure is not None:
         return False
+    if network_finding(state) is NetworkFinding.PACKETS_LOST:
+        return False  # what looks like the whole flight may be its first records
     round_trip_s = state.tcp_info.rtt_ms / 1000 if state.tcp_info else 0.0
     silent_s = (state.ended or time.perf_counter()) - flight_ended
     return silent_s >= max(_SILENCE_S, _SILENCE_ROUND_TRIPS * round_trip_s)
