@@ -10,7 +10,7 @@ RUNS ?= 0
 WORKERS ?= auto
 PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
-FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(shell find function/connect_canary -name "*.py")
+FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(shell find function/connect_canary infra/pager/function -name "*.py") infra/pager/function/Makefile
 BUILD_DIR := .aws-sam/build
 ARTIFACT := $(BUILD_DIR)/CanaryFunction
 

@@ -39,7 +39,7 @@ def canary(aws: LocalAws, marked_secrets: DemoSecrets) -> DeployedCanary:
 @pytest.fixture(scope="session")
 def subscriber(aws: LocalAws, canary: DeployedCanary) -> SqsSubscriber:
     """A subscriber of the canary's alarm topic."""
-    return SqsSubscriber.subscribe(aws, canary.stack.only("AWS::SNS::Topic"), "alarm-subscriber")
+    return SqsSubscriber.subscribe(aws, canary.stack.resources["AlarmTopic"], "alarm-subscriber")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ class DeployedCanary:
     @property
     def function(self) -> str:
         """The function's name."""
-        return self.stack.only("AWS::Lambda::Function")
+        return self.stack.resources["CanaryFunction"]
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the function and return its response; fail if it raised."""

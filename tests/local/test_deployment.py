@@ -19,7 +19,7 @@ def plain(aws: LocalAws) -> DeployedStack:
 
 def test_connect_with_no_parameter(aws: LocalAws, plain: DeployedStack) -> None:
     """The role connects to the account's endpoint with a new test-* client id each time."""
-    first, second = (aws.invoke(plain.only("AWS::Lambda::Function"), {}).payload for _ in range(2))
+    first, second = (aws.invoke(plain.resources["CanaryFunction"], {}).payload for _ in range(2))
     assert first["healthy"]
     assert first["canary"] == NAME
     ids = [payload["targets"][0]["client_id"] for payload in (first, second)]
@@ -30,7 +30,7 @@ def test_connect_with_no_parameter(aws: LocalAws, plain: DeployedStack) -> None:
 
 def test_dry_run_connects_to_nothing(aws: LocalAws, plain: DeployedStack) -> None:
     """A dry run succeeds and emits no metric."""
-    function = plain.only("AWS::Lambda::Function")
+    function = plain.resources["CanaryFunction"]
     dimensions = {"Canary": NAME}
     before = aws.metric_points("IoTConnectCanary", "ConnectSuccess", dimensions)
     assert not aws.invoke(function, {"dry_run": True}).failed
@@ -45,7 +45,7 @@ def test_role_may_read_its_own_prefix_only(aws: LocalAws) -> None:
         name="curious-canary",
         parameters={"ScheduleState": "DISABLED", "Targets": "ssm:/iot-connect-canary/another/targets"},
     )
-    invocation = aws.invoke(stack.only("AWS::Lambda::Function"), {})
+    invocation = aws.invoke(stack.resources["CanaryFunction"], {})
     assert invocation.failed
     assert "AccessDenied" in invocation.payload["errorMessage"]
     assert "/iot-connect-canary/another/targets" in invocation.payload["errorMessage"]
@@ -58,10 +58,10 @@ def test_bad_settings_are_reported_together(aws: LocalAws) -> None:
         name="mistaken-canary",
         parameters={"ScheduleState": "DISABLED", "AuthMode": "custom-signed", "TimeoutSeconds": "0", "Targets": "[]"},
     )
-    invocation = aws.invoke(stack.only("AWS::Lambda::Function"), {})
+    invocation = aws.invoke(stack.resources["CanaryFunction"], {})
     assert invocation.failed
     assert "CANARY_TARGETS" in invocation.payload["errorMessage"]
-    messages = aws.log_messages(aws.log_group(stack.only("AWS::Lambda::Function")))
+    messages = aws.log_messages(aws.log_group(stack.resources["CanaryFunction"]))
     assert any(json.loads(m).get("level") == "ERROR" for m in messages if m.startswith("{"))
 
 
@@ -82,5 +82,5 @@ def test_custom_mode_gives_the_role_no_connect(aws: LocalAws, plain: DeployedSta
 
     assert "iot:Connect" in actions(plain)
     assert "iot:Connect" not in actions(stack)
-    outcome = aws.invoke(stack.only("AWS::Lambda::Function"), {}).payload["targets"][0]
+    outcome = aws.invoke(stack.resources["CanaryFunction"], {}).payload["targets"][0]
     assert outcome["failure"] == "NotAuthorized"

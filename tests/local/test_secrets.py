@@ -39,7 +39,7 @@ def leaked_secrets(text: str) -> list[str]:
 
 def all_output(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
     """Return a canary's logs, responses and metrics, and the server's log, as one text."""
-    logged = aws.log_messages(aws.log_group(stack.only("AWS::Lambda::Function")))
+    logged = aws.log_messages(aws.log_group(stack.resources["CanaryFunction"]))
     metrics = aws.client("cloudwatch").list_metrics(Namespace="IoTConnectCanary")["Metrics"]
     server = (aws.server.state / "server.log").read_text()
     return "\n".join([*logged, json.dumps(metrics), json.dumps(returned), server])
@@ -71,7 +71,7 @@ def test_refused_connect_shows_no_secret(aws: LocalAws, mode: str, placement: st
             "AuthorizerTokenKeyName": "Token",
         },
     )
-    function = stack.only("AWS::Lambda::Function")
+    function = stack.resources["CanaryFunction"]
     events: list[dict[str, object]] = [{}, {"dry_run": True}, {"only": ["nobody"]}]
     returned = [aws.invoke(function, event).payload for event in events]
     assert returned[0]["targets"][0]["healthy"] is False
@@ -92,7 +92,7 @@ def test_mistaken_settings_show_no_secret(aws: LocalAws) -> None:
             "Targets": json.dumps({"targets": [{"name": "a", "session_token": f"{MARK}-a"}], "unknown": "x"}),
         },
     )
-    invocation = aws.invoke(stack.only("AWS::Lambda::Function"), {})
+    invocation = aws.invoke(stack.resources["CanaryFunction"], {})
     assert invocation.failed
     assert MARK not in all_output(aws, stack, [invocation.payload])
 

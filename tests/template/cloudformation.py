@@ -18,6 +18,7 @@ PSEUDO: Final[Mapping[str, str]] = {
     "AWS::StackName": STACK,
 }
 _NOTHING: Final = object()
+_OF_LISTS: Final = frozenset({"Fn::Join", "Fn::Select", "Fn::Split"})
 _VARIABLE: Final = re.compile(r"\$\{([^}!]+)\}")
 
 
@@ -129,12 +130,16 @@ class ResolvedTemplate:
         if name == "Fn::If":
             condition, then, otherwise = argument
             return self.resolve(then if self.condition(condition) else otherwise)
-        if name == "Fn::Select":
-            return self.resolve(argument[1])[int(argument[0])]
         if name == "Fn::FindInMap":
             table, row, column = (str(self.resolve(each)) for each in argument)
             return str(self.template["Mappings"][table][row][column])
-        return self._decide(name, argument)
+        return self._list_function(name, argument) if name in _OF_LISTS else self._decide(name, argument)
+
+    def _list_function(self, name: str, argument: Any) -> Any:
+        first, second = self.resolve(argument[0]), self.resolve(argument[1])
+        if name == "Fn::Select":
+            return second[int(first)]
+        return second.split(first) if name == "Fn::Split" else first.join(second)
 
     def _decide(self, name: str, argument: Any) -> bool:
         if name == "Condition":

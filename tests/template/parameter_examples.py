@@ -85,6 +85,19 @@ CANARY: Final[Mapping[str, Examples]] = {
         allowed=("", "a@example.com", "a.b+c@d"), refused=("a", "a@", "@b", "a@b@c", "a b@c", "a@b c", "a@b,c@d ")
     ),
     "AlarmTopicArn": _TOPIC,
+    "PageWebhookUrl": Examples(
+        allowed=("", "ssm:/iot-connect-canary/c/webhook", "secretsmanager:iot-connect-canary/c/chat#webhook"),
+        refused=(
+            *("https://hooks.slack.com/services/T/B/secret", "ssm:webhook", "ssm:", "secretsmanager:"),
+            *("secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf", "ssm:/a*", "ssm:/a?"),
+        ),
+    ),
+    "RunbookUrl": Examples(
+        allowed=("docs/runbook.md", "https://wiki.example/canary?page=runbook"),
+        refused=("", "http://wiki.example", "https://", "javascript:alert(1)", "https://wiki.example/a b"),
+    ),
+    "RemindEveryMinutes": _range(0, 10080),
+    "SettleMinutes": _range(0, 1440),
     "LatencyThresholdMilliseconds": _MILLISECONDS,
     "CertificateDaysThreshold": _DAYS,
     "DashboardEnabled": _choices("true", "false", refused=("yes",)),

@@ -131,13 +131,6 @@ def test_alarm_tells_somebody(name: str, alarm: dict[str, Any]) -> None:
     assert canary(AlarmTopicArn=TOPIC, **ALL_ALARMS).of_type(ALARM)[name] == alarm
 
 
-def test_email_subscribed() -> None:
-    """An address is subscribed to the stack's topic."""
-    (subscription,) = canary(AlarmEmail="a@example.com").of_type("AWS::SNS::Subscription").values()
-    assert subscription == {"TopicArn": "<AlarmTopic>", "Protocol": "email", "Endpoint": "a@example.com"}
-    assert canary().of_type("AWS::SNS::Subscription") == {}
-
-
 def test_stack_name_is_the_canarys() -> None:
     """The names that the tests above compare are the stack's."""
     assert STACK == CANARY

@@ -20,7 +20,7 @@ ENVIRONMENT = {"AWS_REGION": "eu-west-1", "CANARY_ENDPOINT": "host.example"}
 
 
 def _function(**values: str) -> dict[str, Any]:
-    (function,) = canary(**values).of_type("AWS::Serverless::Function").values()
+    function = canary(**values).resources["CanaryFunction"]["Properties"]
     assert isinstance(function, dict)
     return function
 
@@ -147,7 +147,7 @@ def test_log_group_is_the_functions() -> None:
     """The function writes to the stack's log group, as text, because Powertools writes JSON already."""
     assert _function()["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "<CanaryLogGroup>"}
     for days in ("14", "30"):
-        (group,) = canary(LogRetentionDays=days).of_type("AWS::Logs::LogGroup").values()
+        group = canary(LogRetentionDays=days).of_type("AWS::Logs::LogGroup")["CanaryLogGroup"]
         assert group == {"LogGroupName": "/aws/lambda/stack-name", "RetentionInDays": days}
 
 
@@ -156,6 +156,7 @@ def test_log_group_is_the_functions() -> None:
     [
         ({}, set(), set()),
         ({"AlarmEmail": "a@example.com"}, set(), {"AlarmEmailSubscription"}),
+        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"PageTopic"}, set()),
         ({"DashboardEnabled": "false"}, {"CanaryDashboard"}, set()),
         ({"CertificateDaysThreshold": ""}, {"CertificateAlarm"}, set()),
         ({"LatencyThresholdMilliseconds": "500"}, set(), {"SlowConnectAlarm"}),
@@ -163,7 +164,7 @@ def test_log_group_is_the_functions() -> None:
     ],
 )
 def test_resources(values: dict[str, str], missing: set[str], more: set[str]) -> None:
-    """A stack has these resources and no others: no policy of the topic, no retained data."""
+    """A stack has these resources and no others: no policy of a topic, no retained data."""
     stack = canary(**values)
     always = {
         "CanaryFunction": "AWS::Serverless::Function",
@@ -171,11 +172,16 @@ def test_resources(values: dict[str, str], missing: set[str], more: set[str]) ->
         "CanaryRole": "AWS::IAM::Role",
         "ClientPolicy": "AWS::IoT::Policy",
         "AlarmTopic": "AWS::SNS::Topic",
+        "PageTopic": "AWS::SNS::Topic",
+        "PagerFunction": "AWS::Serverless::Function",
+        "PagerLogGroup": "AWS::Logs::LogGroup",
+        "PagerRole": "AWS::IAM::Role",
         "CanaryDashboard": "AWS::CloudWatch::Dashboard",
         "AlarmEmailSubscription": "AWS::SNS::Subscription",
     }
     alarms = {
         *("TargetsFailingAlarm", "UnexpectedAcceptAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"),
+        "NotificationsFailingAlarm",
     }
     names = (always.keys() | alarms) - {"AlarmEmailSubscription"} - missing | more
     assert {n: made["Type"] for n, made in stack.resources.items()} == {
@@ -184,10 +190,9 @@ def test_resources(values: dict[str, str], missing: set[str], more: set[str]) ->
     assert {key for made in stack.resources.values() for key in made} <= {"Type", "Properties", "Condition", "Metadata"}
 
 
-def test_topic_is_plain() -> None:
-    """The topic has no name of its own, so two stacks can stand side by side, and only the account may use it."""
-    (topic,) = canary().of_type("AWS::SNS::Topic").values()
-    assert topic == {}
+def test_topics_are_plain() -> None:
+    """The topics have no names of their own, so two stacks can stand side by side; only the account may use them."""
+    assert canary().of_type("AWS::SNS::Topic") == {"AlarmTopic": {}, "PageTopic": {}}
 
 
 def _outputs(**values: str) -> dict[str, str]:
@@ -207,6 +212,8 @@ def test_outputs() -> None:
         "RoleName": "<CanaryRole>",
         "ClientPolicyName": "<ClientPolicy>",
         "AlarmTopicArn": "<AlarmTopic>",
+        "PageTopicArn": "<PageTopic>",
+        "PagesGoTo": "NOBODY: set AlarmEmail, AlarmTopicArn or PageWebhookUrl",
         "DashboardName": "<CanaryDashboard>",
         "DashboardUrl": f"{console}#dashboards:name=<CanaryDashboard>",
     }
@@ -219,7 +226,8 @@ def test_outputs_by_parameters() -> None:
     assert outputs == {
         **{name: value for name, value in _outputs().items() if not name.startswith("Dashboard")},
         "CanaryName": "fleet",
-        "AlarmTopicArn": topic,
+        "PageTopicArn": topic,
+        "PagesGoTo": f"whoever is subscribed to {topic}",
     }
 
 

@@ -20,6 +20,10 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "ScheduleInput": "{}",
     "AlarmEmail": "",
     "AlarmTopicArn": "",
+    "PageWebhookUrl": "",
+    "RunbookUrl": "docs/runbook.md",
+    "RemindEveryMinutes": "240",
+    "SettleMinutes": "15",
     "LatencyThresholdMilliseconds": "",
     "CertificateDaysThreshold": "14",
     "DashboardEnabled": "true",
@@ -36,7 +40,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "LogRetentionDays": "14",
 }
 LISTS: Final = {"ReadableParameters", "ReadableSecrets", "SubnetIds", "SecurityGroupIds"}
-NUMBERS: Final = {"EveryMinutes", "MemorySize", "FunctionTimeoutSeconds", "LogRetentionDays"}
+NUMBERS: Final = {"EveryMinutes", "MemorySize", "FunctionTimeoutSeconds", "LogRetentionDays", "RemindEveryMinutes", "SettleMinutes"}
 
 ALLOWED: Final = [(name, value) for name, examples in CANARY.items() for value in examples.allowed]
 REFUSED: Final = [(name, value) for name, examples in CANARY.items() for value in examples.refused]

@@ -35,7 +35,7 @@ def test_variables_are_the_settings() -> None:
 
 
 def _variables(**values: str) -> dict[str, Any]:
-    (function,) = canary(**values).of_type("AWS::Serverless::Function").values()
+    function = canary(**values).resources["CanaryFunction"]["Properties"]
     return dict(function["Environment"]["Variables"])
 
 

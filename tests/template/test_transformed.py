@@ -13,6 +13,11 @@ ADDED = {
     "CanaryFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
     "CanaryFunctionSchedule": "AWS::Scheduler::Schedule",
     "CanaryFunctionScheduleRole": "AWS::IAM::Role",
+    "PagerFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
+    "PagerFunctionAlarms": "AWS::SNS::Subscription",
+    "PagerFunctionAlarmsPermission": "AWS::Lambda::Permission",
+    "PagerFunctionTick": "AWS::Scheduler::Schedule",
+    "PagerFunctionTickRole": "AWS::IAM::Role",
 }
 FUNCTION_ARN = {"Fn::GetAtt": ["CanaryFunction", "Arn"]}
 _TRANSFORM = """
@@ -27,7 +32,8 @@ class NoPolicies:
 os.environ["AWS_DEFAULT_REGION"] = "eu-west-1"
 with open(sys.argv[1]) as file:
     template = yaml_parse(file.read())
-template["Resources"]["CanaryFunction"]["Properties"]["CodeUri"] = "s3://bucket/key"
+for name in ("CanaryFunction", "PagerFunction"):
+    template["Resources"][name]["Properties"]["CodeUri"] = "s3://bucket/key"
 print(json.dumps(transform(template, {}, NoPolicies())["Resources"]))
 """
 
@@ -52,6 +58,7 @@ def test_transform_adds_no_other_resource(resources: dict[str, Any]) -> None:
     assert {n: made["Type"] for n, made in resources.items()} == {
         **own,
         "CanaryFunction": "AWS::Lambda::Function",
+        "PagerFunction": "AWS::Lambda::Function",
         **ADDED,
     }
 
@@ -76,13 +83,20 @@ def test_schedule_role_may_only_invoke(resources: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("role", "service"),
-    [("CanaryRole", "lambda.amazonaws.com"), ("CanaryFunctionScheduleRole", "scheduler.amazonaws.com")],
+    [
+        ("CanaryRole", "lambda.amazonaws.com"),
+        ("CanaryFunctionScheduleRole", "scheduler.amazonaws.com"),
+        ("PagerRole", "lambda.amazonaws.com"),
+        ("PagerFunctionTickRole", "scheduler.amazonaws.com"),
+    ],
 )
 def test_roles_trusted_services(resources: dict[str, Any], role: str, service: str) -> None:
     """Each role can be taken by the one service that needs it."""
     assert {name for name, made in resources.items() if made["Type"] == "AWS::IAM::Role"} == {
         "CanaryRole",
         "CanaryFunctionScheduleRole",
+        "PagerRole",
+        "PagerFunctionTickRole",
     }
     statement = _only(resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"])
     assert statement["Principal"].keys() == {"Service"}

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "infra"
 
 # From the ground up: a room imports only itself and rooms of the lines before its own.
 ORDER: tuple[frozenset[str], ...] = (
-    frozenset({"architecture_diagram", "authorizer", "build", "cost", "shards", "targets_schema"}),
+    frozenset({"architecture_diagram", "authorizer", "build", "cost", "pager", "shards", "targets_schema"}),
     # The server runs in MiniStack's environment, so neither side imports the other.
     frozenset({"local.client", "local.server"}),
     frozenset({"local.demo"}),
@@ -24,14 +24,17 @@ ORDER: tuple[frozenset[str], ...] = (
 IMPORTS_FUNCTION = {"shards", "targets_schema"}
 # Third-party packages and the modules that import them; every other module uses the standard library only.
 THIRD_PARTY = {
-    "boto3": {"local.client.local_aws"},
-    "botocore": {"local.client.local_aws", "local.client.stacks", "local.demo.demo"},
+    "boto3": {"local.client.local_aws", "pager.function.pager.handler"},
+    "botocore": {"pager.function.pager.handler", "local.client.local_aws", "local.client.stacks", "local.demo.demo"},
     "cryptography": {"local.demo.demo_targets", "local.server.token_signatures"},
     "hypercorn": {"local.server.main"},
 }
 # MiniStack is imported by name, through the table of patches.
 IMPORTS_BY_NAME = {"local.server.ministack_patches"}
-READS_ENVIRONMENT = {"authorizer.function.sample_authorizer", "local.client.process", "local.server.main"}
+READS_ENVIRONMENT = {
+    *("authorizer.function.sample_authorizer", "local.client.process", "local.server.main"),
+    "pager.function.pager.handler",
+}
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 30
 
 
@@ -97,7 +100,7 @@ def test_function_is_imported_where_it_is_needed(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_third_party_packages_have_their_modules(module: str) -> None:
     """Each package is imported where its job is done, and nowhere else."""
-    third_party = _top_level_packages(module) - sys.stdlib_module_names - {"infra", "connect_canary"}
+    third_party = _top_level_packages(module) - sys.stdlib_module_names - {"infra", "connect_canary", "pager"}
     assert third_party == {package for package, modules in THIRD_PARTY.items() if module in modules}
 
 

@@ -1,0 +1,54 @@
+"""Gathers the evidence for a page from the canary's log. What cannot be read is said, not raised."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from pager.attempts import Evidence, Line, attempts, canary_report, last_word, states
+from pager.kinds import Kind, Subject
+from pager.log_reader import ATTEMPTS, LogReader, pattern_of_targets
+from pager.sections import MAX_TARGETS
+from pager.text import clean
+
+_PERIODS = 6
+_AT_LEAST_S = 600.0
+# How far back the runs of a target that fails are counted.
+_MAX_COUNTED_S, _MAX_COUNTED_PERIODS = 10_800.0, 24
+# What the canary and Lambda write when a run fails; one pattern each, because a pattern has no "or" for phrases.
+_ERRORS = ('{ $.level = "ERROR" }', '"Task timed out"', '"Status: timeout"', '"Status: error"', '"[ERROR]"')
+
+
+def evidence_for(kind: Kind, reader: LogReader, *, began: float, now: float, period_s: float) -> Evidence:
+    """Return what the log says about an incident of this kind."""
+    recent = max(_PERIODS * period_s, _AT_LEAST_S)
+    if kind.subject is Subject.SILENCE:
+        return _tolerant(lambda: Evidence(last=last_word(_read(reader, began - recent, ATTEMPTS, *_ERRORS))))
+    if kind.subject is Subject.ERRORS:
+        return _tolerant(lambda: Evidence(canary=canary_report(_read(reader, min(began, now) - recent, *_ERRORS))))
+    if kind.subject is Subject.OTHER:
+        return Evidence()
+    found = _tolerant(lambda: Evidence(states=states(attempts(reader.read(now - recent, ATTEMPTS)))))
+    if not kind.by_target:
+        return found
+    counted = max(min(now - began + recent, max(_MAX_COUNTED_S, _MAX_COUNTED_PERIODS * period_s)), recent)
+    return _tolerant(lambda: _counted(found, reader, now - counted), found)
+
+
+def _counted(found: Evidence, reader: LogReader, start: float) -> Evidence:
+    """Return the evidence with the runs in a row of the first targets that fail, counted further back."""
+    failing = [target for target, state in found.states.items() if state.fails_now][: 2 * MAX_TARGETS]
+    if not failing:
+        return found
+    known = states(attempts(reader.read(start, pattern_of_targets(failing))))
+    return replace(found, states={**found.states, **{t: s for t, s in known.items() if t in failing}})
+
+
+def _read(reader: LogReader, start: float, *patterns: str) -> Iterable[Line]:
+    return [line for pattern in patterns for line in reader.read(start, pattern)]
+
+
+def _tolerant(read: Callable[[], Evidence], otherwise: Evidence | None = None) -> Evidence:
+    known = otherwise or Evidence()
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 - the page goes out all the same, and says so
+        return replace(known, missing=(*known.missing, f"what the canary's log says ({clean(error, 200)})"))
