@@ -65,6 +65,8 @@ def test_every_arn_of_a_service_is_made_the_same_way() -> None:
     assert sorted(stems) == [
         "cloudwatch:REGION:${AWS::AccountId}:alarm:${AWS::StackName}-*",
         "iot:REGION:${AWS::AccountId}:client",
+        "logs:REGION:${AWS::AccountId}:log-group:${CanaryLogGroup}",
+        "logs:REGION:${AWS::AccountId}:log-group:${PagerLogGroup}",
         # The two with a variable are of one value, which a parameter names.
         "secretsmanager:REGION:${AWS::AccountId}:secret:${Secret}-??????",
         "secretsmanager:REGION:${AWS::AccountId}:secret:iot-connect-canary",

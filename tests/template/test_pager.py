@@ -14,6 +14,7 @@ from tests.template.test_transformed import resources as transformed
 
 __all__ = ["transformed"]
 
+LOGS = "arn:aws:logs:eu-west-1:123456789012:log-group"
 EVERYTHING = {"LatencyThresholdMilliseconds": "500"}
 WAYS = [({}, "<PageTopic>"), ({"AlarmTopicArn": TOPIC}, TOPIC)]
 ways = pytest.mark.parametrize(("values", "topic"), WAYS, ids=["own-topic", "existing-topic"])
@@ -43,7 +44,10 @@ def test_role() -> None:
     assert _allowed() == {
         "logs:CreateLogStream": ["<PagerLogGroup.Arn>"],
         "logs:PutLogEvents": ["<PagerLogGroup.Arn>"],
-        "logs:FilterLogEvents": ["<CanaryLogGroup.Arn>", "<PagerLogGroup.Arn>"],
+        "logs:FilterLogEvents": [
+            *("<CanaryLogGroup.Arn>", f"{LOGS}:<CanaryLogGroup>"),
+            *("<PagerLogGroup.Arn>", f"{LOGS}:<PagerLogGroup>"),
+        ],
         "cloudwatch:DescribeAlarmHistory": [f"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{STACK}-*"],
         "cloudwatch:ListAlarmMuteRules": ["*"],
         "sns:Publish": ["<PageTopic>"],
@@ -143,7 +147,7 @@ def test_every_alarm_has_its_kind(logical_id: str) -> None:
 
 
 def test_alarm_on_the_pager() -> None:
-    """Errors and throttles of the pager, its destination's and both topics' failures, each counted in one sum."""
+    """Errors and throttles of the pager, what it counts itself, its destination's and both topics' failures."""
     alarm = canary().of_type(ALARM)[OF_PAGER]
     expression, *stats = alarm["Metrics"]
     watched = {
@@ -151,6 +155,7 @@ def test_alarm_on_the_pager() -> None:
         for m in stats
     }
     assert watched == {
+        ("PageFailures", STACK),
         ("Errors", "<PagerFunction>"),
         ("Throttles", "<PagerFunction>"),
         ("DestinationDeliveryFailures", "<PagerFunction>"),

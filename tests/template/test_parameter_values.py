@@ -40,7 +40,14 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "LogRetentionDays": "14",
 }
 LISTS: Final = {"ReadableParameters", "ReadableSecrets", "SubnetIds", "SecurityGroupIds"}
-NUMBERS: Final = {"EveryMinutes", "MemorySize", "FunctionTimeoutSeconds", "LogRetentionDays", "RemindEveryMinutes", "SettleMinutes"}
+NUMBERS: Final = {
+    "EveryMinutes",
+    "MemorySize",
+    "FunctionTimeoutSeconds",
+    "LogRetentionDays",
+    "RemindEveryMinutes",
+    "SettleMinutes",
+}
 
 ALLOWED: Final = [(name, value) for name, examples in CANARY.items() for value in examples.allowed]
 REFUSED: Final = [(name, value) for name, examples in CANARY.items() for value in examples.refused]

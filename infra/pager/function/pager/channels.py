@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from pager.own_log import log_failure
 from pager.page import Page
 from pager.references import fetch
 from pager.settings import Settings
@@ -90,5 +91,6 @@ def send(page: Page, settings: Settings, client: Client) -> None:
                 channel.send(page, settings, client)
             except Exception as error:  # noqa: BLE001 - the topic says what happened
                 # The type only: the text of an error can hold the address, which is a secret.
+                log_failure("page not sent", settings.canary, channel=channel.name, error=type(error).__name__)
                 page = page.with_note(f"This page did not reach the {channel.name}: {clean(type(error).__name__, 80)}.")
     topic.send(page, settings, client)

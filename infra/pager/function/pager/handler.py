@@ -10,7 +10,8 @@ from botocore.config import Config
 from pager.channels import send_topic
 from pager.compose import compose_raw
 from pager.event import is_tick, raw_messages
-from pager.service import PagerService, log
+from pager.own_log import log_failure
+from pager.service import PagerService
 from pager.settings import Settings, read_settings
 from pager.text import clean
 
@@ -27,16 +28,19 @@ def lambda_handler(event: object, _context: object) -> None:
     settings = read_settings(os.environ)
     service = PagerService(settings=settings, client=_client)
     if is_tick(event):
-        service.on_tick()
+        try:
+            service.on_tick()
+        except Exception as error:  # noqa: BLE001 - counted; raised, each tick would send people its event
+            log_failure("tick failed", settings.canary, error=clean(repr(error), 400))
         return
     for raw in raw_messages(event):
         try:
             service.on_message(raw)
         except Exception as error:  # noqa: BLE001 - the alarm must reach people
-            log("alarm passed on as it came", error=clean(repr(error), 400))
             _pass_on(raw, error, settings)
 
 
 def _pass_on(raw: str, error: Exception, settings: Settings) -> None:
-    because = f"the pager failed with {clean(repr(error), 200)}"
-    send_topic(compose_raw(raw, because), settings, _client)
+    because = clean(repr(error), 300)
+    log_failure("alarm passed on as it came", settings.canary, error=because)
+    send_topic(compose_raw(raw, f"the pager failed with {because}"), settings, _client)

@@ -1,6 +1,5 @@
 """What the pager does about an alarm's message and about a tick."""
 
-import json
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +16,7 @@ from pager.incidents import Incident, Transition, began, incidents
 from pager.kinds import Kind, Subject, kind_of
 from pager.log_reader import LogReader
 from pager.notices import ALARM_ITSELF, Event, Notice, Rules, Told, decide, leads
+from pager.own_log import log
 from pager.page import Page
 from pager.sent_pages import PATTERN, record_of, told_in
 from pager.settings import Settings
@@ -145,8 +145,3 @@ class PagerService:
 
     def _send(self, page: Page) -> None:
         send(page, self.settings, self.client)
-
-
-def log(message: str, **keys: str) -> None:
-    """Write a record to the pager's log."""
-    print(json.dumps({"message": message, **keys}))
