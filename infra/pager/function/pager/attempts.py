@@ -1,6 +1,7 @@
 """What the canary's log says: attempts by target, and what the canary says of itself. Pure functions."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +69,9 @@ class Attempt:
     def number(self, key: str) -> float | None:
         """Return a number of the record, if it has it."""
         value = self.record.get(key)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            return None
+        return float(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
