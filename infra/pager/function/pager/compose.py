@@ -36,7 +36,7 @@ def compose(situation: Situation) -> Page:
 
 def _attributes(situation: Situation, draft: Draft) -> dict[str, object]:
     """Return what chat tools and filter policies can use; SQS takes ten at most with raw delivery."""
-    failing = situation.failing() if situation.kind.by_target else []
+    failing = situation.failing() if situation.kind.of_failures else []
     attempt = shown_attempt(failing[0]) if failing else None
     return {
         "event": situation.notice.event,

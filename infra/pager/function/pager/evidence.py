@@ -27,7 +27,7 @@ def evidence_for(kind: Kind, reader: LogReader, *, began: float, now: float, per
     if kind.subject is Subject.OTHER:
         return Evidence()
     found = _tolerant(lambda: Evidence(states=states(attempts(reader.read(now - recent, ATTEMPTS)))))
-    if not kind.by_target:
+    if not kind.of_failures:
         return found
     counted = max(min(now - began + recent, max(_MAX_COUNTED_S, _MAX_COUNTED_PERIODS * period_s)), recent)
     return _tolerant(lambda: _counted(found, reader, now - counted), found)

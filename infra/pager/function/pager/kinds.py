@@ -27,6 +27,11 @@ class Kind:
     @property
     def by_target(self) -> bool:
         """Whether CloudWatch keeps a state per target, so that several messages can be one page."""
+        return self.subject in {Subject.TARGETS, Subject.SECURITY, Subject.LATENCY}
+
+    @property
+    def of_failures(self) -> bool:
+        """Whether it is about targets that fail."""
         return self.subject in {Subject.TARGETS, Subject.SECURITY}
 
 

@@ -131,7 +131,7 @@ class PagerService:
             log("left to the security alarm", alarm=notice.alarm)
         else:
             self._send(compose(situation))
-        shown = (shown_attempt(state).target for state in (situation.failing() if kind.by_target else []))
+        shown = (shown_attempt(state).target for state in (situation.failing() if kind.of_failures else []))
         targets = tuple(sorted({*notice.targets, *shown} if notice.event is not Event.RECOVERED else notice.targets))
         print(record_of(Told(at=now, alarm=notice.alarm, event=notice.event, targets=targets)))
 

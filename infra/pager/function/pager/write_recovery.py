@@ -28,7 +28,7 @@ def recovery(situation: Situation) -> Draft:
     flaps = f", {longest.count} times in ALARM" if longest.count > 1 else ""
     subject = f"{situation.prefix('')} {who} {again}, after {duration(longest.lasted_s)}{flaps}"
     first = f"{who} of canary {situation.canary} {again}. {_lasted(longest, situation.now)}"
-    still = [] if not situation.kind.by_target else [s for s in situation.failing() if s.fails_now]
+    still = [] if not situation.kind.of_failures else [s for s in situation.failing() if s.fails_now]
     if still:
         first += f" {share(len(still), situation.total)} still {fail(len(still))}: {failures(still)}."
     rows = [_row(incident) for incident in recovered[:MAX_ROWS] if incident.target]
