@@ -130,8 +130,8 @@ class SqsSubscriber:
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     @staticmethod
-    def subscribe(aws: LocalAws, topic: str, name: str) -> "SqsSubscriber":
-        """Create a queue and subscribe it to a topic."""
+    def subscribe(aws: LocalAws, topic: str, name: str, *, raw: bool = True) -> "SqsSubscriber":
+        """Create a queue and subscribe it to a topic, for the messages alone or, not `raw`, with their subjects."""
         sqs = aws.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -144,7 +144,7 @@ class SqsSubscriber:
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        attributes = {"RawMessageDelivery": "true"}
+        attributes = {"RawMessageDelivery": str(raw).lower()}
         aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
         return SqsSubscriber(aws=aws, url=url)
 
