@@ -184,9 +184,9 @@ def test_broken_pager(paged: Paged, handler: str, words: str) -> None:
     assert alarm["AlarmName"] in page["Message"]
 
 
-@pytest.mark.parametrize("text", ["not JSON", "{}", '{"Event": "autoscaling:TEST_NOTIFICATION"}'])
-def test_message_that_is_no_alarm(paged: Paged, text: str) -> None:
-    """Something else that is sent to the alarms' topic is passed on as it came."""
+@pytest.mark.parametrize("text", ["not JSON", "{}", '{"AlarmName": "of-another-stack", "NewStateValue": "OK"}'])
+def test_message_of_something_else(paged: Paged, text: str) -> None:
+    """What else is sent to the alarms' topic, as other stacks' alarms, is passed on as it came."""
     since = len(paged.subscriber.read())
     _send_alarm(paged, text)
     page = paged.wait_for_page(since, "ALARM (raw)")

@@ -54,7 +54,7 @@ def _attributes(situation: Situation, draft: Draft) -> dict[str, object]:
 
 def compose_raw(raw: str, because: str) -> Page:
     """Return a page that passes an alarm on as it came."""
-    text = "\n".join(clean(line, 2000).replace("[://]", "://") for line in raw[:20_000].splitlines())
+    text = "\n".join(clean(line, 8000).replace("[://]", "://") for line in raw[:20_000].splitlines())
     first = f"An alarm, as CloudWatch sent it: {clean(because)}."
     attributes = {"event": "raw", "severity": "unknown", "alarm": "raw"}
     return new_page("ALARM (raw): the pager could not write this page", [paragraph(first), text], attributes)

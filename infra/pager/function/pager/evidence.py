@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from pager.attempts import Evidence, Line, attempts, canary_report, last_word, states
-from pager.kinds import Kind, Subject
+from pager.attempts import Evidence, Line, TargetState, attempts, canary_report, last_word, states
+from pager.kinds import UNEXPECTED_ACCEPT, Kind, Subject
 from pager.log_reader import ATTEMPTS, LogReader, pattern_of_targets
 from pager.sections import MAX_TARGETS
 from pager.text import clean
 
-_PERIODS = 6
-_AT_LEAST_S = 600.0
+_PERIODS, _AT_LEAST_S = 6, 600.0
+# The latest runs of every target, which is all that a page needs of those that are healthy.
+_LATEST_PERIODS, _LATEST_S = 2.5, 150.0
 # How far back the runs of a target that fails are counted.
 _MAX_COUNTED_S, _MAX_COUNTED_PERIODS = 10_800.0, 24
 # What the canary and Lambda write when a run fails; one pattern each, because a pattern has no "or" for phrases.
@@ -26,11 +27,23 @@ def evidence_for(kind: Kind, reader: LogReader, *, began: float, now: float, per
         return _tolerant(lambda: Evidence(canary=canary_report(_read(reader, min(began, now) - recent, *_ERRORS))))
     if kind.subject is Subject.OTHER:
         return Evidence()
-    found = _tolerant(lambda: Evidence(states=states(attempts(reader.read(now - recent, ATTEMPTS)))))
+    found = _tolerant(lambda: Evidence(states=_states(reader, now - max(_LATEST_PERIODS * period_s, _LATEST_S))))
     if not kind.of_failures:
         return found
+    if not found.missing and not any(_is_about(kind, state) for state in found.states.values()):
+        # What fails now and then is older than the latest runs.
+        found = _tolerant(lambda: Evidence(states=_states(reader, now - recent)))
     counted = max(min(now - began + recent, max(_MAX_COUNTED_S, _MAX_COUNTED_PERIODS * period_s)), recent)
     return _tolerant(lambda: _counted(found, reader, now - counted), found)
+
+
+def _states(reader: LogReader, start: float) -> dict[str, TargetState]:
+    return states(attempts(reader.read(start, ATTEMPTS)))
+
+
+def _is_about(kind: Kind, state: TargetState) -> bool:
+    accepted = state.failed is not None and state.failed.failure == UNEXPECTED_ACCEPT
+    return state.failed is not None and accepted is (kind.subject is Subject.SECURITY)
 
 
 def _counted(found: Evidence, reader: LogReader, start: float) -> Evidence:

@@ -38,8 +38,8 @@ class PagerService:
     def on_message(self, raw: str) -> None:
         """Tell what an alarm's message is about, unless it was told or another invocation tells it."""
         message = parse(raw, time.time())
-        if message is None:
-            self._send(compose_raw(raw, "it is not a message of an alarm"))
+        if message is None or not message.alarm.startswith(f"{self.settings.stack}-"):
+            self._send(compose_raw(raw, "it is not of an alarm of this stack"))
             return
         missing: list[str] = []
         kind = kind_of(message.alarm, self.settings.stack)

@@ -7,7 +7,7 @@ from pager.notices import ALARM_ITSELF
 from pager.situation import Situation, failures, fitting, names
 from pager.text import clean, count_of, duration, field, moment
 
-_AGAIN = {
+AGAIN = {
     Subject.TARGETS: "connects again",
     Subject.SECURITY: "refuses again the client that it must refuse",
     Subject.SILENCE: "is heard again",
@@ -24,7 +24,7 @@ def recovery(situation: Situation) -> Draft:
     longest = max(recovered, key=lambda incident: incident.lasted_s)
     whole = situation.notice.targets == (ALARM_ITSELF,)
     who = _recovered_name(situation) if whole else names(situation.notice.targets)
-    again = _AGAIN[situation.kind.subject]
+    again = AGAIN[situation.kind.subject]
     flaps = f", {longest.count} times in ALARM" if longest.count > 1 else ""
     subject = f"{situation.prefix('')} {who} {again}, after {duration(longest.lasted_s)}{flaps}"
     first = f"{who} of canary {situation.canary} {again}. {_lasted(longest, situation.now)}"

@@ -1,0 +1,201 @@
+"""The pager's work: invocations at the same time, ticks, mutes, and what it does when a service refuses."""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pager.service import PagerService
+from tests.unit.pager_factories import REFUSED, SETTINGS, record_of
+
+ALARM = "fleet-stack-TargetsFailingAlarm-1A2B"
+
+
+@dataclass
+class Cloud:
+    """Alarms' histories, two log groups and a topic; all clients are this object."""
+
+    history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    canary_log: list[str] = field(default_factory=list)
+    own_log: list[str] = field(default_factory=list)
+    pages: list[dict[str, Any]] = field(default_factory=list)
+    muted: bool = False
+    denied: str = ""
+
+    def change(self, state: str, target: str = "", *, ago_s: float = 0.0, alarm: str = ALARM) -> None:
+        """Add a change of state to the history of an alarm."""
+        kind = {"HistoryItemType": "AlarmContributorStateUpdate", "AlarmContributorAttributes": {"Target": target}}
+        item = kind if target else {"HistoryItemType": "StateUpdate"}
+        data = json.dumps({"newState": {"stateValue": state}})
+        at = datetime.fromtimestamp(time.time() - ago_s, UTC)
+        self.history.setdefault(alarm, []).append({**item, "Timestamp": at, "HistoryData": data})
+
+    def describe_alarm_history(self, **request: Any) -> dict[str, Any]:
+        """Return the history of an alarm."""
+        if self.denied == request["AlarmName"]:
+            raise PermissionError("denied")
+        return {"AlarmHistoryItems": self.history.get(request["AlarmName"], [])}
+
+    def list_alarm_mute_rules(self, **_request: Any) -> dict[str, Any]:
+        """Return the active rules."""
+        return {"AlarmMuteRuleSummaries": [{"Status": "ACTIVE"}] if self.muted else []}
+
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        """Return every line of a log group, as of now."""
+        lines = self.own_log if request["logGroupName"].endswith("-pager") else self.canary_log
+        return {"events": [{"timestamp": int(time.time() * 1000), "message": line} for line in list(lines)]}
+
+    def publish(self, **request: Any) -> None:
+        """Keep a page."""
+        self.pages.append(request)
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subjects of the pages."""
+        return [page["Subject"] for page in self.pages]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """A cloud whose pager's log is what the pager prints."""
+    made = Cloud()
+    monkeypatch.setattr("builtins.print", made.own_log.append)
+    return made
+
+
+def service(cloud: Cloud, **settings: Any) -> PagerService:
+    """Return a pager that waits a tenth of a second."""
+    return PagerService(
+        settings=replace(SETTINGS, **{"collect_s": 0.1, "alarms": (ALARM,), **settings}), client=lambda _service: cloud
+    )
+
+
+def message(state: str = "ALARM", target: str = "", alarm: str = ALARM) -> str:
+    """Return the message of a change that happens now."""
+    attributes = {"AlarmContributorAttributes": {"Target": target}} if target else {}
+    at = datetime.now(UTC).isoformat()
+    return json.dumps({"AlarmName": alarm, "NewStateValue": state, "StateChangeTime": at, **attributes})
+
+
+def test_targets_that_fail_together_are_one_page(cloud: Cloud) -> None:
+    """Twenty invocations at the same time: one page with all of them."""
+    names = [f"t{number:02}" for number in range(20)]
+    for name in names:
+        cloud.change("ALARM", name)
+        cloud.canary_log.append(json.dumps(record_of(name, **REFUSED)))
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: service(cloud, collect_s=0.5).on_message(message(target=name)), names))
+    assert cloud.subjects == ["ALARM fleet: clients cannot connect, 20 of 20 targets: NotAuthorized (connack)"]
+
+
+def test_message_of_the_alarm_itself_beside_its_targets(cloud: Cloud) -> None:
+    """CloudWatch may send one for the alarm too; that invocation sees that the target's has told."""
+    cloud.change("ALARM", "prod")
+    cloud.change("ALARM")
+    cloud.canary_log.append(json.dumps(record_of(**REFUSED)))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda raw: service(cloud).on_message(raw), [message(), message(target="prod")]))
+    assert len(cloud.pages) == 1
+
+
+def test_same_message_again(cloud: Cloud) -> None:
+    """SNS delivers at least once; a page is sent once."""
+    cloud.change("ALARM", "prod")
+    raw = message(target="prod")
+    service(cloud).on_message(raw)
+    service(cloud).on_message(raw)
+    assert len(cloud.pages) == 1
+
+
+def test_history_that_is_late(cloud: Cloud) -> None:
+    """The page does not wait for a history that has nothing yet."""
+    service(cloud).on_message(message(target="prod"))
+    assert cloud.subjects == ["ALARM fleet: connects fail, cause unknown: prod"]
+
+
+def test_recovery_waits_for_the_tick(cloud: Cloud) -> None:
+    """A message of a recovery is no page; the tick tells it once it has settled, once."""
+    cloud.change("ALARM", "prod", ago_s=2000)
+    service(cloud).on_message(message(target="prod"))
+    cloud.change("OK", "prod", ago_s=1000)
+    service(cloud, settle_s=2000.0).on_message(message("OK", "prod"))
+    service(cloud, settle_s=2000.0).on_tick()
+    assert len(cloud.pages) == 1
+    service(cloud).on_tick()
+    service(cloud).on_tick()
+    assert cloud.subjects[1:] == ["OK fleet: prod connects again, after 16 min"]
+
+
+def test_tick_tells_what_nobody_told(cloud: Cloud) -> None:
+    """An alarm in ALARM without a page, as after a mute or a failure of the pager."""
+    cloud.change("ALARM", "prod", ago_s=600)
+    cloud.canary_log.append(json.dumps(record_of(**REFUSED)))
+    service(cloud).on_tick()
+    service(cloud).on_tick()
+    assert cloud.subjects == ["ALARM fleet: 1 of 1 target fails: NotAuthorized (connack), prod"]
+
+
+def test_tick_is_silent_while_muted(cloud: Cloud) -> None:
+    """A mute holds for the tick too; what still lasts is told afterwards."""
+    cloud.change("ALARM", "prod", ago_s=600)
+    cloud.muted = True
+    service(cloud).on_tick()
+    assert cloud.pages == []
+    cloud.muted = False
+    service(cloud).on_tick()
+    assert len(cloud.pages) == 1
+
+
+def test_second_target_of_an_alarm_with_one_state(cloud: Cloud) -> None:
+    """Where CloudWatch has no state by target, the tick finds in the log what fails since."""
+    cloud.change("ALARM", ago_s=600)
+    cloud.canary_log += [json.dumps(record_of("a", **REFUSED))] * 3
+    service(cloud).on_message(message())
+    assert cloud.subjects == ["ALARM fleet: 1 of 1 target fails: NotAuthorized (connack), a"]
+    cloud.canary_log += [json.dumps(record_of("b", **REFUSED))] * 3
+    service(cloud).on_tick()
+    assert cloud.pages[1:] == []  # what has just begun is left to its own message
+    later = service(cloud)
+    lines: Callable[..., dict[str, Any]] = cloud.filter_log_events
+
+    def older(**request: Any) -> dict[str, Any]:
+        page = lines(**request)
+        return {"events": [{**event, "timestamp": event["timestamp"] - 200_000} for event in page["events"]]}
+
+    cloud.filter_log_events = older  # type: ignore[method-assign]
+    later.on_tick()
+    assert cloud.subjects[1:] == ["ALARM (more) fleet: clients cannot connect, 2 of 2 targets: NotAuthorized (connack)"]
+
+
+def test_tick_looks_after_the_others(cloud: Cloud) -> None:
+    """One alarm that cannot be read does not keep the others from being told, and is raised at the end."""
+    silent = "fleet-stack-SilentCanaryAlarm-1A2B"
+    cloud.change("ALARM", alarm=silent, ago_s=600)
+    cloud.denied = ALARM
+    with pytest.raises(ExceptionGroup, match="not looked after"):
+        service(cloud, alarms=(ALARM, silent)).on_tick()
+    assert [subject.partition(" fleet")[0] for subject in cloud.subjects] == ["CANARY SILENT"]
+
+
+def test_unexpected_accept_is_left_to_its_own_alarm(cloud: Cloud) -> None:
+    """Where all that fails is told by the security alarm, the other one's page would repeat it."""
+    door = "fleet-stack-UnexpectedAcceptAlarm-1A2B"
+    cloud.change("ALARM", "door")
+    cloud.change("ALARM", "door", alarm=door)
+    cloud.canary_log.append(json.dumps(record_of("door", **{**REFUSED, "failure": "UnexpectedAccept"})))
+    service(cloud, alarms=(ALARM, door)).on_message(message(target="door"))
+    service(cloud, alarms=(ALARM, door)).on_message(message(target="door", alarm=door))
+    assert [subject.partition(",")[0] for subject in cloud.subjects] == ["SECURITY fleet: UnexpectedAccept"]
+
+
+@pytest.mark.parametrize("raw", ["no JSON", message(alarm="other-stack-TargetsFailingAlarm-1")])
+def test_message_of_another_stack(cloud: Cloud, raw: str) -> None:
+    """The pager may not read its history, so it is passed on as it came."""
+    service(cloud).on_message(raw)
+    assert cloud.subjects == ["ALARM (raw): the pager could not write this page"]
+    assert raw in json.loads(cloud.pages[0]["Message"])["default"]
