@@ -5,10 +5,12 @@ The alarms' topic, the deployed pager, both logs, the alarms' history, the peopl
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +22,8 @@ from tests.local.deployed import DeployedCanary, SqsSubscriber, eventually
 
 NAME = "paged"
 TARGETS = ("first", "second", "third")
-# Three seconds; the tick comes every fifteen.
+# Three seconds; the tick comes every fifteen, and leaves what has begun less than 90 s ago to its own message.
+TICK_S = 16.0
 QUICK = {"SettleMinutes": "0.05", "RemindEveryMinutes": "0"}
 Page = dict[str, Any]
 
@@ -151,6 +154,25 @@ def test_canary_that_cannot_run(paged: Paged) -> None:
     assert "nobody" in page["Message"]
     assert "cannot connect" not in page["Message"]
     assert paged.wait_for_page(since, "OK paged: the canary runs again without errors")
+
+
+def test_muted_incident_is_told_afterwards(paged: Paged) -> None:
+    """Nobody is told while a mute rule is active, and what still lasts then is told once."""
+    since, cloudwatch = paged.wait_until_healthy(), paged.canary.aws.client("cloudwatch")
+    alarm = paged.canary.alarm("TargetsFailingAlarm")
+    schedule = {"Expression": f"at({datetime.now(UTC):%Y-%m-%dT%H:%M})", "Duration": "P1D"}
+    rule = {"Name": "paged-maintenance", "Rule": {"Schedule": schedule}, "MuteTargets": {"AlarmNames": [alarm]}}
+    cloudwatch.put_alarm_mute_rule(**rule)
+    try:
+        paged.let_in("second", "third")
+        assert paged.canary.reaches(alarm, "ALARM")
+        time.sleep(TICK_S)
+        assert not [subject for subject in paged.subjects(since) if subject.startswith("ALARM")]
+    finally:
+        cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName=rule["Name"])
+    paged.wait_for_page(since, "ALARM paged: 1 of 3 targets fails")
+    time.sleep(TICK_S)
+    assert len([subject for subject in paged.subjects(since) if subject.startswith("ALARM")]) == 1
 
 
 def test_pager_that_may_read_nothing(paged: Paged) -> None:

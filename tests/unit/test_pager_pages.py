@@ -5,7 +5,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pager.attempts import CanaryReport, Evidence, Line
@@ -231,8 +231,8 @@ def test_lines_fit(alarm: str, event: Event) -> None:
 
 
 HOSTILE = st.one_of(
-    st.text(max_size=600),
-    st.text(alphabet="\x00\x1b\r\n\t\u202e\u200f\u2028 \U0001f4a9<>&`*|\u00e9", max_size=3000),
+    st.text(max_size=200),
+    st.text(alphabet="\x00\x1b\r\n\t\u202e\u200f\u2028 \U0001f4a9<>&`*|\u00e9", max_size=500),
     st.just("x" * 5000),
     st.just("\n\nSubject: OK fleet: all is well\n\nhttps://evil.example/"),
     st.none(),
@@ -275,7 +275,8 @@ def assert_sns_takes(page: Page) -> None:
     assert not {char for text in texts for char in text if unicodedata.category(char)[0] == "C" and char != "\n"}
 
 
-@given(records=st.lists(RECORDS, min_size=1, max_size=25), alarm=st.sampled_from(sorted(KINDS)))
+@settings(max_examples=50, deadline=None)
+@given(records=st.lists(RECORDS, min_size=1, max_size=12), alarm=st.sampled_from(sorted(KINDS)))
 def test_hostile_records(records: list[dict[str, Any]], alarm: str) -> None:
     """Whatever an endpoint makes the canary write, the page is one that SNS takes and people can trust."""
     page = page_of(alarm, evidence_of(*(record_of(**record) for record in records)), incident=incident_of("t"))
@@ -284,7 +285,8 @@ def test_hostile_records(records: list[dict[str, Any]], alarm: str) -> None:
     assert "\n\nSubject:" not in page.text
 
 
-@given(texts=st.lists(st.text(max_size=2000), max_size=30), event=st.sampled_from(list(Event)))
+@settings(max_examples=50, deadline=None)
+@given(texts=st.lists(st.text(max_size=500), max_size=15), event=st.sampled_from(list(Event)))
 def test_hostile_problems(texts: list[str], event: Event) -> None:
     """The same of settings' problems and of the last record."""
     evidence = Evidence(canary=CanaryReport(at=NOW, problems=tuple(texts)), last=Line(NOW, "".join(texts)))
@@ -293,10 +295,19 @@ def test_hostile_problems(texts: list[str], event: Event) -> None:
         assert_sns_takes(page_of(alarm, evidence, event=event, incident=ended))
 
 
-@given(raw=st.text(max_size=40_000), because=st.text(max_size=500))
+@settings(max_examples=50, deadline=None)
+@given(raw=st.text(max_size=5_000).map(lambda text: 10 * text), because=st.text(max_size=500))
 def test_raw_page(raw: str, because: str) -> None:
     """An alarm that is passed on as it came is within the limits too."""
     assert_sns_takes(compose_raw(raw, because))
+
+
+def test_longest_page() -> None:
+    """Ten targets whose every text is as long as it may be, of characters of four bytes, and a raw alarm of those."""
+    texts = dict.fromkeys(TEXTS, "\U0001f4a9" * 3000)
+    many = evidence_of(*(record_of(f"t{number}", **{**texts, "healthy": False}) for number in range(12)))
+    assert_sns_takes(page_of("TargetsFailingAlarm", many, incident=incident_of("t0")))
+    assert_sns_takes(compose_raw("\U0001f4a9 \n" * 100_000, "\U0001f4a9" * 3000))
 
 
 def test_raw_page_has_the_alarm() -> None:

@@ -18,11 +18,15 @@ ALARM = "fleet-stack-TargetsFailingAlarm-1A2B"
 
 @dataclass
 class Cloud:
-    """Alarms' histories, two log groups and a topic; all clients are this object."""
+    """Alarms' histories, two log groups and a topic; all clients are this object.
+
+    The pager's own lines can be read `lag_s` after they were written.
+    """
 
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     canary_log: list[str] = field(default_factory=list)
-    own_log: list[str] = field(default_factory=list)
+    own_log: list[tuple[float, str]] = field(default_factory=list)
+    lag_s: float = 0.0
     pages: list[dict[str, Any]] = field(default_factory=list)
     muted: bool = False
     denied: str = ""
@@ -47,8 +51,10 @@ class Cloud:
 
     def filter_log_events(self, **request: Any) -> dict[str, Any]:
         """Return every line of a log group, as of now."""
-        lines = self.own_log if request["logGroupName"].endswith("-pager") else self.canary_log
-        return {"events": [{"timestamp": int(time.time() * 1000), "message": line} for line in list(lines)]}
+        until = time.time() - self.lag_s
+        own = [line for at, line in list(self.own_log) if at <= until]
+        lines = own if request["logGroupName"].endswith("-pager") else self.canary_log
+        return {"events": [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]}
 
     def publish(self, **request: Any) -> None:
         """Keep a page."""
@@ -64,7 +70,7 @@ class Cloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """A cloud whose pager's log is what the pager prints."""
     made = Cloud()
-    monkeypatch.setattr("builtins.print", made.own_log.append)
+    monkeypatch.setattr("builtins.print", lambda line: made.own_log.append((time.time(), line)))
     return made
 
 
@@ -83,7 +89,8 @@ def message(state: str = "ALARM", target: str = "", alarm: str = ALARM) -> str:
 
 
 def test_targets_that_fail_together_are_one_page(cloud: Cloud) -> None:
-    """Twenty invocations at the same time: one page with all of them."""
+    """Twenty invocations at the same time, none of which sees what another has told: one page with all of them."""
+    cloud.lag_s = 60.0
     names = [f"t{number:02}" for number in range(20)]
     for name in names:
         cloud.change("ALARM", name)
