@@ -118,16 +118,14 @@ def test_new_stack(cloudformation: CloudFormation) -> None:
     assert (stack.name, stack.outputs) == ("canary", {"Arn": "arn:1"})
     assert stack.resources == {"A": "A-1", "B": "B-1", "C": "C-1"}
     assert stack.types == {"A": "Type::A", "B": "Type::B", "C": "Type::C"}
-    assert stack.only("Type::B") == "B-1"
+    assert stack.resource("B") == "B-1"
 
 
-def test_only_resource_of_a_type() -> None:
-    """A type with no resource or with two is a sentence."""
-    stack = stacks.DeployedStack(name="s", outputs={}, resources={"A": "1", "B": "2"}, types={"A": "T", "B": "T"})
-    with pytest.raises(LocalAwsError, match=r"^Stack s has 2 resources of T\.$"):
-        stack.only("T")
-    with pytest.raises(LocalAwsError, match=r"^Stack s has 0 resources of U\.$"):
-        stack.only("U")
+def test_resource_that_is_missing() -> None:
+    """A resource that the stack does not have, as one of another template, is a sentence."""
+    stack = stacks.DeployedStack(name="s", outputs={}, resources={"A": "1"}, types={"A": "T"})
+    with pytest.raises(LocalAwsError, match=r"^Stack s has no resource B\.$"):
+        stack.resource("B")
 
 
 def test_existing_stack(cloudformation: CloudFormation) -> None:

@@ -14,7 +14,7 @@ from pager.compose import WRITERS, compose_raw
 from pager.event import AlarmMessage
 from pager.kinds import KINDS, Subject, kind_of
 from pager.notices import Event
-from pager.page import Page
+from pager.page import MAX_TEXT, Page, new_page
 from pager.text import duration
 from tests.unit.pager_factories import (
     NOW,
@@ -306,8 +306,17 @@ def test_longest_page() -> None:
     """Ten targets whose every text is as long as it may be, of characters of four bytes, and a raw alarm of those."""
     texts = dict.fromkeys(TEXTS, "\U0001f4a9" * 3000)
     many = evidence_of(*(record_of(f"t{number}", **{**texts, "healthy": False}) for number in range(12)))
-    assert_sns_takes(page_of("TargetsFailingAlarm", many, incident=incident_of("t0")))
+    page = page_of("TargetsFailingAlarm", many, incident=incident_of("t0"))
+    assert_sns_takes(page)
+    assert "LOOK AT" in page.text
     assert_sns_takes(compose_raw("\U0001f4a9 \n" * 100_000, "\U0001f4a9" * 3000))
+
+
+def test_text_that_is_too_long() -> None:
+    """It is cut at the end of a line, and says so."""
+    page = new_page("s", ["line\n" * 10_000], {})
+    assert len(page.text) <= MAX_TEXT
+    assert page.text.endswith("line\n(The page is longer than can be sent; the log query has the rest.)\n")
 
 
 def test_raw_page_has_the_alarm() -> None:

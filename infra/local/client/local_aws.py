@@ -2,7 +2,7 @@
 
 with LocalAws.start() as aws:
     stack = aws.deploy(template, name="canary", parameters={})
-    print(aws.invoke(stack.resources["CanaryFunction"], {}))
+    print(aws.invoke(stack.resource("CanaryFunction"), {}))
 """
 
 import json

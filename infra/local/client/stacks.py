@@ -32,12 +32,11 @@ class DeployedStack:
     resources: Mapping[str, str]
     types: Mapping[str, str]
 
-    def only(self, resource_type: str) -> str:
-        """Return the physical id of the only resource of a type, or raise `LocalAwsError`."""
-        ids = [self.resources[key] for key, kind in self.types.items() if kind == resource_type]
-        if len(ids) != 1:
-            raise LocalAwsError(f"Stack {self.name} has {len(ids)} resources of {resource_type}.")
-        return ids[0]
+    def resource(self, logical_id: str) -> str:
+        """Return the physical id of a resource, or raise `LocalAwsError`."""
+        if logical_id not in self.resources:
+            raise LocalAwsError(f"Stack {self.name} has no resource {logical_id}.")
+        return self.resources[logical_id]
 
 
 def zip_directory(directory: Path) -> bytes:

@@ -66,7 +66,7 @@ class Demo:
             _print("Deploying a sample custom authorizer and the canary ...")
             stack = _deploy(aws, self.template)
             _print(f"Ready after {time.monotonic() - started:.1f} s. IoT endpoint: {aws.iot_endpoint}")
-            function = stack.resources["CanaryFunction"]
+            function = stack.resource("CanaryFunction")
             log = RunLog(aws=aws, group=aws.log_group(function))
             self._show_modes(aws, function)
             for _ in log.new_runs():
@@ -121,7 +121,7 @@ def _print(line: str = "") -> None:
 
 
 def _print_operator_hint(aws: LocalAws, stack: DeployedStack) -> None:
-    names = {"FUNCTION": stack.resources["CanaryFunction"], "ROLE": stack.resources["CanaryRole"]}
+    names = {"FUNCTION": stack.resource("CanaryFunction"), "ROLE": stack.resource("CanaryRole")}
     path = operator_env.write(aws, names)
     _print()
     _print("To look in or to break something, in another terminal (see README, Break it):")

@@ -51,7 +51,7 @@ def chat_text(page: Page) -> str:
 
 def send_topic(page: Page, settings: Settings, client: Client) -> None:
     """Publish the page to the people's topic: text for e-mail, Amazon Q's schema for chat, attributes for filters."""
-    message = {"default": page.text, "https": json.dumps(chat_document(page))}
+    message = {"default": page.text, "https": _json(chat_document(page))}
     attributes = {
         name: {"DataType": "Number" if isinstance(value, int) else "String", "StringValue": str(value)}
         for name, value in page.attributes.items()
@@ -60,9 +60,14 @@ def send_topic(page: Page, settings: Settings, client: Client) -> None:
         TopicArn=settings.topic,
         Subject=page.subject,
         MessageStructure="json",
-        Message=json.dumps(message),
+        Message=_json(message),
         MessageAttributes=attributes,
     )
+
+
+def _json(value: object) -> str:
+    """Return JSON in which a character takes no more than its bytes: SNS counts those."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def chat_document(page: Page) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 WIDTH = 80
 MAX_SUBJECT = 100
-_MAX_FIELD = 400
+_MAX_FIELD = 300
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 # A duration is shown in the larger unit from twice its size on.
 _SMALL = 2
