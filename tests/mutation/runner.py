@@ -19,6 +19,9 @@ from tests.mutation.selection import Baseline, BaselineError
 from tests.mutation.template_mutations import template_mutants
 from tests.mutation.worker import Verdict
 
+# How much longer a test may take at the second look, against a machine that is busy with something else.
+_PATIENCE = 3.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
@@ -55,13 +58,31 @@ class _Worker:
         self._process.stdin.write(json.dumps(value) + "\n")
         self._process.stdin.flush()
 
-    def ask(self, path: str, text: bytes, tiers: Sequence[Sequence[str]]) -> dict[str, Any]:
-        """Return what becomes of a file with another text."""
+    def ask(self, path: str, text: bytes, tiers: Sequence[Sequence[str]], *, patience: float = 1.0) -> dict[str, Any]:
+        """Return what becomes of a file with another text; tests may take `patience` times as long as usual."""
         assert self._process.stdout is not None
-        limits = [{test: self._baseline.limit(test) for test in tier} for tier in tiers]
+        limits = [{test: patience * self._baseline.limit(test) for test in tier} for tier in tiers]
         self._write({"path": path, "text": text.decode(), "tiers": limits})
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
+
+    def try_mutant(self, mutant: Mutant) -> Tried:
+        """Return what becomes of a mutant, after a second look where the first one may be wrong.
+
+        What no test finds is shown the tests that were left out to save time. A test that hangs may only be slow, as
+        the machine is busy: it is given more time.
+        """
+        text = mutant.applied((ROOT / mutant.path).read_bytes())
+        answer = self.ask(mutant.path, text, self._baseline.select(mutant))
+        seconds = answer["seconds"]
+        if answer["verdict"] == Verdict.TIMED_OUT:
+            answer = self.ask(mutant.path, text, self._baseline.select(mutant), patience=_PATIENCE)
+            seconds += answer["seconds"]
+        if answer["verdict"] == Verdict.SURVIVED:
+            answer = self.ask(mutant.path, text, self._baseline.rest(mutant), patience=_PATIENCE)
+            seconds += answer["seconds"]
+        found_by = answer["said"].partition("\n")[0]
+        return Tried(mutant=mutant, verdict=Verdict(answer["verdict"]), seconds=seconds, found_by=found_by)
 
     def stop(self) -> None:
         """End the process after its last answer."""
@@ -120,12 +141,7 @@ def _work(
     try:
         with _worker(baseline) as process:
             while True:
-                mutant = waiting.get_nowait()
-                text = mutant.applied((ROOT / mutant.path).read_bytes())
-                answer = process.ask(mutant.path, text, baseline.select(mutant))
-                found_by = answer["said"].partition("\n")[0]
-                verdict = Verdict(answer["verdict"])
-                tried.put(Tried(mutant=mutant, verdict=verdict, seconds=answer["seconds"], found_by=found_by))
+                tried.put(process.try_mutant(waiting.get_nowait()))
     except queue.Empty:
         return
     except Exception as error:  # noqa: BLE001 - the caller raises it

@@ -56,6 +56,11 @@ class Baseline:
         """Return the stages of the tests that run the mutant's lines; all of them where lines say nothing."""
         return [stage for tests in self._running(mutant) for stage in self._stages(tests)]
 
+    def rest(self, mutant: Mutant) -> list[list[str]]:
+        """Return the tests of each tier that run the mutant's lines and are not selected, for what seems to survive."""
+        shown = {test for stage in self.select(mutant) for test in stage}
+        return [self.ordered(tests - shown) for tests in self._running(mutant)]
+
     def _running(self, mutant: Mutant) -> list[frozenset[str]]:
         """Return the tests of each tier that run the mutant's lines."""
         lines = self.lines.get(mutant.path)

@@ -11,9 +11,11 @@ from tests.mutation.__main__ import choose
 from tests.mutation.areas import AREAS, Area
 from tests.mutation.concerned import concerned_tests, only_concerned
 from tests.mutation.mutations import Mutant, python_mutants
+from tests.mutation.runner import run
 from tests.mutation.sandbox import ROOT
 from tests.mutation.selection import Baseline
 from tests.mutation.template_mutations import template_mutants
+from tests.mutation.worker import Verdict
 
 ALARM = """\
 Resources:
@@ -237,6 +239,41 @@ def test_mutant_is_shown_a_part_of_many_slow_tests() -> None:
     assert shown[0] < 10
     assert shown[-1] > 90
     assert max(after - before for before, after in itertools.pairwise(shown)) < 10
+
+
+def test_rest_is_what_was_not_selected() -> None:
+    """What seems to survive is shown the other tests of its lines, and of no other ones."""
+    tests = [f"b::{number}" for number in range(100)]
+    baseline = _baseline(dict.fromkeys([*tests, "c::1"], 1.0), {}, {1: frozenset(tests), 2: frozenset({"c::1"})})
+    selected = [test for stage in baseline.select(_mutant(line=1)) for test in stage]
+    rest = [test for tier in baseline.rest(_mutant(line=1)) for test in tier]
+    assert selected
+    assert rest == [test for test in tests if test not in selected]
+
+
+def test_survivor_is_shown_the_tests_that_were_left_out() -> None:
+    """Two tests that are said to take too long are not selected; one of them finds the mutant all the same."""
+    path, module = "function/connect_canary/cli/stats.py", "tests/unit/test_cli.py"
+    finder, other = (
+        f"{module}::test_percentile_is_a_value_that_was_measured[20-19]",
+        f"{module}::test_nothing_beside_the_command",
+    )
+    (mutant,) = [
+        mutant
+        for mutant in python_mutants(path, (ROOT / path).read_bytes())
+        if mutant.after == "return ordered[max(math.ceil(share * len(ordered)), 1) + 1]"
+    ]
+    baseline = Baseline(
+        seconds={finder: 20.0, other: 20.0},
+        fixtures={},
+        passed=(frozenset({finder, other}),),
+        left_out=(),
+        packages=(),
+        lines={},
+    )
+    assert baseline.select(mutant) == []
+    (tried,) = run([mutant], baseline, 1)
+    assert (tried.verdict, tried.found_by) == (Verdict.KILLED, finder)
 
 
 def test_local_aws_files_have_their_tests() -> None:
