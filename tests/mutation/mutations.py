@@ -164,6 +164,11 @@ class _Visitor(ast.NodeVisitor):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """Leave f-strings alone: they are text for people, and Python 3.11 does not know where their parts stand."""
 
+    def visit_keyword(self, node: ast.keyword) -> None:
+        """Leave alone what help shows for a value: one word, but text for people too."""
+        if node.arg != "metavar":
+            self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> None:
         name = _name(node.func)
         if name in _SKIPPED_CALLS:

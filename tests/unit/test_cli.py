@@ -89,6 +89,9 @@ def test_pem_text_as_ca_file_stays() -> None:
         (["foo"], "'foo' is not a command; allowed: connect or check"),
         (["--endpoint", "h"], "say what to do first: connect or check, for example: connect --endpoint HOST"),
         (["connect", "--endpont", "h"], "--endpont is not a flag of connect; did you mean --endpoint?"),
+        (["connect", "--endpoin", "h"], "--endpoin is not a flag of connect; did you mean --endpoint?"),
+        (["connect", "--hepl"], "--hepl is not a flag of connect; did you mean --help?"),
+        (["connect", "--z-z-z"], "--z-z-z is not a flag of connect; connect --help lists them"),
         (["connect", "-x"], "-x is not a flag of connect; connect --help lists them"),
         (["connect", "-pHiddenSecret"], "-p is not a flag of connect; connect --help lists them"),
         (["check", "--repeat", "3"], "--repeat is not a flag of check; it is one of connect"),
@@ -220,6 +223,13 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
     (directory,) = _problems("connect", "--session_token", f"@{tmp_path}")
     assert "No such file or directory" in missing
     assert "Is a directory" in directory
+
+
+def test_closed_standard_input_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon may have none."""
+    monkeypatch.setattr("sys.stdin", None)
+    (problem,) = _problems("connect", "--session_token", "-")
+    assert problem == "--session_token is read from standard input, which is closed"
 
 
 def test_standard_input_holds_one_secret() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +103,39 @@ def test_interrupt_before_anything_was_shown(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Interrupted()))
     assert main(["check", "--secret_access_key", "-"]) == 130
     assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_closed_standard_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing can be shown there; the exit code is that of a wrong question."""
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", None)
+        assert main(["check", "--endpoint", "h"]) == 2
+    assert capsys.readouterr().err == (
+        "connect-canary: standard output is closed; allowed: a terminal, a file or a pipe\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "program"),
+    [("/usr/bin/connect-canary", "connect-canary"), ("/x/connect_canary/__main__.py", "python -m connect_canary")],
+)
+def test_usage_names_the_program_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str, program: str
+) -> None:
+    """The command, or the module."""
+    monkeypatch.setattr("sys.argv", [path])
+    assert main() == 2
+    assert capsys.readouterr().err.startswith(f"usage: {program} [-h] COMMAND ...")
+
+
+def test_json_of_a_run_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads a pipe need not wait for the next run, nor for the end."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
+        os.set_blocking(reading, False)
+        monkeypatch.setattr("sys.stdout", stream)
+        REPORTERS[OutputFormat.JSON](2).on_run_done(plan_of(), [outcome_of()])
+        assert (reader.read() or b"").endswith(b"}\n")
 
 
 def test_json_of_one_run_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -293,6 +293,27 @@ def test_long_name_in_the_summary() -> None:
     )
 
 
+def test_narrow_terminal_keeps_figures_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are folded beside them."""
+    monkeypatch.setenv("COLUMNS", "40")
+    assert _many_runs(_Stream(), outcome_of(target="target"), runs=2).splitlines()[1:] == [
+        "targ",
+        "et    healthy      min   median      p95",
+        "targ   1 of 1  94.1 ms  94.1 ms  94.1 ms",
+        "et",
+    ]
+    monkeypatch.setenv("COLUMNS", "24")
+    assert "healthy      p   94.1 ms\n" in _one_run(_Stream(), *[outcome_of(target="pq", endpoint="ab")] * 2)
+
+
+def test_names_are_shown_as_they_are() -> None:
+    """Nothing in them is a colour or a picture."""
+    name = "[red]:bug:[/red]"
+    for outcomes in ([outcome_of(target=name, endpoint=name)] * 2, [outcome_of(target=name, healthy=False)]):
+        assert f" {name} " in f" {_one_run(_Stream(), *outcomes)}"
+    assert f"{name}   1 of 1" in _many_runs(_Stream(), outcome_of(target=name), runs=2)
+
+
 def test_long_evidence_is_folded() -> None:
     """A word that is longer than the line goes on in the next one."""
     shown = _one_run(_Stream(), outcome_of(healthy=False, failure="X", phase=Phase.TLS, reason="r" * 70))

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from connect_canary.network.dialer import connect_address, connect_as_sdk
-from connect_canary.network.errors import DialError
+from connect_canary.network.errors import DialError, errno_name
 from connect_canary.network.proxy import Proxy, connect_through_proxy
 from connect_canary.network.resolver import AddressInfo, resolve
 
@@ -310,6 +310,14 @@ async def test_head_without_end_is_not_read_for_ever() -> None:
     """A proxy that sends on and on is left after some kilobytes."""
     refused = await _refusal(_saying(b"HTTP/1.1 200 OK\r\nA: ", *[b"x" * 4096] * 64))
     assert refused.error_name == "NotHttp"
+
+
+@pytest.mark.parametrize(
+    ("error", "name"), [(OSError(111, "refused"), "ECONNREFUSED"), (TimeoutError(), "TimeoutError"), (OSError(), "OSError")]
+)
+def test_error_of_the_system_is_named(error: OSError, name: str) -> None:
+    """By its number, or by its class if it has none."""
+    assert errno_name(error) == name
 
 
 @pytest.mark.parametrize(("size", "is_read"), [(HEAD_LIMIT, True), (3 * HEAD_LIMIT, False)])

@@ -100,6 +100,14 @@ async def test_response_that_the_sdk_does_not_take_is_not_http(response: bytes) 
     assert (error.error_name, error.http_status) == ("NotHttp", None)
 
 
+@pytest.mark.parametrize(("size", "name"), [(16384, "ECONNABORTED"), (16385, "NotHttp")])
+async def test_head_that_does_not_end(size: int, name: str) -> None:
+    """More than 16 KiB are not HTTP; as much as that may still go on."""
+    error = await _connect(b"HTTP/1.1 200 OK\r\nA: ".ljust(size, b"a"), ends=True)
+    assert error is not None
+    assert error.error_name == name
+
+
 @pytest.mark.parametrize("parts", [(), (b"HTTP/1.1 200 Connec",), (CONTINUE,)])
 async def test_early_end_is_told(parts: tuple[bytes, ...]) -> None:
     """The proxy closes before it has responded."""

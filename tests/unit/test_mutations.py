@@ -72,6 +72,7 @@ def _after(text: str) -> list[str]:
         ("raise a", {"pass"}),
         ("x = f(a, decrypt=b)", {"x = f(a)"}),
         ("x = Data(member=b)", set()),
+        ("x = Data(metavar='HOST')", set()),
         ("x = b if a else c", {"x = b if True else c", "x = b if False else c"}),
         ("x = [a for a in b if a]", {"x = [a for a in b if True]"}),
         ("logger.warning('word', extra=a)", {"pass", "logger.warning('word')"}),

@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.parameters import base as powertools_base
 from connect_canary.config import entries
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.references import ReferenceResolver
+from connect_canary.config.settings import TARGET_SETTINGS
 from connect_canary.config.targets_document import TargetEntry, read_document
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import Expect
@@ -340,6 +341,22 @@ def test_missing_parameter_does_not_hide_other_problems(aws: FakeAws) -> None:
     )
 
 
+@pytest.mark.parametrize("key", [setting.key for setting in TARGET_SETTINGS if setting.choices])
+@pytest.mark.usefixtures("aws")
+def test_choice_that_could_not_be_fetched_is_the_only_problem(key: str) -> None:
+    """Nothing that depends on it is looked at."""
+    name = f"CANARY_{key.upper()}"
+    assert problems_of(**{key: "ssm:/x"}) == (f"{name} refers to ssm:/x: ParameterNotFound",)
+
+
+def test_endpoint_of_a_region_that_could_not_be_fetched_is_not_asked_for(aws: FakeAws) -> None:
+    """It would be another region's."""
+    aws.endpoint = ENDPOINT
+    problems = problems_of(endpoint="", signing_region="ssm:/x")
+    assert problems == ("CANARY_SIGNING_REGION refers to ssm:/x: ParameterNotFound",)
+    assert aws.calls == ["GetParameter /x"]
+
+
 def test_targets_are_read_from_a_parameter_or_a_secret(aws: FakeAws) -> None:
     """The whole document."""
     aws.parameters = {"/targets": document({"name": "a"})}
@@ -392,6 +409,22 @@ def test_dry_run_hides_what_comes_from_a_secret(aws: FakeAws) -> None:
         "targets[0].authorizer_username is '***'; allowed: no control characters",
     )
     assert alone.planned[0].as_dict().items() >= {"authorizer_username": "***", "authorizer_name": "shown"}.items()
+
+
+def test_dry_run_shows_the_names_in_a_document_of_ssm(aws: FakeAws) -> None:
+    """Only what may hold secrets is masked as a whole."""
+    aws.parameters = {"/d": document({"name": "a", "authorizer_username": "someone"})}
+    (planned,) = plan_of(auth_mode="custom-unsigned", targets="ssm:/d").planned
+    assert planned.as_dict()["authorizer_username"] == "someone"
+
+
+def test_broken_parameter_has_the_name_of_its_target(aws: FakeAws) -> None:
+    """A run of the others does not report it; its own does, and knows it."""
+    aws.parameters = {"/t/good": "{}", "/t/broken": "no JSON"}
+    assert plan_of({"only": ["good"]}, targets="ssm:/t/").problems == ()
+    assert problems_of({"only": ["broken"]}, targets="ssm:/t/") == (
+        "ssm:/t/broken is not JSON: Expecting value at line 1, column 1",
+    )
 
 
 def test_refreshed_target_has_the_rotated_secret(aws: FakeAws) -> None:

@@ -123,6 +123,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
             "this is the credentials provider; allowed: the iot:Data-ATS endpoint"
         ),
     ),
+    "region-static": (
+        {**STATIC, "signing_region": "ireland"},
+        "CANARY_SIGNING_REGION is 'ireland'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
+    ),
     "region": (
         {"signing_region": "ireland"},
         "CANARY_SIGNING_REGION is 'ireland'; allowed: a region such as eu-west-1 (default: AWS_REGION)",
@@ -252,6 +256,14 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"client_id": "a\uffff"},
         "CANARY_CLIENT_ID is 'a\\uffff'; allowed: no control characters",
     ),
+    "client-id-noncharacter-before-the-last": (
+        {"client_id": "a\ufffe"},
+        "CANARY_CLIENT_ID is 'a\\ufffe'; allowed: no control characters",
+    ),
+    "client-id-noncharacter-of-the-last-plane": (
+        {"client_id": "a\U0010fffe"},
+        "CANARY_CLIENT_ID is 'a\\U0010fffe'; allowed: no control characters",
+    ),
     "prefix-control-of-latin-1": (
         {"client_id_prefix": "a\x85b"},
         "CANARY_CLIENT_ID_PREFIX is 'a\\x85b'; allowed: no control characters",
@@ -379,6 +391,12 @@ def test_defaults_make_a_whole_target() -> None:
 def test_setting_reaches_the_target(settings: dict[str, str], expected: dict[str, object]) -> None:
     """A variable's value appears in the target, secrets as asterisks."""
     assert target_of(**settings).as_dict().items() >= expected.items()
+
+
+def test_signature_of_several_lines_can_be_a_header() -> None:
+    """Its line ends, as tools that encode base64 write them, are not sent."""
+    signed = {**SIGNED, "authorizer_token_signature": "c2ln\nbmF0dXJl\n"}
+    assert problems_of(**signed, authorizer_placement="headers") == ()
 
 
 @pytest.mark.parametrize(("settings", "sentence"), BAD.values(), ids=BAD)

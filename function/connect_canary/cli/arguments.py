@@ -1,5 +1,6 @@
 """From arguments to their parsed values, or to every problem with them."""
 
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +109,7 @@ def _repetition_problems(repeat: str | None, interval: str | None) -> Iterator[s
     try:
         seconds = float(interval)
     except ValueError:
-        seconds = -1.0
+        seconds = math.nan
     if not 0 <= seconds <= MAX_INTERVAL_S:
         yield f"--interval is {interval!r}; allowed: seconds from 0 to {MAX_INTERVAL_S:g}"
     if repeat is None:

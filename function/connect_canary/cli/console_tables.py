@@ -22,8 +22,7 @@ _PERCENTILE = 0.95
 def waterfall(outcome: Outcome, *, columns: int, ascii_only: bool) -> Table:
     """Return a row for each phase; its bar starts where that of the previous phase ends."""
     grid = _grid()
-    grid.add_column(width=_GAP + _TIME, no_wrap=True, justify="right")
-    grid.add_column(ratio=1)
+    grid.add_column(width=_GAP + _TIME, justify="right")
     phases = dict(outcome.phases_ms)
     if outcome.disconnect_ms is not None:
         phases[Phase.DISCONNECT] = outcome.disconnect_ms
@@ -133,7 +132,7 @@ def key_value_table(pairs: Iterable[tuple[str, str]]) -> Table:
 def _grid(label: int = _LABEL) -> Table:
     """Return a table without lines whose first column is a label."""
     grid = Table.grid(padding=(0, 0, 0, _GAP), expand=True)
-    grid.add_column(width=label, no_wrap=True)
+    grid.add_column(width=label)
     return grid
 
 

@@ -56,7 +56,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     by_lower_case = {name.lower(): name for name in names}
     if len(names) > _MAX_COMPARED_NAMES:
         by_lower_case = {low: name for low, name in by_lower_case.items() if low[:1] == word[:1]}
-    suggestion = get_close_matches(word, list(by_lower_case)[:_MAX_COMPARED_NAMES], n=1)
+    suggestion = get_close_matches(word, list(by_lower_case)[:_MAX_COMPARED_NAMES])
     if suggestion:
         return f"did you mean {by_lower_case[suggestion[0]]}?"
     return f"allowed: {', '.join(names[:_MAX_SHOWN_NAMES])}{', ...' if len(names) > _MAX_SHOWN_NAMES else ''}"

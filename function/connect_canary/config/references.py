@@ -104,17 +104,15 @@ class ReferenceResolver:
         with self._lock:
             is_owner = key not in self._results
             result = self._results.setdefault(key, Future())
-        remaining_s = None if self._deadline == math.inf else self._deadline - time.monotonic()
+        remaining_s = None if self._deadline == math.inf else max(self._deadline - time.monotonic(), 0.0)
         if is_owner and remaining_s is None:
             _resolve_future(result, call)
-        elif is_owner and remaining_s and remaining_s > 0:
+        elif is_owner and remaining_s:
             # Abandoned at the deadline: botocore has none for a whole call, let alone for many.
             threading.Thread(target=_resolve_future, args=(result, call), daemon=True).start()
         try:
             return cast("T", result.result(remaining_s))
         except TimeoutError:
-            if result.done():
-                return cast("T", result.result())
             raise ValueError("no answer in the time that a run has for references") from None
 
 

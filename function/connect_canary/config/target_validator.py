@@ -1,5 +1,6 @@
 """From resolved settings to a target, or to every problem with them."""
 
+import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
