@@ -91,6 +91,22 @@ async def test_bundle_that_holds_only_the_intermediate_authority(endpoint: Fault
     assert seen.certificate is not None
 
 
+@pytest.mark.parametrize(
+    ("host", "kind", "failure"),
+    [("127.0.0.1", "wrong-name", "CertificateNameMismatch"), ("127.0.0.1", "good", None)],
+)
+async def test_certificate_for_an_address(endpoint: FaultyEndpoint, host: str, kind: str, failure: str | None) -> None:
+    """An endpoint that is an address must be named as one."""
+    port = await endpoint.serve(Behaviour(handshake=tls_handshake(kind)))
+
+    async def dial() -> socket.socket:
+        return (await connect_as_sdk(await resolve("localhost", port), []))[0]
+
+    seen = await check_certificate(dial, host, endpoint.pki.ca_file.read_bytes(), 5)
+    assert seen.failure == failure
+    assert seen.certificate is not None
+
+
 @pytest.mark.parametrize("between", [" ", "\n    ", ""], ids=["spaces", "indented", "one line"])
 @pytest.mark.parametrize(("kind", "failure"), [("good", None), ("expired", "CertificateExpired")])
 async def test_bundle_whose_line_ends_are_lost(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
+from connect_canary.model.addresses import AddressResult
 from connect_canary.network.dialer import connect_address, connect_as_sdk
 from connect_canary.network.errors import DialError, errno_name
 from connect_canary.network.proxy import Proxy, connect_through_proxy
@@ -122,6 +123,20 @@ async def test_refused_address() -> None:
         await connect_as_sdk([refusing], [])
     assert caught.value.error_name == "ECONNREFUSED"
     assert str(caught.value) == f"{LOOPBACK}:{refusing[4][1]}: Connection refused"
+
+
+async def test_what_came_of_the_address_is_told() -> None:
+    """Of the only address too, whether or not it can be connected."""
+    results: list[AddressResult] = []
+    with _listening() as listening, _refusing() as refusing:
+        connected, _ = await connect_as_sdk([listening], results)
+        connected.close()
+        with pytest.raises(DialError):
+            await connect_as_sdk([refusing], results)
+    assert [(result.address, result.used, result.failure) for result in results] == [
+        (LOOPBACK, True, None),
+        (LOOPBACK, True, "TcpRefused"),
+    ]
 
 
 async def test_refused_address_of_ipv6_is_in_brackets() -> None:
@@ -313,7 +328,8 @@ async def test_head_without_end_is_not_read_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "name"), [(OSError(111, "refused"), "ECONNREFUSED"), (TimeoutError(), "TimeoutError"), (OSError(), "OSError")]
+    ("error", "name"),
+    [(OSError(111, "refused"), "ECONNREFUSED"), (TimeoutError(), "TimeoutError"), (OSError(), "OSError")],
 )
 def test_error_of_the_system_is_named(error: OSError, name: str) -> None:
     """By its number, or by its class if it has none."""

@@ -140,6 +140,39 @@ def test_evidence_leads_to_its_failure(evidence: Evidence, failure: Failure) -> 
     assert classify(evidence) is failure
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_ERROR_MQTT_TIMEOUT",
+        "AWS_ERROR_MQTT5_CONNACK_TIMEOUT",
+        "AWS_IO_TLS_NEGOTIATION_TIMEOUT",
+        "AWS_IO_SOCKET_TIMEOUT",
+        "ETIMEDOUT",
+    ],
+)
+def test_timeout_by_any_name_is_the_timeout_of_its_phase(name: str) -> None:
+    """The SDK's names and the system's; with the connection closed it is a hang-up after the CONNECT."""
+    assert classify(Evidence(phase=Phase.TLS, error_name=name)) is Failure.TLS_TIMED_OUT
+    assert classify(Evidence(phase=Phase.CONNACK, error_name=name)) is Failure.CONNACK_TIMED_OUT
+    closed = Evidence(phase=Phase.CONNACK, error_name=name, connection_closed=True)
+    assert classify(closed) is Failure.CONNECTION_HUNG_UP
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_ERROR_MQTT_UNEXPECTED_HANGUP",
+        "AWS_ERROR_MQTT_CONNECTION_SHUTDOWN",
+        "AWS_ERROR_MQTT_CONNECTION_DESTROYED",
+        "AWS_IO_SOCKET_CLOSED",
+        "AWS_ERROR_HTTP_CONNECTION_CLOSED",
+    ],
+)
+def test_hang_up_by_any_name_of_the_sdk(name: str) -> None:
+    """After the CONNECT a close is a failure of its own."""
+    assert classify(Evidence(phase=Phase.CONNACK, error_name=name)) is Failure.CONNECTION_HUNG_UP
+
+
 def test_table_reaches_every_failure() -> None:
     """All but the one that is not a failure of the connect itself."""
     assert {failure for _, failure in TABLE} == set(Failure) - {Failure.UNEXPECTED_ACCEPT}

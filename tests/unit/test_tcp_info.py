@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -100,6 +101,45 @@ def test_counters_of_no_tcp_are_not_known() -> None:
     """Another protocol has none."""
     with socket.socket(socket.AF_UNIX) as other:
         assert read_tcp_info(other) is None
+
+
+class _OfTheSystem(socket.socket):
+    """A socket of which the system says what a test says."""
+
+    said = b""
+
+    def getsockopt(self, *_: int) -> bytes:  # type: ignore[override]  # only bytes are asked for
+        return self.said
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this system offers no TCP_INFO")
+def test_counters_are_read_at_their_offsets() -> None:
+    """Of a connection with losses, which takes a network that loses packets; include/uapi/linux/tcp.h."""
+    structure = bytearray(216)
+    for offset, form, value in (
+        (24, "I", 0x01020304),
+        (52, "I", 0x02030405),
+        (68, "I", 0x03040506),
+        (100, "I", 0x04050607),
+        (120, "Q", 3_000_000_000_001),
+        (128, "Q", 5_000_000_000_002),
+        (200, "Q", 7_000_000_000_004),
+        (208, "Q", 1_000_000_000_008),
+    ):
+        struct.pack_into(f"={form}", structure, offset, value)
+    with _OfTheSystem() as connected:
+        connected.said = bytes(structure)
+        assert read_tcp_info(connected) == TcpInfo(
+            rtt_ms=0x03040506 / 1000,
+            retransmits=0x04050607,
+            unacknowledged=0x01020304,
+            unacknowledged_bytes=7_000_000_000_004 - 1_000_000_000_008 + 1 - 3_000_000_000_001,
+            bytes_acked=3_000_000_000_001,
+            bytes_received=5_000_000_000_002,
+            silent_ms=0x02030405,
+        )
+        connected.said = bytes(structure[:-1])
+        assert read_tcp_info(connected) is None
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this system offers no TCP_INFO")
