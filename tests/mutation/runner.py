@@ -124,15 +124,24 @@ def run(mutants: Sequence[Mutant], baseline: Baseline, workers: int) -> Iterator
 
 
 def _check_unchanged(finders: Mapping[str, str], baseline: Baseline) -> None:
-    """Show the tests that have found something the unchanged files, which they must pass."""
+    """Show the tests that have found something the unchanged files, which they must pass.
+
+    One that fails beside the others is shown them once more alone, as the machine may be busy.
+    """
     known = [test for test in finders if test in baseline.seconds]
     if not known:
         return
+    path = finders[known[0]]
+    text = (ROOT / path).read_bytes()
     with _worker(baseline) as process:
-        path = finders[known[0]]
-        answer = process.ask(path, (ROOT / path).read_bytes(), [baseline.ordered(known)])
-    if answer["verdict"] != Verdict.SURVIVED:
-        raise BaselineError(f"a test fails or hangs without a mutation:\n{answer['said']}")
+        answer = process.ask(path, text, [baseline.ordered(known)], patience=_PATIENCE)
+        while answer["verdict"] != Verdict.SURVIVED:
+            failed = answer["said"].partition("\n")[0]
+            alone = process.ask(path, text, [[failed]], patience=_PATIENCE) if failed in known else answer
+            if alone["verdict"] != Verdict.SURVIVED:
+                raise BaselineError(f"a test fails or hangs without a mutation:\n{alone['said']}")
+            known.remove(failed)
+            answer = process.ask(path, text, [baseline.ordered(known)], patience=_PATIENCE)
 
 
 def _work(

@@ -1,5 +1,6 @@
 """The handler and the run behind it, in a fresh interpreter as Lambda starts one."""
 
+import socket
 import time
 from collections.abc import Iterator
 
@@ -136,6 +137,17 @@ def test_target_without_time_is_reported_as_such(environ: dict[str, str]) -> Non
 def test_event_that_is_no_object_is_a_wrong_question(environ: dict[str, str], event: object, text: str) -> None:
     """Also an empty list."""
     assert invoke(environ, event).raised == [["SettingsError", f"the event is {text}; allowed: a JSON object"]]
+
+
+def test_references_leave_half_of_the_time_to_targets_without(environ: dict[str, str]) -> None:
+    """A service that does not answer costs the target that needs it its run, and no other one."""
+    text = document({"name": "a"}, {"name": "b", "client_id": "ssm:/silent"})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        run = invoke({**environ, "CANARY_TARGETS": text, "AWS_ENDPOINT_URL_SSM": url}, seconds=5)
+    assert {(line["Target"], line["Failure"]) for line in run.metrics if "Failure" in line} == {("a", "TcpRefused")}
+    sentence = "targets[1].client_id refers to ssm:/silent: no answer in the time that a run has for references"
+    assert run.raised == [["SettingsError", sentence]]
 
 
 def test_outcomes_come_in_the_documents_order(endpoint: str) -> None:
