@@ -7,6 +7,7 @@ import pytest
 from connect_canary.cli.console_report import ConsoleReporter
 from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
+from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
 from tests.unit.factories import outcome_of, plan_of
 
@@ -24,6 +25,7 @@ ILL = outcome_of(
     phase=Phase.TLS,
     failure=Failure.TLS_FAILED,
     reason="TLS: handshake failed",
+    owner=Owner.NETWORK,
     hint="ask the owner",
     error_name="AWS_ERROR_X",
     request_id="5b1d7f0a",
@@ -41,6 +43,7 @@ tls             100.0 ms                             ###########################
 
 unhealthy    TlsFailed in phase tls after 201.0 ms
 reason       TLS: handshake failed
+owner        network team
 hint         ask the owner
 request id   5b1d7f0a
 error        AWS_ERROR_X
