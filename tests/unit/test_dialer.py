@@ -184,10 +184,12 @@ async def test_losing_family_leaves_no_task() -> None:
 
 
 async def test_silent_address_is_left_when_time_is_over() -> None:
-    """The socket is closed with the task: nothing warns of one left open."""
+    """The socket is closed with the task: nothing warns of one left open. The address has not answered in time."""
+    results: list[AddressResult] = []
     with _silent() as silent, pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await connect_as_sdk([silent, silent], [])
+            await connect_as_sdk([silent, silent], results)
+    assert [(result.address, result.failure) for result in results] == [(LOOPBACK, "TcpTimedOut")]
 
 
 # -- heads of HTTP responses ---------------------------------------------------------------------------------------

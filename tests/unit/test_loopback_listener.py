@@ -85,6 +85,21 @@ async def test_second_client_that_shows_the_secret_is_dropped(
         first, second = [await _connect(clients, address, tunnel_request(address)) for _ in range(2)]
         accepted = await listener.accept()
         with accepted:
+            assert not accepted.getblocking()
             assert accepted.getpeername() == first.getsockname()
             assert _is_dropped(second)
             assert not _is_dropped(first)
+
+
+async def test_others_are_dropped_once_the_client_is_there(
+    listener: LoopbackListener, clients: contextlib.ExitStack
+) -> None:
+    """Nothing listens then, and nobody waits in vain."""
+    address = listener.open()
+    with clients:
+        stranger = await _connect(clients, address)
+        await _connect(clients, address, tunnel_request(address))
+        clients.enter_context(await listener.accept())
+        assert _is_dropped(stranger)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address.host, address.port))

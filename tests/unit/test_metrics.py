@@ -1,6 +1,7 @@
 """Metrics: valid embedded metric format, exactly the interface's names, units and dimensions."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,15 @@ def test_everything_else_is_a_property(emitted: Any, outcome: Outcome) -> None:
         if of_one_target:
             assert line["client_id"] == "test-prod-5f3a9c1e"
             assert line["cold_start"] is True
+
+
+def test_properties_are_those_of_the_outcome(emitted: Any) -> None:
+    """What a log query needs beside the datapoints; what is not known is null."""
+    failed = replace(FAILED, request_id="5b1d7f0a", phases_ms={"dns": 1.234}, client_id="")
+    for line in emitted(failed):
+        assert (line["phase"], line["connack_code"], line["http_status"]) == ("connack", 135, 101)
+        assert (line["request_id"], line["phases_ms"], line["client_id"]) == ("5b1d7f0a", {"dns": 1.23}, None)
+    assert all(line["phase"] is None for line in emitted(outcome_of()))
 
 
 def test_two_outcomes_share_nothing(emitted: Any) -> None:

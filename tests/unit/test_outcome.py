@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connect_canary.model.addresses import AddressResult
 from connect_canary.model.certificate import Certificate
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
+from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
 from connect_canary.model.target import AuthMode, Expect
+from connect_canary.model.tcp_info import TcpInfo
 from tests.unit.factories import outcome_of
 
 INTERFACE = """
@@ -33,6 +36,38 @@ def test_outcome_unknown_values_are_null() -> None:
         *("certificate_days_left", "certificate", "http_status", "connack_code", "request_id", "error_name", "network"),
         *("clock_skew_s", "confirmed"),
     }
+
+
+def test_outcome_of_which_nothing_is_known() -> None:
+    """Every key is there: null, nothing or no."""
+    of = {"target": "t", "endpoint": "e:1", "auth_mode": "sigv4", "mqtt_version": "5", "client_id": "", "expect": "x"}
+    known = {**of, "client_id": None, "healthy": False}
+    empty = {"elapsed_ms": 0.0, "phases_ms": {}, "addresses": [], "secrets_refreshed": False}
+    document = Outcome(healthy=False, **of).as_dict()
+    assert document == {**dict.fromkeys(document), **known, **empty}
+
+
+def test_network_and_addresses_are_shown_in_full() -> None:
+    """The round trip time in hundredths of a millisecond."""
+    info = TcpInfo(
+        rtt_ms=7.888,
+        retransmits=2,
+        unacknowledged=3,
+        unacknowledged_bytes=9,
+        bytes_acked=4,
+        bytes_received=5,
+        silent_ms=6.0,
+    )
+    addresses = (
+        AddressResult(address="192.0.2.7", used=True, failure=Failure.TCP_REFUSED),
+        AddressResult(address="192.0.2.8", used=False),
+    )
+    document = outcome_of(network=info, addresses=addresses).as_dict()
+    assert document["network"] == {"rtt_ms": 7.89, "retransmits": 2, "unacknowledged": 3, "bytes_acked": 4}
+    assert document["addresses"] == [
+        {"address": "192.0.2.7", "used": True, "failure": "TcpRefused"},
+        {"address": "192.0.2.8", "used": False, "failure": None},
+    ]
 
 
 def test_outcome_times_are_rounded_to_two_decimals() -> None:
