@@ -40,10 +40,11 @@ def test_outcome_unknown_values_are_null() -> None:
 
 def test_outcome_of_which_nothing_is_known() -> None:
     """Every key is there: null, nothing or no."""
-    of = {"target": "t", "endpoint": "e:1", "auth_mode": "sigv4", "mqtt_version": "5", "client_id": "", "expect": "x"}
-    known = {**of, "client_id": None, "healthy": False}
-    empty = {"elapsed_ms": 0.0, "phases_ms": {}, "addresses": [], "secrets_refreshed": False}
-    document = Outcome(healthy=False, **of).as_dict()
+    document = Outcome(
+        target="t", endpoint="e:1", auth_mode="sigv4", mqtt_version="5", client_id="", expect="connect", healthy=False
+    ).as_dict()
+    known = {"target": "t", "endpoint": "e:1", "auth_mode": "sigv4", "mqtt_version": "5", "expect": "connect"}
+    empty = {"healthy": False, "elapsed_ms": 0.0, "phases_ms": {}, "addresses": [], "secrets_refreshed": False}
     assert document == {**dict.fromkeys(document), **known, **empty}
 
 
