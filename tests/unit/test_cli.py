@@ -91,6 +91,7 @@ def test_pem_text_as_ca_file_stays() -> None:
         (["connect", "--endpont", "h"], "--endpont is not a flag of connect; did you mean --endpoint?"),
         (["connect", "--endpoin", "h"], "--endpoin is not a flag of connect; did you mean --endpoint?"),
         (["connect", "--hepl"], "--hepl is not a flag of connect; did you mean --help?"),
+        (["connect", "--a.b=c"], "'--a.b' is not a flag of connect; connect --help lists them"),
         (["connect", "--z-z-z"], "--z-z-z is not a flag of connect; connect --help lists them"),
         (["connect", "-x"], "-x is not a flag of connect; connect --help lists them"),
         (["connect", "-pHiddenSecret"], "-p is not a flag of connect; connect --help lists them"),

@@ -36,8 +36,16 @@ def _words(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize(("command", "flags"), [("connect", (*COMMON, *REPEATING)), ("check", COMMON)])
-def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str], command: str, flags: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("command", "summary", "flags"),
+    [
+        ("connect", "Connect to every target, once, and show what happened", (*COMMON, *REPEATING)),
+        ("check", "Read and check every setting, references too, and connect to nothing", COMMON),
+    ],
+)
+def test_help_lists_every_flag(
+    capsys: pytest.CaptureFixture[str], command: str, summary: str, flags: tuple[str, ...]
+) -> None:
     """Its value, its allowed values and its default; first the command's own, then the settings by group."""
     with pytest.raises(SystemExit):
         main([command, "--help"])
@@ -45,7 +53,7 @@ def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str], command: str,
     groups = [(f"{group}:", *(_row(setting) for setting in SETTINGS if setting.group is group)) for group in Group]
     settings = " ".join(" ".join(rows) for rows in groups)
     assert f"show this help message and exit {' '.join(flags)} {settings} secrets: " in shown
-    assert f"{command} [FLAGS]" in shown
+    assert f"{command} [FLAGS] {summary}. Every setting is a flag; one that is not given is taken from " in shown
 
 
 def test_overview_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

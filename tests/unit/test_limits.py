@@ -111,6 +111,9 @@ def test_names_are_suggested_or_listed() -> None:
     assert did_you_mean("_", names[:30]) == f"allowed: {', '.join(names[:30])}"
     assert did_you_mean("_", names) == f"allowed: {', '.join(names[:30])}, ..."
     assert did_you_mean("CLIENT", ["client"]) == "did you mean client?"
+    # Of 80 characters 36 in 40 are just near enough.
+    near = "a" * 36 + "b" * 4
+    assert did_you_mean("a" * 81, [near]) == f"did you mean {near}?"
 
 
 @pytest.mark.parametrize(

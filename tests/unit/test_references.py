@@ -278,6 +278,13 @@ def test_endpoint_is_asked_for_where_it_is_signed_for(aws: FakeAws) -> None:
     )
 
 
+def test_endpoint_that_aws_tells_and_that_cannot_be_used(aws: FakeAws) -> None:
+    """The problem names where it comes from."""
+    aws.endpoint = "a.iot.eu-west-1.amazonaws.com"
+    (problem,) = problems_of(endpoint="")
+    assert problem.startswith("iot:DescribeEndpoint is 'a.iot.eu-west-1.amazonaws.com'; this legacy name ")
+
+
 def test_endpoint_that_aws_does_not_tell_is_a_problem_of_each_target(aws: FakeAws) -> None:
     """Requested once, reported for every target that needs it."""
     text = document({"name": "a"}, {"name": "b", "endpoint": ENDPOINT}, {"name": "c", "mqtt_version": "4"})
