@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -181,6 +182,25 @@ async def test_losing_family_leaves_no_task() -> None:
         assert address == ipv6
         await asyncio.sleep(0.01)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_losing_family_that_connects_too_is_closed() -> None:
+    """Nothing warns of a socket left open, and the endpoint sees its end."""
+    with (
+        socket.create_server((LOOPBACK, 0)) as listening,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
+    ):
+        ipv6: AddressInfo = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", other.getsockname())
+        for _ in range(10):
+            connected, _address_of = await connect_as_sdk([_address(listening.getsockname()[1]), ipv6], [])
+            connected.close()
+            await asyncio.sleep(0.01)
+            gc.collect()
+            for server in (listening, other):
+                accepted, _ = server.accept()
+                with accepted:
+                    accepted.settimeout(10)
+                    assert accepted.recv(1) == b""
 
 
 async def test_silent_address_is_left_when_time_is_over() -> None:

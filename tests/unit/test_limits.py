@@ -125,11 +125,13 @@ def test_names_are_suggested_or_listed() -> None:
         ("the pass and abc", "the *** and abc"),
         ("THE PASS%2F word", "THE *** word"),
         (f"{'x' * 639} tail", f"{'x' * 160}..."),
+        (f"a{chr(0) * 638}b", "a b"),
+        (f"a{chr(0) * 639}b", "a"),
         ("x-amz-signature=abc&d", "x-amz-signature=***&d"),
         ('{"token": "abc"}', '{"token": "***"}'),
         ("signature%3Dabc", "signature%3D***"),
     ],
 )
 def test_text_of_an_endpoint_is_redacted(text: str, shown: str) -> None:
-    """One printable line of 160 characters; secrets of four characters are masked, shorter ones are not."""
+    """One printable line of 160 characters, of the first 640; secrets of four characters are masked, shorter ones are not."""
     assert redact(text, ["abc", "pass", "pass/"]) == shown

@@ -362,6 +362,13 @@ def test_target_shows_only_what_is_set() -> None:
     }
 
 
+def test_target_does_not_show_the_text_of_its_bundle() -> None:
+    """A path is shown as it is."""
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+    shown = [replace(target_of(), ca_file=ca_file).as_dict()["ca_file"] for ca_file in (pem, "/etc/ca.pem")]
+    assert shown == ["PEM text", "/etc/ca.pem"]
+
+
 @given(JSON)
 def test_any_json_is_a_document_or_refused(value: object) -> None:
     """Whatever stands in the variable, there are items and sentences, or one sentence."""

@@ -16,6 +16,7 @@ from connect_canary.config.values import Value
 MAX_REPEAT = 1_000_000
 MAX_INTERVAL_S = 86_400.0
 _REPEAT = re.compile(r"[0-9]{1,7}")
+_FLAG = re.compile(r"--?[A-Za-z_-]+")
 _HELP_FLAGS = ("-h", "--help")
 
 
@@ -87,7 +88,7 @@ def _unknown_arguments(left: Sequence[str], command: Command) -> Iterator[str]:
     for argument in unknown:
         # What is joined to a short flag is its value, perhaps a secret.
         flag = argument.partition("=")[0] if argument.startswith("--") else argument[:2]
-        name = flag if flag.lstrip("-").replace("-", "_").isidentifier() else display_name(flag)
+        name = flag if _FLAG.fullmatch(flag) else display_name(flag)
         yield f"{name} is not a flag of {command}; {_suggestion(flag, command)}"
     if left and not unknown:
         yield "a value belongs to no flag; each follows its own (--endpoint HOST), in quotes when it holds spaces"

@@ -125,7 +125,7 @@ class TargetValidator:
         try:
             return float(self._text(key))
         except ValueError:
-            return -1.0
+            return math.nan
 
     def _validate_client_id(self, name: str) -> None:
         key = "client_id" if self._text("client_id") else "client_id_prefix"
