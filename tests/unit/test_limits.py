@@ -133,5 +133,5 @@ def test_names_are_suggested_or_listed() -> None:
     ],
 )
 def test_text_of_an_endpoint_is_redacted(text: str, shown: str) -> None:
-    """One printable line of 160 characters, of the first 640; secrets of four characters are masked, shorter ones are not."""
+    """One printable line of 160 characters, of the first 640; secrets of four characters or more are masked."""
     assert redact(text, ["abc", "pass", "pass/"]) == shown
