@@ -9,7 +9,7 @@ from connect_canary.model.failures import Failure
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
-from tests.unit.factories import outcome_of, plan_of
+from tests.unit.factories import document, outcome_of, plan_of
 
 CERTIFICATE = {"subject": "*.iot", "issuer": "An issuer", "tls_version": "TLSv1.3"}
 HEALTHY = outcome_of(certificate=CERTIFICATE, certificate_days_left=213.4)
@@ -229,6 +229,19 @@ def test_summary_of_many_runs() -> None:
         "prod     2 of 2  8.0 ms  51.1 ms  94.1 ms",
     ]
     assert rest.startswith("\nX x 1  a\nreason       r\n\nTlsFailed x 1  other\nreason       TLS: handshake failed\n")
+
+
+def test_failures_of_several_targets_are_aligned() -> None:
+    """Each line has room for the longest name."""
+    stream, plan = _Stream(), plan_of(targets=document({"name": "a"}, {"name": "long-name"}))
+    reporter = ConsoleReporter(stream, runs=2)
+    reporter.on_run_start(1, plan)
+    ill = [outcome_of(target=name, healthy=False, failure="X", reason="r") for name in ("a", "long-name")]
+    reporter.on_run_done(plan, ill)
+    assert stream.shown.splitlines() == [
+        "run 1  a          X                        r",
+        "run 1  long-name  X                        r",
+    ]
 
 
 def test_summary_of_healthy_runs_follows_at_once() -> None:

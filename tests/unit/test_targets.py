@@ -92,6 +92,7 @@ ENTRIES: list[tuple[object, str]] = [
     ([], "targets[0] is a JSON array; allowed: an object with a name and settings"),
     ({}, f"targets[0].name is not set; {NAME_ALLOWED}"),
     ({"name": ""}, f"targets[0].name is ''; {NAME_ALLOWED}"),
+    (1.5, "targets[0] is a JSON number; allowed: an object with a name and settings"),
     ({"name": "a b"}, f"targets[0].name is 'a b'; {NAME_ALLOWED}"),
     ({"name": "n" * 65}, f"targets[0].name is '{'n' * 65}'; {NAME_ALLOWED}"),
     ({"name": True}, "targets[0].name is a JSON boolean; allowed: a string or a number"),

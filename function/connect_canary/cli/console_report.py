@@ -98,8 +98,7 @@ class ConsoleReporter:
             self._show(outcomes[0])
             return
         healthy = [outcome for outcome in outcomes if outcome.healthy]
-        if healthy:
-            self._print(healthy_table(healthy))
+        self._print(healthy_table(healthy))
         for outcome in outcomes:
             if not outcome.healthy:
                 self._print("")
