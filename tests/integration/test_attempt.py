@@ -40,6 +40,32 @@ async def endpoint(tmp_path: Path) -> AsyncIterator[FaultyEndpoint]:
 
 
 @pytest.mark.parametrize("version", MqttVersion)
+async def test_request_that_cannot_be_signed(
+    endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch, version: MqttVersion
+) -> None:
+    """The SDK is told so, or it would wait for the signature until the deadline."""
+
+    def sign(_: HttpRequest) -> "Future[object]":
+        raise ZeroDivisionError
+
+    async def failing(target: Target) -> ConnectAuth:
+        return replace(await authenticate(target), sign=sign)
+
+    monkeypatch.setattr(attempt, "authenticate", failing)
+    port = await endpoint.serve(Behaviour())
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        mqtt_version=version,
+        auth_mode="custom-unsigned",
+        ca_file=str(endpoint.pki.ca_file),
+    )
+    outcome = await run_attempt(target, timeout_s=5)
+    assert (outcome.phase, outcome.failure) == ("credentials", "CredentialsUnavailable"), outcome.error_name
+    assert outcome.reason is not None
+    assert "within" not in outcome.reason
+
+
+@pytest.mark.parametrize("version", MqttVersion)
 async def test_credentials_that_end_before_signing(
     endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch, version: MqttVersion
 ) -> None:

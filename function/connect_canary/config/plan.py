@@ -33,10 +33,10 @@ class Plan:
     canary: str
     planned: tuple[PlannedTarget, ...]
     max_concurrent_connects: int
-    problems: tuple[str, ...] = ()
-    dry_run: bool = False
-    shard: str | None = None
-    heartbeat: Heartbeat | None = None
+    problems: tuple[str, ...]
+    dry_run: bool
+    shard: str | None
+    heartbeat: Heartbeat | None
 
 
 def make_plan(  # noqa: PLR0913 - all but the event and the environment are keywords
