@@ -116,6 +116,17 @@ def test_names_are_suggested_or_listed() -> None:
     assert did_you_mean("a" * 81, [near]) == f"did you mean {near}?"
 
 
+def test_wrong_name_is_compared_with_few_of_many() -> None:
+    """With all of 200 names; of more with the first 200 that begin as it does."""
+    others = [f"zz{number:09}" for number in range(199)]
+    assert did_you_mean("-name", [*others, "xname"]) == "did you mean xname?"
+    assert did_you_mean("-name", [*others, "zz", "xname"]).startswith("allowed: ")
+    assert did_you_mean("xnam", [*others, "zz", "xname"]) == "did you mean xname?"
+    alike = [f"x{number:09}" for number in range(199)]
+    assert did_you_mean("xnam", [*alike, "xname", *others]) == "did you mean xname?"
+    assert did_you_mean("xnam", [*alike, "x", "xname", *others]).startswith("allowed: ")
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
