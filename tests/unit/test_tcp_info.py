@@ -115,8 +115,9 @@ class _OfTheSystem(socket.socket):
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="this system offers no TCP_INFO")
 def test_counters_are_read_at_their_offsets() -> None:
     """Of a connection with losses, which takes a network that loses packets; include/uapi/linux/tcp.h."""
-    structure = bytearray(216)
+    structure = bytearray(228)
     for offset, form, value in (
+        (3, "B", 7),
         (24, "I", 0x01020304),
         (52, "I", 0x02030405),
         (68, "I", 0x03040506),
@@ -125,6 +126,7 @@ def test_counters_are_read_at_their_offsets() -> None:
         (128, "Q", 5_000_000_000_002),
         (200, "Q", 7_000_000_000_004),
         (208, "Q", 1_000_000_000_008),
+        (224, "I", 0x05060708),
     ):
         struct.pack_into(f"={form}", structure, offset, value)
     with _OfTheSystem() as connected:
@@ -137,6 +139,8 @@ def test_counters_are_read_at_their_offsets() -> None:
             bytes_acked=3_000_000_000_001,
             bytes_received=5_000_000_000_002,
             silent_ms=0x02030405,
+            unanswered_probes=7,
+            out_of_order=0x05060708,
         )
         connected.said = bytes(structure[:-1])
         assert read_tcp_info(connected) is None
