@@ -123,6 +123,15 @@ def test_closed_standard_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     )
 
 
+def test_bug_of_the_canary_is_not_an_unhealthy_target(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its exit code is another one, and its traceback is shown."""
+    monkeypatch.setattr("connect_canary.run.plan_run", lambda *_, **__: 1 // 0)
+    assert main(["check", "--endpoint", "h"]) == 3
+    assert capsys.readouterr().err.endswith("ZeroDivisionError: integer division or modulo by zero\n")
+
+
 @pytest.mark.parametrize(
     ("path", "program"),
     [("/usr/bin/connect-canary", "connect-canary"), ("/x/connect_canary/__main__.py", "python -m connect_canary")],

@@ -35,6 +35,13 @@ def test_secret_that_is_encoded_twice_is_not_shown(chain: tuple[str, ...]) -> No
     assert not is_shown(chain, SECRET, redact(f"denied: {encode(chain, SECRET)}", [SECRET]))
 
 
+@pytest.mark.parametrize("form", [r"\{:03o}", r"\x{:02x}", r"\u{:04x}"], ids=["octal", "hexadecimal", "JSON"])
+def test_secret_in_the_escapes_of_a_programming_language_is_not_shown(form: str) -> None:
+    """Each character as a number, as C and JSON write what they cannot write as it is."""
+    escaped = "".join(form.format(ord(character)) for character in SECRET)
+    assert redact(f"denied: {escaped}", [SECRET]) == NOT_SHOWN
+
+
 @pytest.mark.parametrize("times", range(1, 12))
 def test_secret_that_is_percent_encoded_many_times_is_not_shown(times: int) -> None:
     """Until nothing is left to decode."""
