@@ -57,9 +57,13 @@ class Baseline:
         return [stage for tests in self._running(mutant) for stage in self._stages(tests)]
 
     def rest(self, mutant: Mutant) -> list[list[str]]:
-        """Return the tests of each tier that run the mutant's lines and are not selected, for what seems to survive."""
+        """Return the tests of each tier that may notice a mutant and are not selected, for what seems to survive.
+
+        What uses a constant runs no line of its module, so that may be any test.
+        """
         shown = {test for stage in self.select(mutant) for test in stage}
-        return [self.ordered(tests - shown) for tests in self._running(mutant)]
+        tiers = self.passed if mutant.runs_at_import else self._running(mutant)
+        return [self.ordered(set(only_concerned(mutant.path, tests)) - shown) for tests in tiers]
 
     def _running(self, mutant: Mutant) -> list[frozenset[str]]:
         """Return the tests of each tier that run the mutant's lines."""

@@ -250,6 +250,11 @@ def test_rest_is_what_was_not_selected() -> None:
     rest = [test for tier in baseline.rest(_mutant(line=1)) for test in tier]
     assert selected
     assert rest == [test for test in tests if test not in selected]
+    constant = _mutant(line=2, runs_at_import=True)
+    selected = [test for stage in baseline.select(constant) for test in stage]
+    rest = [test for tier in baseline.rest(constant) for test in tier]
+    assert selected == ["c::1"]
+    assert rest == tests
 
 
 def test_survivor_is_shown_the_tests_that_were_left_out() -> None:
