@@ -250,11 +250,14 @@ def test_rest_is_what_was_not_selected() -> None:
     rest = [test for tier in baseline.rest(_mutant(line=1)) for test in tier]
     assert selected
     assert rest == [test for test in tests if test not in selected]
-    constant = _mutant(line=2, runs_at_import=True)
-    selected = [test for stage in baseline.select(constant) for test in stage]
-    rest = [test for tier in baseline.rest(constant) for test in tier]
-    assert selected == ["c::1"]
-    assert rest == tests
+
+
+def test_rest_of_a_constant_is_every_test() -> None:
+    """What uses a constant may run no line of its module."""
+    baseline = _baseline({"a::1": 1.0, "b::1": 1.0}, {}, {1: frozenset({"a::1"})})
+    constant = _mutant(line=1, runs_at_import=True)
+    assert baseline.select(constant) == [["a::1"]]
+    assert baseline.rest(constant) == [["b::1"], []]
 
 
 def test_survivor_is_shown_the_tests_that_were_left_out() -> None:
