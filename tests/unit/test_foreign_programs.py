@@ -15,8 +15,9 @@ _SERVER = """
 import os, socket, sys, time
 if int(sys.argv[2]) in map(int, sys.argv[3:]):
     sys.exit("this port is taken")
+with open(sys.argv[1], "w") as file:
+    file.write(str(os.getpid()))
 server = socket.create_server(("127.0.0.1", int(sys.argv[2])))
-open(sys.argv[1], "w").write(str(os.getpid()))
 while True:
     server.accept()[0].close()
 """
