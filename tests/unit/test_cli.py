@@ -11,7 +11,7 @@ from connect_canary.cli.arguments import Arguments, argument_name, parse_argumen
 from connect_canary.cli.console_report import COLUMNS, ConsoleReporter
 from connect_canary.cli.parser import Command
 from connect_canary.cli.reporter import OutputFormat
-from connect_canary.cli.stats import percentile
+from connect_canary.model.percentile import percentile
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import SETTINGS, Setting
 from connect_canary.model.failures import Failure

@@ -4,11 +4,12 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connect_canary.cli.argument_values import read_values
 from connect_canary.cli.parser import FLAGS, Command, new_parser
-from connect_canary.cli.reporter import OutputFormat
+from connect_canary.cli.report_arguments import ReportArguments, read_report_arguments
+from connect_canary.cli.reporter import DEFAULT_OUTPUT, OutputFormat
 from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name
 from connect_canary.config.settings import BY_KEY
 from connect_canary.config.values import Value
@@ -25,11 +26,12 @@ class Arguments:
     """Parsed and validated arguments."""
 
     command: Command
-    values: Mapping[str, Value]
-    only: tuple[str, ...]
-    output: OutputFormat
-    repeat: int | None
-    interval_s: float
+    values: Mapping[str, Value] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    output: OutputFormat = DEFAULT_OUTPUT
+    repeat: int | None = None
+    interval_s: float = 1.0
+    report: ReportArguments | None = None
 
     @property
     def event(self) -> dict[str, object]:
@@ -50,14 +52,19 @@ def parse_arguments(arguments: Sequence[str]) -> Arguments | None:
         return None
     _check_command(arguments[0])
     parsed, left = parser.parse_known_args([_normalize_flag(argument) for argument in arguments])
-    problems = list(_unknown_arguments(left, Command(parsed.command)))
+    command = Command(parsed.command)
+    problems = list(_unknown_arguments(left, command))
+    if command is Command.REPORT:
+        if problems:
+            raise SettingsError(problems)
+        return Arguments(command=command, report=read_report_arguments(vars(parsed)))
     values, mistakes = read_values(vars(parsed))
     repeat, interval = getattr(parsed, "repeat", None), getattr(parsed, "interval", None)
     problems += [*mistakes, *_repetition_problems(repeat, interval)]
     if problems:
         raise SettingsError(problems)
     return Arguments(
-        command=Command(parsed.command),
+        command=command,
         values=values,
         only=tuple(parsed.only or ()),
         output=OutputFormat(parsed.output),

@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from connect_canary.cli.stats import TargetStats, percentile
+from connect_canary.cli.stats import TargetStats
 from connect_canary.model.outcome import Outcome
+from connect_canary.model.percentile import percentile
 from connect_canary.model.phases import Phase
 
 _LABEL, _TIME, _GAP = len("certificate"), len("300000.0 ms"), 2

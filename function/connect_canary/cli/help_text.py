@@ -19,9 +19,13 @@ examples:
       with a custom authorizer; asks for the password
   connect-canary check --targets @targets.json
       checks a targets document and connects to nothing
+  connect-canary connect --endpoint HOST --repeat 20 --json |
+      connect-canary report --html report.html
+      a page of twenty runs; of a deployed canary with --log-group NAME
 
 exit codes:
-  0    every target is healthy, or with check: everything can be used
+  0    every target is healthy, or with check: everything can be used, or with
+       report: the page is written, whatever it shows
   1    a target is unhealthy
   2    the question is wrong: a flag, a variable or a target cannot be used
        (targets that can be used have run all the same)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
+from connect_canary.cli.log_source import LogUnreadableError
 from connect_canary.cli.parser import Command
 from connect_canary.cli.reporter import REPORTERS, Reporter
 from connect_canary.config.problems import SettingsError, bounded
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_problems(
             [f"{package} is needed for this and not installed; in the project: pip install '.[cli]'"]
         )
+    except LogUnreadableError as error:
+        print(f"connect-canary: {error}", file=sys.stderr)
+        return INTERNAL_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -71,6 +75,11 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parsed = parse_arguments(arguments)
     if parsed is None:
         return USAGE_ERROR
+    if parsed.report is not None:
+        from connect_canary.cli.report import make_report  # noqa: PLC0415 - the other commands do not need it
+
+        make_report(parsed.report, environ)
+        return HEALTHY
     reporter = REPORTERS[parsed.output](parsed.repeat)
     # Imported late: it loads the SDK, which --help and a misspelt flag do not need.
     from connect_canary.run import plan_run  # noqa: PLC0415

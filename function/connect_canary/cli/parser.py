@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from connect_canary.cli.help_text import DESCRIPTION, EPILOG, SECRETS_HELP, SETTINGS_HELP
+from connect_canary.cli.report_arguments import FILE_HELP, REPORT_FLAGS
 from connect_canary.cli.reporter import DEFAULT_OUTPUT, OUTPUT_HELP
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.settings import SETTINGS, Group, Setting
@@ -18,11 +19,13 @@ class Command(StrEnum):
 
     CONNECT = "connect"
     CHECK = "check"
+    REPORT = "report"
 
 
 _COMMANDS: Mapping[Command, str] = {
     Command.CONNECT: "Connect to every target, once, and show what happened",
     Command.CHECK: "Read and check every setting, references too, and connect to nothing",
+    Command.REPORT: "Make a page of results as HTML: of connect --json, or of a deployed canary's log",
 }
 _COMMON: Mapping[str, Mapping[str, Any]] = {
     "--only": {"metavar": "NAME", "nargs": "+", "action": "extend", "help": "only the targets of these names"},
@@ -45,6 +48,7 @@ _REPEATING: Mapping[str, Mapping[str, Any]] = {
 FLAGS: Mapping[Command, Mapping[str, Mapping[str, Any]]] = {
     Command.CONNECT: {**_COMMON, **_REPEATING},
     Command.CHECK: _COMMON,
+    Command.REPORT: REPORT_FLAGS,
 }
 
 
@@ -68,20 +72,29 @@ def new_parser() -> ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command, summary in _COMMANDS.items():
-        subparser = commands.add_parser(
-            command,
-            usage="%(prog)s [FLAGS]",
-            help=f"{summary[0].lower()}{summary[1:]}",
-            description=f"{summary}.\n\n{SETTINGS_HELP}",
-            epilog=SECRETS_HELP,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+    for command in Command:
+        subparser = commands.add_parser(command, allow_abbrev=False, **_description(command))
         for flag, options in FLAGS[command].items():
             subparser.add_argument(flag, **options)
-        _add_settings(subparser)
+        if command is Command.REPORT:
+            subparser.add_argument("file", metavar="FILE", nargs="?", help=FILE_HELP)
+        else:
+            _add_settings(subparser)
     return parser
+
+
+def _description(command: Command) -> dict[str, Any]:
+    """Return what the help of a command says around its flags."""
+    summary = _COMMANDS[command]
+    texts = {"help": f"{summary[0].lower()}{summary[1:]}", "formatter_class": argparse.RawDescriptionHelpFormatter}
+    if command is Command.REPORT:
+        return {**texts, "usage": "%(prog)s [FLAGS] [FILE]", "description": f"{summary}."}
+    return {
+        **texts,
+        "usage": "%(prog)s [FLAGS]",
+        "description": f"{summary}.\n\n{SETTINGS_HELP}",
+        "epilog": SECRETS_HELP,
+    }
 
 
 def _program() -> str:

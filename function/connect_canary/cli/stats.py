@@ -1,8 +1,6 @@
 """Statistics of repeated runs of one target."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connect_canary.model.outcome import Outcome
@@ -30,9 +28,3 @@ class TargetStats:
     def runs(self) -> int:
         """How many outcomes were counted."""
         return self.healthy + self.failures.total()
-
-
-def percentile(values: Iterable[float], share: float) -> float:
-    """Return the smallest of `values` that is at least as large as `share` of them (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
