@@ -79,7 +79,7 @@ build: .venv-sam/.ready ## Build the Lambda artifact, ARCHITECTURE=arm64 or x86_
 	@mkdir -p .aws-sam && rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
 	@ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam/build.log 2>&1 \
 		|| { cat .aws-sam/build.log; exit 1; }
-	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE)
+	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE) --widget $(BUILD_DIR)/StatusWidgetFunction
 	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
 
 # sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 # e_machine of the ELF header (System V ABI, "Machine").
@@ -21,6 +22,15 @@ import connect_canary.handler
 assert connect_canary.__version__, "the artifact does not know its version"
 assert "boto3" not in sys.modules and "botocore.session" not in sys.modules, "boto3 was imported"
 import connect_canary.probe.attempt, connect_canary.config.plan
+"""
+# The status widget brings no package along, and boto3 is imported when it is asked for.
+_IMPORT_WIDGET = """
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import connect_canary.status_widget
+foreign = {"awscrt", "awsiot", "aws_lambda_powertools", "boto3"} & sys.modules.keys()
+assert not foreign, f"{foreign} was imported"
 """
 # Imports that references need, with this interpreter's boto3 instead of the Lambda runtime's.
 _IMPORT_LATE = """
@@ -44,7 +54,13 @@ def problems(artifact: Path, architecture: str) -> list[str]:
     if machine != MACHINES[architecture]:
         names = {number: name for name, number in MACHINES.items()}
         return [f"{library} is for {names.get(machine, hex(machine))}, the template says {architecture}"]
-    return _import_problems(artifact) if architecture == host_architecture() else []
+    imports = {"the handler": _IMPORT, "the imports of references": _IMPORT_LATE}
+    return _import_problems(artifact, imports) if architecture == host_architecture() else []
+
+
+def widget_problems(artifact: Path) -> list[str]:
+    """Return one sentence for each problem of the status widget's artifact, which fits every architecture."""
+    return _import_problems(artifact, {"the status widget": _IMPORT_WIDGET})
 
 
 def host_architecture() -> str:
@@ -57,9 +73,9 @@ def size_mb(artifact: Path) -> float:
     return sum(path.stat().st_size for path in artifact.rglob("*") if path.is_file()) / 1e6
 
 
-def _import_problems(artifact: Path) -> list[str]:
+def _import_problems(artifact: Path, imports: Mapping[str, str]) -> list[str]:
     messages: list[str] = []
-    for what, code in {"the handler": _IMPORT, "the imports of references": _IMPORT_LATE}.items():
+    for what, code in imports.items():
         command = [sys.executable, "-I", "-S", "-c", code, str(artifact.resolve()), sysconfig.get_path("purelib")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -73,8 +89,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("artifact", type=Path, help="the built directory, .aws-sam/build/CanaryFunction")
     parser.add_argument("architecture", choices=sorted(MACHINES), help="Architecture of the template")
+    parser.add_argument("--widget", type=Path, help="the status widget's, .aws-sam/build/StatusWidgetFunction")
     arguments = parser.parse_args()
     messages = problems(arguments.artifact, arguments.architecture)
+    messages += widget_problems(arguments.widget) if arguments.widget else []
     for problem in messages:
         print(problem, file=sys.stderr)
     if not messages:

@@ -24,7 +24,7 @@ class LogSource:
 
 
 def read_deployed_log(source: LogSource, *, now: float, region: str | None) -> LogRecords:
-    """Return the attempts of the last hours from a region, or from the profile's; raise SettingsError or LogUnreadableError."""
+    """Return the attempts of the last hours; raise SettingsError or LogUnreadableError."""
     import boto3  # noqa: PLC0415 - an optional package
     from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound  # noqa: PLC0415
 
