@@ -100,6 +100,9 @@ CANARY: Final[Mapping[str, Examples]] = {
     "SettleMinutes": _range(0, 1440),
     "LatencyThresholdMilliseconds": _MILLISECONDS,
     "CertificateDaysThreshold": _DAYS,
+    "AvailabilityObjective": Examples(
+        allowed=("99.9", "99", "99.999", "10"), refused=("", "100", "99.", "9", "99.9999", "099", "99,9", "x")
+    ),
     "DashboardEnabled": _choices("true", "false", refused=("yes",)),
     "HeartbeatUrl": Examples(
         allowed=("", "https://hc-ping.com/5b1d", "https://host_1.example:8443?a=b", "https://h", *_REFERENCES),

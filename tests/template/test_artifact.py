@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.build.check_artifact import MACHINES, host_architecture, problems, size_mb
+from infra.build.check_artifact import MACHINES, host_architecture, problems, size_mb, widget_problems
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build" / "CanaryFunction"
@@ -47,7 +47,8 @@ def test_artifact_holds_what_is_used_only(artifact: tuple[Path, str]) -> None:
         "jmespath",
         "typing_extensions.py",
     }
-    assert not {"cli.py", "__main__.py", "flags.py", "screen.py"} & {path.name for path in made.rglob("*.py")}
+    inside = {path.relative_to(made / "connect_canary").parts[0] for path in (made / "connect_canary").iterdir()}
+    assert not {"cli", "pages", "__main__.py", "status_widget.py"} & inside
     assert not list(made.rglob("__pycache__"))
     assert size_mb(made) < MOST_MB
 
@@ -73,3 +74,34 @@ def test_missing_package_is_a_sentence(artifact: tuple[Path, str], tmp_path: Pat
 def test_built_artifact_is_good() -> None:
     """What `sam build` left is what the local AWS and the tests run."""
     assert problems(BUILT, host_architecture()) == []
+
+
+@pytest.fixture(scope="module")
+def widget(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the status widget's artifact, made by the build method."""
+    made = tmp_path_factory.mktemp("widget")
+    command = ["make", "--silent", "--directory", str(ROOT / "function"), "build-StatusWidgetFunction"]
+    subprocess.run([*command, f"ARTIFACTS_DIR={made}"], check=True)
+    return made
+
+
+def test_widget_needs_no_package(widget: Path) -> None:
+    """It is a few modules of ours, imported with the standard library alone."""
+    assert widget_problems(widget) == []
+    assert {path.name for path in widget.iterdir()} == {"connect_canary"}
+    inside = {path.name for path in (widget / "connect_canary").iterdir()}
+    assert inside == {"__init__.py", "status_widget.py", "model", "pages"}
+    assert not list(widget.rglob("__pycache__"))
+    assert size_mb(widget) < 0.2
+
+
+def test_widget_that_needs_more_is_a_sentence(widget: Path, tmp_path: Path) -> None:
+    """A module that it imports and does not bring along is found before it is deployed."""
+    broken = shutil.copytree(widget, tmp_path / "broken")
+    shutil.rmtree(broken / "connect_canary" / "model")
+    assert "the status widget cannot be imported from the artifact alone" in widget_problems(broken)[0]
+
+
+def test_built_widget_is_good() -> None:
+    """What `sam build` left is what the local AWS runs."""
+    assert widget_problems(BUILT.parent / "StatusWidgetFunction") == []

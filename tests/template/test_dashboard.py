@@ -1,190 +1,125 @@
-"""The dashboard: every widget shows what its title names, for this canary and region."""
+"""The dashboard: current, of a form that CloudWatch documents, worst first, and about what the code emits."""
 
-import json
+import itertools
 import re
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from connect_canary.model.outcome import Outcome
-from tests.template.cloudformation import PSEUDO, canary
+from connect_canary.model.phases import Phase
+from infra.dashboard.template_file import BEGIN, alarms_of, rewritten
+from infra.local.server.metrics_insights import is_query, parse_query
+from tests.template.cloudformation import PSEUDO, ROOT, canary
+from tests.template.dashboard_body import COLUMNS, body, problems, shown_metrics, titled, widgets
 from tests.template.emitted_metrics import CANARY, OF_LAMBDA, metric_identities
 
-PRINTED: Final = metric_identities()
-TARGET: Final = ("Canary", "Target")
-OF_FUNCTION: Final = ("FunctionName",)
-_SEARCH: Final = re.compile(
-    r"SEARCH\('\{(?P<schema>[^}]+)\} MetricName=\"(?P<name>\w+)\" Canary=\"(?P<canary>[^\"]+)\"', "
-    r"'(?P<statistic>\w+)', (?P<period>\d+)\)"
-)
-EVERY_RUN: Final = 0
+TEMPLATE = (ROOT / "template.yaml").read_text()
+PRINTED = metric_identities()
+MAX_FREE_METRICS = 50
+MANY = [
+    {},
+    {"Name": "fleet", "EveryMinutes": "5", "LatencyThresholdMilliseconds": "500"},
+    {"CertificateDaysThreshold": ""},
+    {"CertificateDaysThreshold": "", "LatencyThresholdMilliseconds": "1", "AvailabilityObjective": "99.95"},
+]
+in_every_stack = pytest.mark.parametrize("values", MANY, ids=lambda values: "-".join(values) or "defaults")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What one row of a widget shows; the period is the schedule's where it is `EVERY_RUN`."""
-
-    name: str
-    dimensions: tuple[str, ...]
-    statistic: str
-    period: int | None = EVERY_RUN
-    axis: str = "left"
-
-    def every(self, period: int) -> Self:
-        """Return the row for a schedule's period."""
-        return replace(self, period=period) if self.period == EVERY_RUN else self
+# -- generated -----------------------------------------------------------------------------------------------------
 
 
-SHOWN: Final = {
-    "Success by target (0 or 1)": {Row(name="ConnectSuccess", dimensions=TARGET, statistic="Minimum")},
-    "Share of healthy connects in the range shown": {
-        Row(name="ConnectSuccess", dimensions=("Canary",), statistic="Average", period=None)
-    },
-    "Connect latency": {
-        Row(name="ConnectLatency", dimensions=TARGET, statistic=statistic, period=300)
-        for statistic in ("p50", "p90", "Maximum")
-    },
-    "Certificate, days left": {
-        Row(name="CertificateDaysLeft", dimensions=("Canary",), statistic="Minimum", period=3600),
-    },
-    "Failures by name": {Row(name="ConnectFailures", dimensions=(*TARGET, "Failure"), statistic="Sum")},
-    "The canary itself": {
-        *(Row(name=name, dimensions=OF_FUNCTION, statistic="Sum") for name in ("Invocations", "Errors", "Throttles")),
-        Row(name="Duration", dimensions=OF_FUNCTION, statistic="Maximum", axis="right"),
-    },
-}
-VIEWS: Final = {
-    "Success by target (0 or 1)": ("timeSeries", {"left": {"min": 0, "max": 1.1}}),
-    "Share of healthy connects in the range shown": ("singleValue", {}),
-    "Connect latency": ("timeSeries", {"left": {"min": 0, "label": "ms", "showUnits": False}}),
-    "Certificate, days left": ("singleValue", {}),
-    "Failures by name": ("timeSeries", {"left": {"min": 0}}),
-    "The canary itself": ("timeSeries", {"right": {"min": 0, "label": "ms", "showUnits": False}}),
-    "Recent failures": ("table", {}),
-}
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "infra.dashboard", *arguments]
+    environ = {"PYTHONPATH": str(ROOT / "function")}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
 
 
-def _body(**values: str) -> dict[str, Any]:
-    (dashboard,) = canary(**values).of_type("AWS::CloudWatch::Dashboard").values()
-    return dict(json.loads(dashboard["DashboardBody"]))
+def test_dashboard_is_current() -> None:
+    """What stands between the markers is what the code makes of this template."""
+    assert rewritten(TEMPLATE) == TEMPLATE
 
 
-def _widgets(kind: str, **values: str) -> list[dict[str, Any]]:
-    """Return the properties of the widgets of a kind."""
-    return [widget["properties"] for widget in _body(**values)["widgets"] if widget["type"] == kind]
+def test_command_writes_and_compares(tmp_path: Path) -> None:
+    """A template that somebody edited is found, and one command mends it."""
+    edited = tmp_path / "template.yaml"
+    edited.write_text(TEMPLATE.replace('"title": "Alarms"', '"title": "Alerts"'))
+    compared = _run("--check", str(edited))
+    assert (compared.returncode, "run: python -m infra.dashboard --write" in compared.stderr) == (1, True)
+    assert _run("--write", str(edited)).returncode == 0
+    assert edited.read_text() == TEMPLATE
+    assert _run("--check", str(edited)).returncode == 0
 
 
-def _row(widget: dict[str, Any], metric: list[Any], name: str) -> tuple[str, Row]:
-    """Return the namespace and what a row of the canary `name` shows, be it a metric or a search."""
-    period = None if widget.get("setPeriodToTimeRange") else widget["period"]
-    if isinstance(metric[0], dict):
-        return _searched(metric[0]["expression"], period, name)
-    *texts, options = metric if isinstance(metric[-1], dict) else [*metric, {}]
-    namespace, metric_name, *dimensions = texts
-    values = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
-    assert values.items() <= {("Canary", name), ("FunctionName", "<CanaryFunction>")}
-    statistic = options.get("stat", widget.get("stat", "Average"))
-    axis = options.get("yAxis", "left")
-    return namespace, Row(name=metric_name, dimensions=tuple(values), statistic=statistic, period=period, axis=axis)
+def test_command_needs_the_markers(tmp_path: Path) -> None:
+    """Without them it changes nothing, and says so."""
+    plain = tmp_path / "template.yaml"
+    plain.write_text(TEMPLATE.replace(BEGIN, ""))
+    done = _run("--write", str(plain))
+    assert (done.returncode, "has no lines # dashboard: written" in done.stderr) == (2, True)
+    assert BEGIN not in plain.read_text()
 
 
-def _searched(expression: str, period: int | None, name: str) -> tuple[str, Row]:
-    search = _SEARCH.fullmatch(expression)
-    assert search is not None, expression
-    assert search["canary"] == name
-    # The widget draws its graph with its own period, so both must say the same.
-    assert int(search["period"]) == period
-    namespace, *dimensions = search["schema"].split(",")
-    return namespace, Row(
-        name=search["name"], dimensions=tuple(dimensions), statistic=search["statistic"], period=period
-    )
+# -- its form ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [CANARY, "fleet"])
-@pytest.mark.parametrize("period", [60, 300])
-def test_dashboard_shows(period: int, name: str) -> None:
-    """Each widget's rows are the metrics, dimensions, statistics and periods that its title promises."""
-    widgets = _widgets("metric", EveryMinutes=str(period // 60), **({"Name": name} if name != CANARY else {}))
-    actual = {w["title"]: {_row(w, metric, name)[1] for metric in w["metrics"]} for w in widgets}
-    assert actual == {title: {row.every(period) for row in rows} for title, rows in SHOWN.items()}
-    assert [w["title"] for w in widgets] == list(SHOWN)
+@in_every_stack
+def test_body_is_as_documented(values: dict[str, str]) -> None:
+    """Every widget has the properties of its type, in every stack."""
+    assert list(problems(body(**values))) == []
 
 
-def test_dashboard_metrics_exist() -> None:
-    """Every row shows a metric that exists, and every metric of the canary is shown."""
-    rows = [_row(widget, metric, CANARY) for widget in _widgets("metric") for metric in widget["metrics"]]
-    watched = {(namespace, row.name, frozenset(row.dimensions)) for namespace, row in rows}
-    assert watched <= PRINTED | OF_LAMBDA
-    assert {name for _, name, _ in PRINTED} <= {name for _, name, _ in watched}
-
-
-def test_dashboard_views() -> None:
-    """Each widget draws what it shows in a view and on axes that suit it."""
-    widgets = [*_widgets("metric"), *_widgets("log")]
-    assert {w["title"]: (w["view"], w.get("yAxis", {})) for w in widgets} == VIEWS
-    assert {w["title"] for w in widgets if w.get("stacked")} == {"Failures by name"}
-
-
-def test_dashboard_looks_into_its_own_region() -> None:
-    """A dashboard is seen from every region, so each widget names the stack's."""
-    widgets = [*_widgets("metric"), *_widgets("log")]
-    assert {widget["region"] for widget in widgets} == {PSEUDO["AWS::Region"]}
-
-
-def test_dashboard_rows_told_apart() -> None:
-    """Ids are unique within a widget, and where a widget has several searches each has its label."""
-    for widget in _widgets("metric"):
-        searches = [metric[0] for metric in widget["metrics"] if isinstance(metric[0], dict)]
-        assert len({search["id"] for search in searches}) == len(searches)
-        assert len({search["label"] for search in searches}) == len(searches)
-
-
-def test_dashboard_latency_labels() -> None:
-    """The labels of the latencies are their statistics."""
-    (latency,) = [widget for widget in _widgets("metric") if widget["title"] == "Connect latency"]
-    labels = {search["label"]: _row(latency, [search], CANARY)[1].statistic for (search,) in latency["metrics"]}
-    assert labels == {"p50": "p50", "p90": "p90", "max": "Maximum"}
-
-
-def test_dashboard_range() -> None:
-    """It opens on three hours, and its widgets keep their own periods whatever range is chosen."""
-    assert {key: value for key, value in _body().items() if key != "widgets"} == {
-        "start": "-PT3H",
-        "periodOverride": "inherit",
-    }
-
-
-@pytest.mark.parametrize("name", ["", "fleet"])
-def test_dashboard_says_whose_it_is(name: str) -> None:
-    """The text above names canary, schedule, function and log group."""
-    (text,) = _widgets("text", Name=name, EveryMinutes="5")
-    for part in (f"canary {name or CANARY}\n", "(rate(5 minutes))", "**<CanaryFunction>**", "**<CanaryLogGroup>**"):
-        assert part in text["markdown"]
-
-
-def test_dashboard_log_query() -> None:
-    """The query reads the newest failures of the canary's log group, and keys that the record has."""
-    (query,) = [widget["query"] for widget in _widgets("log")]
-    source, condition, fields, order, limit = query.split(" | ")
-    assert source == "SOURCE '<CanaryLogGroup>'"
-    assert condition == 'filter message = "connect attempt finished" and healthy = 0'
-    assert (order, limit) == ("sort @timestamp desc", "limit 50")
-    first, *keys = fields.removeprefix("fields ").split(", ")
-    assert first == "@timestamp"
-    assert {"target", "phase", "failure", "reason", "hint"} <= set(keys) <= set(Outcome.__dataclass_fields__)
-
-
-def test_dashboard_widgets_fill_the_grid() -> None:
+def test_widgets_fill_the_grid() -> None:
     """Widgets stand side by side in 24 columns, without a gap and without an overlap."""
     cells = [
         (y, x)
-        for widget in _body()["widgets"]
+        for widget in body()["widgets"]
         for x in range(widget["x"], widget["x"] + widget["width"])
         for y in range(widget["y"], widget["y"] + widget["height"])
     ]
     height = max(y for y, _ in cells) + 1
-    assert sorted(cells) == [(y, x) for y in range(height) for x in range(24)]
+    assert sorted(cells) == [(y, x) for y in range(height) for x in range(COLUMNS)]
+
+
+def test_worst_comes_first() -> None:
+    """What is wrong now stands above how it has been, and that above what explains it."""
+    titles = [widget["properties"].get("title", "heading") for widget in body()["widgets"]]
+    assert titles == [
+        "heading",
+        "Alarms",
+        "Availability, 24 hours",
+        "Availability, 7 days",
+        "Availability, 30 days",
+        "Error budget, 30 days",
+        "Targets that fail now",
+        "Status of each target, worst first",
+        "Share of healthy connects, worst 10 targets",
+        "Failures by name",
+        "Slowest connect, slowest 10 targets",
+        "Time to connect, all targets (ms)",
+        "Mean of each phase, all targets (ms)",
+        "Runs, and silence",
+        "Certificate, days left",
+        "Newest failures",
+    ]
+
+
+def test_widgets_look_into_their_own_region() -> None:
+    """A dashboard is seen from every region, so each widget names the stack's."""
+    assert {widget["region"] for widget in [*widgets("metric"), *widgets("log")]} == {PSEUDO["AWS::Region"]}
+
+
+def test_range() -> None:
+    """It opens on three hours, and its widgets keep their own periods whatever range is chosen."""
+    assert {key: value for key, value in body().items() if key != "widgets"} == {
+        "start": "-PT3H",
+        "periodOverride": "inherit",
+    }
 
 
 def test_dashboard_name() -> None:
@@ -194,6 +129,220 @@ def test_dashboard_name() -> None:
 
 
 def test_dashboard_left_out() -> None:
-    """An account has three dashboards free; who has more may do without."""
-    stack = canary(DashboardEnabled="false")
-    assert stack.of_type("AWS::CloudWatch::Dashboard") == {}
+    """An account has three dashboards free; who has more may do without, and without the widget's function."""
+    made = canary(DashboardEnabled="false").resources
+    assert not [name for name in made if "Dashboard" in name or "StatusWidget" in name]
+
+
+# -- alarms --------------------------------------------------------------------------------------------------------
+
+
+@in_every_stack
+def test_every_alarm_stands_on_it(values: dict[str, str]) -> None:
+    """The alarms of the stack, those that a parameter makes too, and no other."""
+    made = canary(**values).of_type("AWS::CloudWatch::Alarm")
+    (widget,) = widgets("alarm", **values)
+    assert sorted(widget["alarms"]) == sorted(f"<{name}.Arn>" for name in made)
+
+
+def test_new_alarm_is_found() -> None:
+    """An alarm that is added to the template, with or without a condition, is on the next dashboard."""
+    more = "  NewAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Condition: HasName\n    Properties: {}\n"
+    template = TEMPLATE.replace("\n  CanaryDashboard:\n", f"\n{more}\n  CanaryDashboard:\n")
+    assert [alarm.logical_id for alarm in alarms_of(template)][-1] == "NewAlarm"
+    assert """NewAlarm: !If [HasName, !Sub ', "${NewAlarm.Arn}"', ""]""" in rewritten(template)
+
+
+# -- metrics -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "fleet"])
+def test_metrics_exist(name: str) -> None:
+    """Every row shows a metric that is emitted, of this canary or its function; every metric of the canary is shown."""
+    shown = list(shown_metrics(Name=name))
+    identities = {(namespace, metric, frozenset(key for key, _ in pairs)) for namespace, metric, pairs in shown}
+    assert identities <= PRINTED | OF_LAMBDA
+    assert {metric for _, metric, _ in PRINTED} <= {metric for _, metric, _ in identities}
+    for _, _, pairs in shown:
+        fixed = {pair for pair in pairs if pair[1] is not None}
+        assert fixed in ({("Canary", name or CANARY)}, {("FunctionName", "<CanaryFunction>")})
+
+
+def test_metrics_are_few_for_any_number_of_targets() -> None:
+    """Nothing grows with the targets: queries have a limit, SEARCH is not used, and a free dashboard has room."""
+    expressions = [row[-1].get("expression", "") for widget in widgets("metric") for row in widget["metrics"]]
+    queries = [parse_query(expression) for expression in expressions if is_query(expression)]
+    assert not [expression for expression in expressions if "SEARCH" in expression]
+    limits = [query.limit or 500 for query in queries]
+    single = {metric for metric in shown_metrics() if all(value is not None for _, value in metric[2])}
+    assert len(queries) >= 3
+    assert sum(limits) + len(single) <= MAX_FREE_METRICS
+
+
+def test_queries_show_the_worst() -> None:
+    """Each query's limit keeps the worst: the least healthy, the slowest, the most frequent."""
+    found = {}
+    for widget in widgets("metric"):
+        for row in widget["metrics"]:
+            if is_query(row[-1].get("expression", "")):
+                query = parse_query(row[-1]["expression"])
+                found[query.metric] = re.findall(
+                    r"SELECT (\w+).*GROUP BY (\w+) ORDER BY \w+\(\) (\w+)", row[-1]["expression"]
+                )
+    assert found == {
+        "ConnectSuccess": [("AVG", "Target", "ASC")],
+        "ConnectFailures": [("SUM", "Failure", "DESC")],
+        "ConnectLatency": [("MAX", "Target", "DESC")],
+    }
+
+
+@pytest.mark.parametrize(("name", "start"), [("24 hours", "-P1D"), ("7 days", "-P7D"), ("30 days", "-P30D")])
+def test_availability(name: str, start: str) -> None:
+    """The share of healthy connects of all targets in its own time, whatever the dashboard shows."""
+    widget = titled(f"Availability, {name}")
+    assert (widget["start"], widget["setPeriodToTimeRange"], widget["view"]) == (start, True, "singleValue")
+    assert _value(widget, healthy=0.9995) == pytest.approx(99.95)
+
+
+@pytest.mark.parametrize(
+    ("objective", "healthy", "left"),
+    [("99.9", 1.0, 100), ("99.9", 0.9995, 50), ("99.9", 0.999, 0), ("99.9", 0.997, -200), ("99", 0.995, 50)],
+)
+def test_error_budget(objective: str, healthy: float, left: float) -> None:
+    """What is left of the failures that the objective allows in 30 days; below zero it is overdrawn."""
+    widget = titled("Error budget", AvailabilityObjective=objective)
+    assert widget["start"] == "-P30D"
+    assert _value(widget, healthy=healthy) == pytest.approx(left)
+
+
+def _value(widget: dict[str, Any], *, healthy: float) -> float:
+    """Return what the metric math of a widget makes of an average of the heartbeat."""
+    (formula,), (*metric, options) = widget["metrics"]
+    assert metric == ["IoTConnectCanary", "ConnectSuccess", "Canary", CANARY]
+    assert (options["id"], options["stat"], options["visible"]) == ("healthy", "Average", False)
+    assert re.fullmatch(r"[\d.*/() +-]+", formula["expression"].replace("healthy", ""))
+    return float(eval(formula["expression"], {"__builtins__": {}}, {"healthy": healthy}))  # noqa: S307 - checked above
+
+
+@pytest.mark.parametrize("minutes", ["1", "5", "60"])
+def test_silence_is_a_zero(minutes: str) -> None:
+    """Attempts that are not reported show as zero, period by period of the schedule."""
+    widget = titled("Runs", EveryMinutes=minutes)
+    (heard,), connects, *_ = widget["metrics"]
+    assert (heard["expression"], connects[-1]["stat"]) == ("FILL(connects, 0)", "SampleCount")
+    assert widget["period"] == int(minutes) * 60
+
+
+# -- the log -------------------------------------------------------------------------------------------------------
+
+
+def _queries() -> Iterator[tuple[str, list[str]]]:
+    for widget in widgets("log"):
+        source, *commands = widget["query"].split(" | ")
+        assert source == "SOURCE '<CanaryLogGroup>'"
+        assert commands[0] == 'filter message = "connect attempt finished"'
+        yield widget["title"], commands[1:]
+
+
+def test_log_queries_name_keys_of_the_record() -> None:
+    """Every name in a query is a key of the record, a phase of it, or made by the query itself."""
+    keys = {*Outcome.__dataclass_fields__, *(f"phases_ms.{phase}" for phase in Phase), "@timestamp"}
+    words = {
+        "stats",
+        "fields",
+        "filter",
+        "sort",
+        "limit",
+        "by",
+        "as",
+        "desc",
+        "bin",
+        "5m",
+        "avg",
+        "max",
+        "pct",
+        "latest",
+    }
+    for title, commands in _queries():
+        made = set(re.findall(r" as (\w+)", " ".join(commands)))
+        named = {word for command in commands for word in re.findall(r"[@\w.]+", command) if not word.isdigit()}
+        assert named - words - made <= keys, title
+
+
+def test_targets_that_fail_now() -> None:
+    """The newest record of each target decides; failure, reason and owner stand beside it."""
+    (commands,) = (commands for title, commands in _queries() if title == "Targets that fail now")
+    stats, condition, *_ = commands
+    assert stats.endswith(" by target")
+    assert "latest(healthy) as is_healthy" in stats
+    assert condition == "filter is_healthy = 0"
+    assert {"latest(failure)", "latest(reason)", "latest(owner)", "latest(hint)"} <= set(
+        re.findall(r"latest\(\w+\)", stats)
+    )
+
+
+def test_phases_are_stacked() -> None:
+    """Every phase that a healthy connect goes through, one on the other."""
+    widget = titled("Mean of each phase")
+    assert (widget["view"], widget["stacked"]) == ("timeSeries", True)
+    phases = re.findall(r"avg\(phases_ms\.(\w+)\)", widget["query"])
+    assert phases == [phase for phase in Phase if phase is not Phase.DISCONNECT]
+
+
+# -- status and heading --------------------------------------------------------------------------------------------
+
+
+def test_status_widget_asks_the_stacks_function() -> None:
+    """It is drawn again whenever the dashboard shows another time, and passes nothing that could choose a log."""
+    (widget,) = widgets("custom")
+    assert widget["endpoint"] == "<StatusWidgetFunction.Arn>"
+    assert (widget["params"], widget["updateOn"]) == ({}, {"refresh": True, "resize": True, "timeRange": True})
+
+
+@pytest.mark.parametrize("name", ["", "fleet"])
+def test_heading_says_whose_it_is(name: str) -> None:
+    """The text above names canary and schedule."""
+    (text,) = widgets("text", Name=name, EveryMinutes="5")
+    assert text["markdown"].startswith(f"# IoT connect canary {name or CANARY}\n")
+    assert "(rate(5 minutes))" in text["markdown"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "told to NOBODY"),
+        ({"AlarmEmail": "a@example.com"}, "told to a@example.com, once"),
+        (
+            {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t"},
+            "subscribed to arn:aws:sns:eu-west-1:123456789012:t.",
+        ),
+    ],
+)
+def test_heading_says_who_is_told(values: dict[str, str], words: str) -> None:
+    """A stack whose alarms reach nobody says so where everybody looks."""
+    (text,) = widgets("text", **values)
+    assert words in text["markdown"]
+
+
+def _links() -> dict[str, str]:
+    (text,) = widgets("text")
+    return dict(re.findall(r"\[([^\]]+)\]\(([^)\s]+)\)", text["markdown"]))
+
+
+def test_links_are_of_the_stacks_console() -> None:
+    """Query, log, function and alarms, in the region of the stack."""
+    links = _links()
+    assert list(links) == ["Targets that fail now", "Log", "Function", "Alarms"]
+    assert all(link.startswith("https://eu-west-1.console.aws.amazon.com/") for link in links.values())
+    assert "<CanaryFunction>" in links["Function"]
+    assert unquote(unquote(links["Log"].replace("$", "%"))).endswith("log-group//aws/lambda/stack-name")
+
+
+def test_link_to_the_query_is_the_query() -> None:
+    """Decoded as the console does, it is the widget's query on the stack's log group."""
+    fragment = unquote(unquote(_links()["Targets that fail now"].replace("$", "%")))
+    detail = fragment.partition("queryDetail=")[2]
+    found = dict(itertools.pairwise(re.split(r"~(?=[(\w'])", detail.strip("~()"))))
+    query = unquote(found["editorString"].removeprefix("'").replace("*", "%"))
+    assert query == titled("Targets that fail now")["query"].partition(" | ")[2]
+    assert unquote(detail.rpartition("'")[2].rstrip(")").replace("*", "%")) == "/aws/lambda/stack-name"

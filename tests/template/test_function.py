@@ -157,7 +157,7 @@ def test_log_group_is_the_functions() -> None:
         ({}, set(), set()),
         ({"AlarmEmail": "a@example.com"}, set(), {"AlarmEmailSubscription"}),
         ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"PageTopic"}, set()),
-        ({"DashboardEnabled": "false"}, {"CanaryDashboard"}, set()),
+        ({"DashboardEnabled": "false"}, {"CanaryDashboard", "StatusWidgetFunction", "StatusWidgetRole"}, set()),
         ({"CertificateDaysThreshold": ""}, {"CertificateAlarm"}, set()),
         ({"LatencyThresholdMilliseconds": "500"}, set(), {"SlowConnectAlarm"}),
         ({"Targets": "ssm:/targets"}, set(), set()),
@@ -176,6 +176,8 @@ def test_resources(values: dict[str, str], missing: set[str], more: set[str]) ->
         "PagerFunction": "AWS::Serverless::Function",
         "PagerLogGroup": "AWS::Logs::LogGroup",
         "PagerRole": "AWS::IAM::Role",
+        "StatusWidgetFunction": "AWS::Serverless::Function",
+        "StatusWidgetRole": "AWS::IAM::Role",
         "CanaryDashboard": "AWS::CloudWatch::Dashboard",
         "AlarmEmailSubscription": "AWS::SNS::Subscription",
     }

@@ -26,6 +26,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "SettleMinutes": "15",
     "LatencyThresholdMilliseconds": "",
     "CertificateDaysThreshold": "14",
+    "AvailabilityObjective": "99.9",
     "DashboardEnabled": "true",
     "ReadableParameters": "",
     "ReadableSecrets": "",

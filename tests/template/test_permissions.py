@@ -222,3 +222,13 @@ def test_client_id_in_its_region(given: dict[str, str], region: str) -> None:
     """A fixed client id may connect in the region that is signed for, and in any with a document of targets."""
     found = allowed(ClientId="one", **given)["iot:Connect"]
     assert found[-1] == f"arn:aws:iot:{region}:123456789012:client/one"
+
+
+def test_status_widget_reads_the_log_only() -> None:
+    """Whoever may look at the dashboard may invoke the widget's function, so it may do nothing but read this log."""
+    role = canary().resources["StatusWidgetRole"]["Properties"]
+    assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+    (policy,) = role["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": "logs:FilterLogEvents", "Resource": "<CanaryLogGroup.Arn>"}
+    ]

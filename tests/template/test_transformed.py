@@ -32,7 +32,7 @@ class NoPolicies:
 os.environ["AWS_DEFAULT_REGION"] = "eu-west-1"
 with open(sys.argv[1]) as file:
     template = yaml_parse(file.read())
-for name in ("CanaryFunction", "PagerFunction"):
+for name in ("CanaryFunction", "PagerFunction", "StatusWidgetFunction"):
     template["Resources"][name]["Properties"]["CodeUri"] = "s3://bucket/key"
 print(json.dumps(transform(template, {}, NoPolicies())["Resources"]))
 """
@@ -59,6 +59,7 @@ def test_transform_adds_no_other_resource(resources: dict[str, Any]) -> None:
         **own,
         "CanaryFunction": "AWS::Lambda::Function",
         "PagerFunction": "AWS::Lambda::Function",
+        "StatusWidgetFunction": "AWS::Lambda::Function",
         **ADDED,
     }
 
@@ -88,6 +89,7 @@ def test_schedule_role_may_only_invoke(resources: dict[str, Any]) -> None:
         ("CanaryFunctionScheduleRole", "scheduler.amazonaws.com"),
         ("PagerRole", "lambda.amazonaws.com"),
         ("PagerFunctionTickRole", "scheduler.amazonaws.com"),
+        ("StatusWidgetRole", "lambda.amazonaws.com"),
     ],
 )
 def test_roles_trusted_services(resources: dict[str, Any], role: str, service: str) -> None:
@@ -97,6 +99,7 @@ def test_roles_trusted_services(resources: dict[str, Any], role: str, service: s
         "CanaryFunctionScheduleRole",
         "PagerRole",
         "PagerFunctionTickRole",
+        "StatusWidgetRole",
     }
     statement = _only(resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"])
     assert statement["Principal"].keys() == {"Service"}

@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parents[2] / "function" / "connect_canary"
 # From the ground up: a room imports only itself and rooms of the lines before its own.
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
-    frozenset({"network"}),
+    frozenset({"network", "pages"}),
     frozenset({"reporting"}),
     frozenset({"config"}),
     frozenset({"probe"}),
     frozenset({"run"}),
-    frozenset({"handler", "cli"}),
+    frozenset({"handler", "status_widget", "cli"}),
     frozenset({"__main__"}),
 )
 # Third-party packages and the modules that import them; every other module uses the standard library only.
@@ -47,11 +47,11 @@ THIRD_PARTY = {
         "reporting.table",
         "run",
     },
-    "boto3": {"config.sources.account_endpoint"},
-    "botocore": {"config.sources.service_call", "config.sources.ssm_provider"},
+    "boto3": {"cli.log_source", "config.sources.account_endpoint", "status_widget"},
+    "botocore": {"cli.log_source", "config.sources.service_call", "config.sources.ssm_provider"},
     "rich": {"cli.console_report", "cli.console_tables"},
 }
-READS_ENVIRONMENT = {"handler", "cli.main"}
+READS_ENVIRONMENT = {"handler", "status_widget", "cli.main"}
 MAX_LINES = 300
 
 

@@ -102,11 +102,16 @@ def _unknown_arguments(left: Sequence[str], command: Command) -> Iterator[str]:
 
 
 def _suggestion(flag: str, command: Command) -> str:
-    others = [other for other in Command if flag in FLAGS[other]]
+    others = [other for other in Command if flag in _flags_of(other)]
     if others:
         return f"it is one of {others[0]}"
-    suggestion = did_you_mean(flag, [*(f"--{key}" for key in BY_KEY), *FLAGS[command], "--help"])
+    suggestion = did_you_mean(flag, [*_flags_of(command), "--help"])
     return suggestion if suggestion.startswith("did") else f"{command} --help lists them"
+
+
+def _flags_of(command: Command) -> list[str]:
+    settings = () if command is Command.REPORT else BY_KEY
+    return [*(f"--{key}" for key in settings), *FLAGS[command]]
 
 
 def _repetition_problems(repeat: str | None, interval: str | None) -> Iterator[str]:

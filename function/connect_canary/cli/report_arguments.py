@@ -18,6 +18,7 @@ REPORT_FLAGS: Mapping[str, Mapping[str, Any]] = {
     "--profile": {"metavar": "NAME", "help": "AWS profile that may read the log group"},
 }
 FILE_HELP = "what connect --json printed; - or nothing is standard input"
+_NAMES = {"--html": "html", "--log-group": "log_group"}
 _OF_LOG = ("hours", "region", "profile")
 
 
