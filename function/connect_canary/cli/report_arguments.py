@@ -51,9 +51,7 @@ def _problems(parsed: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"--{key} is about the log; it needs --log-group" for key in _OF_LOG if parsed[key] is not None)
         if parsed["file"] in {None, "-"} and (sys.stdin is None or sys.stdin.isatty()):
             yield "say where the results are: a file, --log-group NAME, or connect --json | report"
-    yield from (
-        f"--{key} names nothing" for key in ("html", "log_group") if parsed[key] is not None and not parsed[key]
-    )
+    yield from (f"{flag} names nothing" for flag, key in _NAMES.items() if not (parsed[key] is None or parsed[key]))
     if parsed["hours"] is not None and not 0 < _number(parsed["hours"]) <= MAX_HOURS:
         yield f"--hours is {parsed['hours']!r}; allowed: a number up to {MAX_HOURS:g}"
 
