@@ -17,7 +17,8 @@ from tests.local.deployed import DeployedCanary
 from tests.template.cloudformation import ROOT
 from tests.template.dashboard_body import problems
 
-FAILING = {"name": "widget-failing", "endpoint": "localhost:1"}
+# A client id that the role may not connect with.
+FAILING = {"name": "widget-failing", "client_id_prefix": "foreign-"}
 HEALTHY = {"name": "widget-healthy"}
 
 
@@ -44,8 +45,8 @@ def test_widget_draws_what_the_canary_logged(aws: LocalAws, ran: DeployedCanary)
     drawn = _draw(aws, ran)
     assert drawn.startswith("<svg ")
     assert "widget-healthy" in drawn
-    assert re.search(r"widget-failing, \d\d:\d\d: TcpRefused in phase tcp;", drawn)
-    assert "owner: network team" in drawn
+    assert re.search(r"widget-failing, \d\d:\d\d: NotAuthorized in phase connack;", drawn)
+    assert "owner: IAM team" in drawn
 
 
 def test_widget_describes_itself(aws: LocalAws, ran: DeployedCanary) -> None:
@@ -94,7 +95,7 @@ def test_report_of_a_deployed_canary(aws: LocalAws, ran: DeployedCanary, tmp_pat
 
     done = report(ran.stack.outputs["LogGroupName"])
     assert (done.returncode, done.stderr) == (0, "")
-    assert "widget-failing: TcpRefused in phase tcp" in page.read_text()
+    assert "widget-failing: NotAuthorized in phase connack" in page.read_text()
     missing = report("/aws/lambda/no-such-canary")
     assert missing.returncode == 2
     assert "--log-group is '/aws/lambda/no-such-canary', which does not exist in" in missing.stderr

@@ -229,6 +229,7 @@ def test_status_widget_reads_the_log_only() -> None:
     role = canary().resources["StatusWidgetRole"]["Properties"]
     assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
     (policy,) = role["Policies"]
+    own = "arn:aws:logs:eu-west-1:123456789012:log-group:<CanaryLogGroup>"
     assert policy["PolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Action": "logs:FilterLogEvents", "Resource": "<CanaryLogGroup.Arn>"}
+        {"Effect": "Allow", "Action": "logs:FilterLogEvents", "Resource": ["<CanaryLogGroup.Arn>", own]}
     ]
