@@ -67,8 +67,9 @@ nightly: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Fuzz with 10,000 cas
 	@$(MAKE) --no-print-directory fidelity
 	@$(MAKE) --no-print-directory mutants SLICE=$$(( $$(date +%s) / 86400 % 20 + 1 ))/20
 
-pictures: .venv/.ready ## Draw the pictures in README.md and docs/development.md
+pictures: .venv/.ready ## Draw the pictures in README.md and docs/
 	@.venv/bin/python -m tests.faulty.picture
+	@.venv/bin/python -m tests.faulty.report_picture
 	@.venv/bin/python -m infra.architecture_diagram --write docs/development.md
 
 # -- on an AWS account -----------------------------------------------------------------------------------------------

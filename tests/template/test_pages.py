@@ -87,7 +87,19 @@ def _commands(beginning: str) -> list[str]:
     return [command.removeprefix(beginning) for command in commands]
 
 
-@pytest.mark.parametrize("arguments", _commands(".venv/bin/connect-canary "))
+@pytest.mark.parametrize("arguments", [each for each in _commands(".venv/bin/connect-canary ") if "report" in each])
+def test_report_commands(arguments: str) -> None:
+    """Every flag of `report` exists and takes what it is given; its input needs a canary that ran."""
+    words = shlex.split(re.split(" < ", arguments)[0])
+    done = _run("connect_canary", *words, "missing.json")
+    assert done.returncode == 2
+    assert done.stderr in {
+        "connect-canary: the file 'missing.json' cannot be read: No such file or directory\n",
+        "connect-canary: the results are either from a file or from --log-group, not from both\n",
+    }
+
+
+@pytest.mark.parametrize("arguments", [each for each in _commands(".venv/bin/connect-canary ") if "report" not in each])
 def test_command_line_commands(arguments: str) -> None:
     """Every flag exists and takes what it is given; `check` stands in for `connect`, which would need an endpoint."""
     words = ["check" if word == "connect" else word for word in shlex.split(arguments)]
