@@ -36,6 +36,16 @@ def test_every_attempt_once_oldest_first(page_size: int) -> None:
     }
 
 
+def test_order_of_a_page_is_not_relied_on() -> None:
+    """The newest attempt decides whether a target fails now, wherever on a page it stands."""
+    events = _minutes()
+    found = read_log(FakeLog(events=events[::-1], page_size=7), RANGE, NO_LIMIT)
+    assert [record.at for record in found.records] == [at / 1000 for at, _ in events]
+    cut = read_log(FakeLog(events=_minutes(targets=9)[::-1], page_size=3), RANGE, Budget(pages=2, deadline=math.inf))
+    times = [record.at or 0.0 for record in cut.records]
+    assert times == sorted(times)
+
+
 def test_attempt_at_the_end_is_outside() -> None:
     """The time that is asked for ends before its end, as the next one begins there."""
     events = [(RANGE.end_ms - 1, log_line(target="in")), (RANGE.end_ms, log_line(target="out"))]

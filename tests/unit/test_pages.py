@@ -122,8 +122,8 @@ def test_many_runs_share_a_column() -> None:
 
 
 def test_cells_of_times() -> None:
-    """A column for each period, in UTC; attempts outside of the time are left out, and order does not matter."""
-    records = [record(at, **(FAILED if at == 130 else {})) for at in (190, 130, 10, 9999, -5)]
+    """A column for each period, in UTC; attempts outside of the time, or without one, are left out."""
+    records = [record(at, **(FAILED if at == 130 else {})) for at in (-5, 10, 130, 190, 9999)] + [record()]
     grid = grid_of_times(records, start=0, end=240, period_s=60, max_columns=80)
     assert list(grid.labels) == ["00:00", "00:01", "00:02", "00:03"]
     (row,) = grid.rows.values()

@@ -58,8 +58,8 @@ def read_log(
             pages -= 1
             if "nextToken" in page and (pages <= 0 or clock() >= budget.deadline):
                 # The window is incomplete. A first one is all there is: its end is missing.
-                return found if found.records else LogRecords(start_ms=begin, records=records)
-        found.records = records + found.records
+                return found if found.records else LogRecords(start_ms=begin, records=sorted(records, key=_time))
+        found.records = sorted(records, key=_time) + found.records
         found.start_ms = begin
         if pages <= 0 or clock() >= budget.deadline:
             break
@@ -76,6 +76,11 @@ def _pages(client: Client, group: str, begin_ms: int, end_ms: int) -> Iterator[d
         if "nextToken" not in page:
             return
         request["nextToken"] = page["nextToken"]
+
+
+def _time(record: AttemptRecord) -> float:
+    # Pages are put together from log streams, and their order is not promised.
+    return record.at or 0.0
 
 
 def _records(page: dict[str, Any]) -> Iterator[AttemptRecord]:

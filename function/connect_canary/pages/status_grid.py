@@ -96,7 +96,10 @@ def _runs_label(first: int, end: int) -> str:
 def grid_of_times(
     records: Iterable[AttemptRecord], *, start: float, end: float, period_s: float, max_columns: int
 ) -> StatusGrid:
-    """Return a grid with a column for each period from `start` to `end` (seconds), or for as many each as fit."""
+    """Return a grid with a column for each period from `start` to `end` (seconds), or for as many each as fit.
+
+    The records come oldest first.
+    """
     span = max(end - start, period_s)
     width = period_s * max(1, math.ceil(span / period_s / max_columns))
     first = math.floor(start / width)
@@ -104,8 +107,8 @@ def grid_of_times(
     style = "%H:%M" if span <= 86_400 else "%m-%d %H:%M"  # noqa: PLR2004 - a day
     labels = [f"{datetime.fromtimestamp((first + n) * width, UTC):{style}}" for n in range(columns)]
     grid = StatusGrid(labels=labels)
-    for record in sorted((r for r in records if r.at is not None), key=lambda r: r.at or 0.0):
-        column = math.floor((record.at or 0.0) / width) - first
+    for record in records:
+        column = -1 if record.at is None else math.floor(record.at / width) - first
         if 0 <= column < columns:
             grid.cell(record.target, column).add(record)
     return grid
