@@ -65,6 +65,7 @@ def as_text(stack_alarms: Sequence[AlarmResource]) -> str:
 
 def _heading() -> str:
     links = [
+        "${Runbook}",
         f"[Targets that fail now]({queries.log_query_link(_CLOUDWATCH, queries.FAILING_NOW.partition(' | ')[2])})",
         f"[Log]({_CLOUDWATCH}#logsV2:log-groups/log-group/{_GROUP})",
         f"[Function]({_CONSOLE}/lambda/home?region=${{AWS::Region}}#/functions/${{CanaryFunction}}?tab=monitoring)",
@@ -72,7 +73,7 @@ def _heading() -> str:
     ]
     return (
         "# IoT connect canary ${Canary}\n"
-        "Connects to AWS IoT Core over WebSockets (${Rate}) and disconnects. ${Told}\n\n"
+        "Connects to AWS IoT Core over WebSockets (${Rate}) and disconnects. **Pages go to ${PagesGoTo}.**\n\n"
         f"{' · '.join(links)}"
     )
 
@@ -136,7 +137,7 @@ def _runs() -> Widget:
         metric("AWS/Lambda", "Duration", OF_FUNCTION, stat="Maximum", yAxis="right"),
     ]
     axis = {"left": {"min": 0, "showUnits": False}, "right": {"min": 0, "label": "ms", "showUnits": False}}
-    return metrics("Runs, and silence", rows, yAxis=axis)
+    return metrics("Runs and silence", rows, yAxis=axis)
 
 
 def _certificate() -> Widget:

@@ -13,13 +13,14 @@ _VARIABLES = """\
 - Canary: !If [HasName, !Ref Name, !Ref AWS::StackName]
   Rate: !FindInMap [Clock, !Ref EveryMinutes, Rate]
   PeriodSeconds: !FindInMap [Clock, !Ref EveryMinutes, PeriodSeconds]
-  Told: !If
+  PagesGoTo: !If
     - HasAlarmEmail
-    - !Sub Alarms are told to ${AlarmEmail}, once its owner has confirmed the subscription.
+    - !Sub ${AlarmEmail}, once its owner has confirmed the subscription
     - !If
       - MakesTopic
-      - "**Alarms are told to NOBODY: set AlarmEmail or AlarmTopicArn.**"
-      - !Sub Alarms are told to whoever is subscribed to ${AlarmTopicArn}.
+      - !If [HasPageWebhook, the webhook only, "NOBODY: set AlarmEmail, AlarmTopicArn or PageWebhookUrl"]
+      - !Sub whoever is subscribed to ${AlarmTopicArn}
+  Runbook: !If [HasRunbookUrl, !Sub "[Runbook](${RunbookUrl})", "Runbook: docs/runbook.md"]
 """
 
 

@@ -15,7 +15,7 @@ from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
 from infra.dashboard.template_file import BEGIN, alarms_of, rewritten
 from infra.local.server.metrics_insights import is_query, parse_query
-from tests.template.cloudformation import PSEUDO, ROOT, canary
+from tests.template.cloudformation import PSEUDO, ROOT, canary, read
 from tests.template.dashboard_body import COLUMNS, body, problems, shown_metrics, titled, widgets
 from tests.template.emitted_metrics import CANARY, OF_LAMBDA, metric_identities
 
@@ -103,7 +103,7 @@ def test_worst_comes_first() -> None:
         "Slowest connect, slowest 10 targets",
         "Time to connect, all targets (ms)",
         "Mean of each phase, all targets (ms)",
-        "Runs, and silence",
+        "Runs and silence",
         "Certificate, days left",
         "Newest failures",
     ]
@@ -112,6 +112,14 @@ def test_worst_comes_first() -> None:
 def test_widgets_look_into_their_own_region() -> None:
     """A dashboard is seen from every region, so each widget names the stack's."""
     assert {widget["region"] for widget in [*widgets("metric"), *widgets("log")]} == {PSEUDO["AWS::Region"]}
+
+
+def test_pages_name_widgets_that_exist() -> None:
+    """Where a page says where to look on the dashboard, there is a widget of that title."""
+    pager = ROOT / "infra" / "pager" / "function" / "pager"
+    named = {name for path in pager.glob("*.py") for name in re.findall(r"\(dashboard, ([^)]+)\)", path.read_text())}
+    assert named
+    assert named <= {widget["properties"].get("title") for widget in body()["widgets"]}
 
 
 def test_range() -> None:
@@ -123,9 +131,11 @@ def test_range() -> None:
 
 
 def test_dashboard_name() -> None:
-    """Dashboards of all regions share one name space, so the name has stack and region in it."""
+    """Dashboards of all regions share one name space, so the name has stack and region in it; pages link to it."""
     (dashboard,) = canary().of_type("AWS::CloudWatch::Dashboard").values()
     assert dashboard["DashboardName"] == f"{CANARY}-{PSEUDO['AWS::Region']}"
+    pager = canary().resources["PagerFunction"]["Properties"]["Environment"]["Variables"]
+    assert pager["PAGER_DASHBOARD"] == dashboard["DashboardName"]
 
 
 def test_dashboard_left_out() -> None:
@@ -308,20 +318,27 @@ def test_heading_says_whose_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    "values",
     [
-        ({}, "told to NOBODY"),
-        ({"AlarmEmail": "a@example.com"}, "told to a@example.com, once"),
-        (
-            {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t"},
-            "subscribed to arn:aws:sns:eu-west-1:123456789012:t.",
-        ),
+        {},
+        {"AlarmEmail": "a@example.com"},
+        {"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t"},
+        {"PageWebhookUrl": "ssm:/iot-connect-canary/c/webhook"},
     ],
 )
-def test_heading_says_who_is_told(values: dict[str, str], words: str) -> None:
-    """A stack whose alarms reach nobody says so where everybody looks."""
+def test_heading_says_who_is_told(values: dict[str, str]) -> None:
+    """A stack whose pages reach nobody says so where everybody looks, as its outputs do."""
     (text,) = widgets("text", **values)
-    assert words in text["markdown"]
+    told = canary(**values).resolve(read("template.yaml")["Outputs"]["PagesGoTo"]["Value"])
+    assert f"**Pages go to {told}.**" in text["markdown"]
+
+
+def test_heading_links_the_runbook() -> None:
+    """Where its address is known it is a link; where it is not, it is no link that leads nowhere."""
+    (text,) = widgets("text", RunbookUrl="https://wiki.example/runbook")
+    assert "[Runbook](https://wiki.example/runbook) · " in text["markdown"]
+    (text,) = widgets("text")
+    assert "Runbook: docs/runbook.md · " in text["markdown"]
 
 
 def _links() -> dict[str, str]:

@@ -81,7 +81,7 @@ def test_principals(path: str) -> None:
     assert (
         principals
         == {
-            "template.yaml": [{"Service": "lambda.amazonaws.com"}] * 2,
+            "template.yaml": [{"Service": "lambda.amazonaws.com"}] * 3,
             "infra/authorizer/template.yaml": ["iot.amazonaws.com", "iot.amazonaws.com"],
         }[path]
     )

@@ -15,7 +15,9 @@ PACKAGE = Path(__file__).parents[2] / "infra"
 
 # From the ground up: a room imports only itself and rooms of the lines before its own.
 ORDER: tuple[frozenset[str], ...] = (
-    frozenset({"architecture_diagram", "authorizer", "build", "cost", "dashboard", "pager", "shards", "targets_schema"}),
+    frozenset(
+        {"architecture_diagram", "authorizer", "build", "cost", "dashboard", "pager", "shards", "targets_schema"}
+    ),
     # The server runs in MiniStack's environment, so neither side imports the other.
     frozenset({"local.client", "local.server"}),
     frozenset({"local.demo"}),

@@ -22,7 +22,7 @@ def silence(situation: Situation) -> Draft:
     do = [
         "WHAT TO DO",
         _item("canary's owner: look whether the schedule is enabled,"),
-        _item("whether the function is invoked, and throttled (dashboard, The canary itself),"),
+        _item("whether the function is invoked, and throttled (dashboard, Runs and silence),"),
         _item("and run it once by hand: make invoke"),
     ]
     record = f"{moment(last.at)}: {clean(last.message)}" if last else "none in the time that was looked at"
