@@ -305,7 +305,7 @@ def test_page_says_what_fails_now_and_who_acts() -> None:
     """Failure, phase, how many in a row, reason, owner and what to do; then the rest."""
     shown = _text_of(page_of([record(), record(target="b")], [record(**FAILED), record(target="b")]))
     for part in (
-        *("1 of 2 targets healthy now", "75.00% of attempts healthy", "4 attempts", "1 failures"),
+        *("1 of 2 targets healthy now", "75.00% of 4 attempts healthy", "1 failures"),
         *("prod: NotAuthorized in phase connack (1 attempt)", "reason CONNACK 135 Not authorized"),
         *("owner IAM team", "to do Check the policy.", "Failures by name NotAuthorized 1"),
     ):
@@ -321,6 +321,22 @@ def test_page_shows_latencies_and_phases() -> None:
         assert f'fill="{PHASE_COLOURS[Phase(phase)]}"' in page
 
 
+def test_page_shows_the_certificate_that_ends_first() -> None:
+    """Of the newest attempts, in whole days; one that is over stands out."""
+    page = page_of([record(certificate_days_left=3.0)], [record(certificate_days_left=90.4), record(target="b")])
+    assert "90 days left, certificate" in _text_of(page)
+    expired = page_of([record(certificate_days_left=-2.2)])
+    assert '<div class="tile bad"><b>-2</b>' in expired
+    assert "certificate" not in _text_of(page_of([record(certificate_days_left=None)]))
+
+
+def test_page_says_what_was_expected() -> None:
+    """A client that was let in is a failure only where it should have been refused."""
+    let_in = record(healthy=False, failure=Failure.UNEXPECTED_ACCEPT, expect="refuse")
+    assert "expected to be refused" in _text_of(page_of([let_in]))
+    assert "expected" not in _text_of(page_of([record(**FAILED)]))
+
+
 def test_page_of_failures_only_has_no_latencies() -> None:
     """Nothing was connected, so there is nothing to measure."""
     shown = _text_of(page_of([record(**FAILED)]))
@@ -333,7 +349,8 @@ def test_page_is_one_file_without_scripts() -> None:
     page = page_of([record(**FAILED), record(target="b")])
     assert _elements(page).elements.isdisjoint({"script", "link", "img", "iframe", "object"})
     # The name space of SVG is a name, not an address.
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "//" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert "default-src &#x27;none&#x27;" in page
     assert page.startswith("<!doctype html>")
 
 

@@ -54,6 +54,15 @@ def test_report_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "50.00%" in page.read_text()
 
 
+def test_page_needs_no_encoding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a server says in any script can be written to a terminal that knows ASCII only."""
+    _feed(monkeypatch, json.dumps(run_of({**FAILED, "reason": "refus\u00e9 \U0001f600"})))
+    assert main(["report"]) == 0
+    page = capsys.readouterr().out
+    assert page.isascii()
+    assert "refus&#233; &#128512;" in page
+
+
 def test_report_is_written_whatever_it_shows(tmp_path: Path) -> None:
     """Unhealthy targets are its subject, not its failure."""
     results = tmp_path / "results.json"

@@ -24,7 +24,8 @@ _MINUTE_S = 60.0
 def make_report(arguments: ReportArguments, environ: Mapping[str, str]) -> None:
     """Write the page; raise SettingsError, or LogUnreadableError."""
     report = _of_input(arguments.file) if arguments.log is None else _of_log(arguments.log, environ)
-    page = html_report(report)
+    # Character references, so that no encoding of a terminal or a file system matters.
+    page = html_report(report).encode("ascii", "xmlcharrefreplace").decode()
     if arguments.html is None:
         sys.stdout.write(page)
         return

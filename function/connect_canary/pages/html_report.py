@@ -64,6 +64,7 @@ def html_report(report: Report) -> str:
     )
     head = joined(
         tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content="default-src 'none'; style-src 'unsafe-inline'"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("title", text(report.heading)),
         tag("style", Markup(_STYLE)),
@@ -86,14 +87,16 @@ def _tiles(summaries: Sequence[TargetSummary]) -> Markup:
     latencies = [ms for summary in summaries for ms in summary.connect_ms]
     tiles = [
         _tile("targets healthy now", f"{well} of {len(summaries)}", good=well == len(summaries)),
-        _tile("of attempts healthy", percent(healthy / len(records)), good=healthy == len(records)),
-        _tile("attempts", f"{len(records):,}"),
+        _tile(f"of {len(records):,} attempts healthy", percent(healthy / len(records)), good=healthy == len(records)),
         _tile("failures", f"{len(records) - healthy:,}", good=healthy == len(records)),
     ]
     if latencies:
         tiles += [
-            _tile(f"ms to connect, p{share:.0%}"[:-1], f"{percentile(latencies, share):,.0f}") for share in (0.5, 0.9)
+            _tile(f"ms to connect, p{100 * share:.0f}", f"{percentile(latencies, share):,.0f}") for share in (0.5, 0.9)
         ]
+    days = [left for each in summaries if (left := each.newest.certificate_days_left) is not None]
+    if days:
+        tiles.append(_tile("days left, certificate", f"{min(days):,.0f}", good=None if min(days) > 0 else False))
     return tag("div", *tiles, class_="tiles")
 
 
@@ -116,6 +119,7 @@ def _card(summary: TargetSummary) -> Markup:
     runs = "1 attempt" if row == 1 else f"{row} attempts in a row"
     pairs = {
         "endpoint": newest.endpoint,
+        "expected": "to be refused" if newest.expect == "refuse" else None,
         "reason": newest.reason,
         "owner": newest.owner,
         "to do": newest.hint,
