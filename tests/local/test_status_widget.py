@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,16 @@ TARGETS = {"targets": [{"name": "widget-healthy"}, {"name": "widget-failing", "c
 
 
 @pytest.fixture(scope="module")
-def ran(aws: LocalAws) -> DeployedStack:
+def ran(aws: LocalAws) -> Iterator[DeployedStack]:
     """A stack of its own, with two runs of a healthy and a failing target in its log."""
     parameters = {"ScheduleState": "DISABLED", "Targets": json.dumps(TARGETS)}
     stack = aws.deploy(BUILT_TEMPLATE, name=NAME, parameters=parameters)
     for _ in range(2):
         outcomes = aws.invoke(stack.resources["CanaryFunction"], {}).payload["targets"]
         assert [outcome["healthy"] for outcome in outcomes] == [True, False]
-    return stack
+    yield stack
+    # Its pager would go on looking every few seconds.
+    aws.delete(NAME)
 
 
 def _draw(aws: LocalAws, stack: DeployedStack, **context: Any) -> str:
