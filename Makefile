@@ -124,7 +124,9 @@ $(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
 	@.venv-local/bin/python $(PIP_INSTALL) requirements/local.txt
 	@touch $@
 
+# `venv --clear` would empty the directory that a link leads to, which others may use.
 define new_environment
+test ! -L $(1) || { echo "$(1) is a link, and what it leads to is not rebuilt from here. Remove the link, or run make there."; exit 2; }; \
 test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
 	|| { echo "$(PYTHON) is no Python 3.11 or later. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
