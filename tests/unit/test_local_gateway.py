@@ -234,7 +234,8 @@ async def test_unverified_signature(gateway: Gateway, query: str, verified: obje
     start, body = await gateway.opened(connect(username=f"u?{NAME}=a"), query=query)
     assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    assert headers.keys() == {"content-type", "x-amzn-requestid", "x-amzn-errortype"}
+    assert headers.keys() == {"content-type", "content-length", "x-amzn-requestid", "x-amzn-errortype"}
+    assert int(headers["content-length"]) == len(body["body"])
     assert (headers["content-type"], headers["x-amzn-errortype"]) == ("application/json", "ForbiddenException")
     told = json.loads(body["body"])
     assert body["type"] == "websocket.http.response.body"

@@ -14,7 +14,7 @@ import pytest
 
 from infra.local.client.process import REPOSITORY, LocalAwsError, interpreter, log_tail, running_server
 
-READY = {"api_port": 4566, "iot_port": 8883, "authority": "/state/authority.pem"}
+READY = {"api_port": 4566, "iot_port": 8883, "authority": "/state/authority.pem", "root_secret": "said"}
 SAY_READY = f"print({json.dumps(READY)!r}, flush=True)"
 WAIT = "sys.stdin.read()"
 
@@ -55,11 +55,12 @@ def read(seen: Path) -> dict[str, Any]:
 
 
 def test_ready_line_is_read(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ports of the ready line become the addresses of the server, whose state has a directory of its own."""
+    """The ready line names the server's ports and its root's secret; its state has a directory of its own."""
     stand_in(tmp_path, monkeypatch, SAY_READY, WAIT)
     with running_server() as server:
         assert (server.api_url, server.iot_endpoint) == ("http://127.0.0.1:4566", "localhost:8883")
         assert server.authority == Path("/state/authority.pem")
+        assert (server.root_key_id, server.root_secret) == ("local-root", "said")
         assert server.state.parent == temporary
         assert server.state.name.startswith("local-aws-")
 
@@ -72,8 +73,6 @@ def test_environment_is_given_whole(tmp_path: Path, temporary: Path, monkeypatch
     with running_server(speed=12.0) as server:
         state = server.state
         assert (state / "tmp").is_dir()
-        secret = server.root_secret
-        assert server.root_key_id == "local-root"
     variables = read(seen)["variables"]
     variables.pop("LC_CTYPE", None)
     assert variables == {
@@ -91,27 +90,36 @@ def test_environment_is_given_whole(tmp_path: Path, temporary: Path, monkeypatch
         "MINISTACK_ACCOUNT_ID": "123456789012",
         "MINISTACK_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "local-root",
-        "AWS_SECRET_ACCESS_KEY": secret,
         "LOCAL_AWS_PARENT": str(os.getpid()),
         "LOCAL_AWS_SPEED": "12.0",
     }
-    assert len(secret) == 40
     assert not list(temporary.iterdir())
 
 
 def test_server_runs_in_the_repository(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's module is run where it is found, at the usual speed unless told, with a new key each time."""
+    """The server's module is run where it is found, at the usual speed unless told."""
     seen = stand_in(tmp_path, monkeypatch, SAY_READY, "assert os.getsid(0) == os.getpid()", WAIT)
-    with running_server() as first:
+    with running_server():
         pass
     told = read(seen)
     assert told["arguments"] == ["-m", "infra.local.server.main"]
     assert Path(told["directory"]) == REPOSITORY
     assert told["variables"]["LOCAL_AWS_SPEED"] == "1.0"
     assert has_ended(told["id"])
-    with running_server() as second:
-        assert first.root_secret != second.root_secret
     assert not list(temporary.iterdir())
+
+
+@pytest.mark.usefixtures("temporary")
+def test_state_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else may read the state of a server, whatever the caller's umask lets others read."""
+    stand_in(tmp_path, monkeypatch, SAY_READY, WAIT)
+    umask = os.umask(0)
+    try:
+        with running_server() as server:
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (server.state, *server.state.iterdir())}
+    finally:
+        os.umask(umask)
+    assert modes == {server.state.name: 0o700, "tmp": 0o700, "server.log": 0o600}
 
 
 def test_server_that_does_not_start(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:

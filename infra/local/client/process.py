@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import select
 import shutil
 import signal
@@ -54,7 +53,7 @@ def interpreter() -> Path:
     return path
 
 
-def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
+def _environment(state: Path, speed: float) -> dict[str, str]:
     """Return the server's environment variables, without the caller's for AWS and proxies."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -71,7 +70,6 @@ def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
         "MINISTACK_REGION": REGION,
         "AWS_ACCESS_KEY_ID": _ROOT_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": root_secret,
         "LOCAL_AWS_PARENT": str(os.getpid()),
         "LOCAL_AWS_SPEED": str(speed),
     }
@@ -80,40 +78,44 @@ def _environment(state: Path, speed: float, root_secret: str) -> dict[str, str]:
 @contextmanager
 def running_server(*, speed: float = 1.0) -> Iterator[RunningServer]:
     """Run the server for the duration of the context, or raise `LocalAwsError`."""
-    python, root_secret = interpreter(), secrets.token_hex(20)
+    python = interpreter()
     state = Path(tempfile.mkdtemp(prefix="local-aws-"))
     try:
-        (state / "tmp").mkdir()
-        with (state / "server.log").open("wb") as log:
+        (state / "tmp").mkdir(mode=0o700)
+        with open(state / "server.log", "wb", opener=_open_private) as log:
             process = subprocess.Popen(
                 [str(python), "-m", "infra.local.server.main"],
                 cwd=REPOSITORY,
-                env=_environment(state, speed, root_secret),
+                env=_environment(state, speed),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
             )
         try:
-            yield _wait_until_ready(process, state, root_secret)
+            yield _wait_until_ready(process, state)
         finally:
             _stop(process)
     finally:
         shutil.rmtree(state, ignore_errors=True)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, root_secret: str) -> RunningServer:
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], state: Path) -> RunningServer:
     line = _first_line(process)
     if not line:
         raise LocalAwsError(f"The local AWS did not start. {log_tail(state)}")
-    ports = json.loads(line)
+    ready = json.loads(line)
     return RunningServer(
-        api_url=f"http://127.0.0.1:{ports['api_port']}",
-        iot_endpoint=f"localhost:{ports['iot_port']}",
-        authority=Path(ports["authority"]),
+        api_url=f"http://127.0.0.1:{ready['api_port']}",
+        iot_endpoint=f"localhost:{ready['iot_port']}",
+        authority=Path(ready["authority"]),
         state=state,
         root_key_id=_ROOT_KEY_ID,
-        root_secret=root_secret,
+        root_secret=ready["root_secret"],
     )
 
 

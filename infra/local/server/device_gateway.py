@@ -4,14 +4,13 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs
 
 from infra.local.server import ministack_patches
 from infra.local.server.accepted_connack import as_aws
+from infra.local.server.asgi import App, Message, Receive, ReplayReceive, Scope, Send, headers_of, respond
 from infra.local.server.authorizer_response import RefusedError
 from infra.local.server.authorizers import Authorizers
 from infra.local.server.custom_auth import DeniedError, UpgradeRequest, authorize, names_authorizer
@@ -27,12 +26,6 @@ from infra.local.server.mqtt import (
     is_complete,
     parse_connect,
 )
-
-Scope = dict[str, Any]
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SIGNING_SERVICE = "iotdevicegateway"
 _MQTT_PATH = "/mqtt"
@@ -61,10 +54,10 @@ class DeviceGateway:
             await self._inner(scope, receive, send)
             return
         await receive()
-        headers = _headers(scope)
+        headers = headers_of(scope)
         problem = _upgrade_problem(scope, headers)
         if problem:
-            await _refuse_upgrade(send, problem, "BadRequestException")
+            await _refuse_upgrade(scope, send, problem, "BadRequestException")
         elif _claims_signature(scope, headers):
             await self._serve_signed(scope, headers, receive, send)
         else:
@@ -81,7 +74,7 @@ class DeviceGateway:
             await self._serve_mqtt(scope, headers, receive, send, signed=True)
             return
         _log.warning("upgrade refused: %s", problem)
-        await _refuse_upgrade(send, HTTPStatus.FORBIDDEN, "ForbiddenException")
+        await _refuse_upgrade(scope, send, HTTPStatus.FORBIDDEN, "ForbiddenException")
 
     async def _serve_mqtt(
         self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send, *, signed: bool
@@ -136,7 +129,7 @@ class DeviceGateway:
 
         await ministack_patches.IOT_WEBSOCKET.original()(
             scope,
-            _OneConnect(_ReplayReceive(*first, receive=receive)),
+            _OneConnect(ReplayReceive(*first, receive=receive)),
             send_once_accepted,
             self._account_id,
             self._region,
@@ -158,23 +151,6 @@ class _OneConnect:
         except MalformedPacketError:
             return _DISCONNECTED
         return message if self._connects <= 1 else _DISCONNECTED
-
-
-class _ReplayReceive:
-    """Replays messages that were already received, then receives new ones."""
-
-    def __init__(self, *messages: Message, receive: Receive) -> None:
-        self._messages = list(messages)
-        self._receive = receive
-
-    async def __call__(self) -> Message:
-        return self._messages.pop(0) if self._messages else await self._receive()
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    return {
-        name.decode("latin-1").lower(): value.decode("utf-8", "replace") for name, value in scope.get("headers", [])
-    }
 
 
 def _upgrade_problem(scope: Scope, headers: dict[str, str]) -> int | None:
@@ -218,22 +194,15 @@ async def _first_packet(receive: Receive) -> bytes:
     return packet
 
 
-async def _refuse_upgrade(send: Send, status: int, error_type: str) -> None:
+async def _refuse_upgrade(scope: Scope, send: Send, status: int, error_type: str) -> None:
     trace_id = str(uuid.uuid4())
     headers = {
         "content-type": "application/json",
         "x-amzn-requestid": trace_id,
         "x-amzn-errortype": error_type,
     }
-    start = {
-        "type": "websocket.http.response.start",
-        "status": status,
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-    await send(start)
     message = "Forbidden" if status == HTTPStatus.FORBIDDEN else "Bad request"
-    body = json.dumps({"message": message, "traceId": trace_id}).encode()
-    await send({"type": "websocket.http.response.body", "body": body})
+    await respond(scope, send, status, headers, json.dumps({"message": message, "traceId": trace_id}).encode())
 
 
 async def _refuse(send: Send, connect: ConnectPacket, refusal: Refusal) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from infra.local.server import (
     certificates,
     cloudformation_types,
     describe_endpoint,
+    function_credentials,
     lambda_metrics,
     ministack_patches,
     schedule_speed,
@@ -32,15 +34,21 @@ from infra.local.server.alarm_evaluator import AlarmEvaluator
 from infra.local.server.alarm_history import install_history
 from infra.local.server.alarm_memory import AlarmMemory
 from infra.local.server.alarm_settings import install_settings
+from infra.local.server.asgi import App
 from infra.local.server.authorizers import Authorizers, install_authorizers_api
 from infra.local.server.cloudwatch_api import install_cloudwatch_api
 from infra.local.server.device_gateway import DeviceGateway
 from infra.local.server.log_patterns import install_log_patterns
 from infra.local.server.mute_rule_api import MuteRules
+from infra.local.server.request_authentication import RequestAuthentication
+from infra.local.server.request_rules import RequestRules
+from infra.local.server.request_signature import RequestSignatures
 from infra.local.server.sns_delivery import install_deliveries
 
 _LOOPBACK = "127.0.0.1"
 _GRACE_SECONDS = 1.0
+# Nobody else reads what the server and its functions write.
+_PRIVATE = 0o077
 
 
 def _listen() -> socket.socket:
@@ -86,7 +94,7 @@ def _hypercorn_config(
 
 
 async def _serve(
-    app: DeviceGateway, config: ministack_patches.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator
+    app: App, config: ministack_patches.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator
 ) -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - only in MiniStack's environment
 
@@ -111,6 +119,7 @@ async def _serve(
 
 def main() -> int:
     """Serve until stopped and return the exit code: 1 with a message when MiniStack is not the expected release."""
+    os.umask(_PRIVATE)
     state, parent = Path(os.environ["STATE_DIR"]), int(os.environ.pop("LOCAL_AWS_PARENT"))
     try:
         return _start(state, speed=float(os.environ.pop("LOCAL_AWS_SPEED")))
@@ -123,8 +132,8 @@ def main() -> int:
 
 
 def _start(state: Path, *, speed: float) -> int:
-    account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
     api, iot = _listen(), _listen()
+    root_secret = os.environ["AWS_SECRET_ACCESS_KEY"] = secrets.token_hex(20)
     # MiniStack reads both at import.
     os.environ["GATEWAY_PORT"] = str(_port(api))
     os.environ["SSL_CERT_FILE"] = str(state / "authority.pem")
@@ -135,27 +144,36 @@ def _start(state: Path, *, speed: float) -> int:
         return 1
     logging.getLogger().setLevel(logging.WARNING)
     identity = certificates.create(state)
-    app, evaluator = _build_app(f"localhost:{_port(iot)}", account_id, region, speed)
-    ready = {"api_port": _port(api), "iot_port": _port(iot), "authority": str(identity.authority)}
+    app, evaluator = _build_app(RequestRules(api_port=_port(api), iot_port=_port(iot)), speed)
+    ready = {
+        "api_port": _port(api),
+        "iot_port": _port(iot),
+        "authority": str(identity.authority),
+        "root_secret": root_secret,
+    }
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
     ministack_patches.WORKERS_RESET.original()()
     return 0
 
 
-def _build_app(iot_endpoint: str, account_id: str, region: str, speed: float) -> tuple[DeviceGateway, AlarmEvaluator]:
+def _build_app(rules: RequestRules, speed: float) -> tuple[App, AlarmEvaluator]:
     """Apply every patch to MiniStack and return the ASGI application and the evaluator of alarms."""
+    account_id, region = os.environ["MINISTACK_ACCOUNT_ID"], os.environ["MINISTACK_REGION"]
     authorizers, mute_rules = Authorizers(), MuteRules(speed=speed)
-    describe_endpoint.override_describe_endpoint(iot_endpoint)
+    describe_endpoint.override_describe_endpoint(f"localhost:{rules.iot_port}")
     install_authorizers_api(authorizers)
     cloudformation_types.register_all(authorizers, mute_rules)
+    function_credentials.install_function_credentials()
     lambda_metrics.install_execution_metrics()
     lambda_metrics.install_asynchronous_schedules()
     schedule_speed.set_speed(speed)
     install_deliveries()
     install_log_patterns()
     evaluator = _install_alarms(mute_rules, account_id, region, speed)
-    return DeviceGateway(ministack_patches.APP.original(), authorizers, account_id, region), evaluator
+    gateway = DeviceGateway(ministack_patches.APP.original(), authorizers, account_id, region)
+    signatures = RequestSignatures(account_id=account_id, root_key_id=os.environ["AWS_ACCESS_KEY_ID"])
+    return RequestAuthentication(inner=gateway, rules=rules, signatures=signatures), evaluator
 
 
 def _install_alarms(mute_rules: MuteRules, account_id: str, region: str, speed: float) -> AlarmEvaluator:
