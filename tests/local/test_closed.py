@@ -1,6 +1,6 @@
 """The local AWS is closed: who does not hold one of its secrets can neither use nor read nor reset it.
 
-Each attack here was successful against version 0.1.0.
+MiniStack alone lets most of these attacks through.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,8 @@ from infra.local.client.process import ACCOUNT_ID
 from tests.local.mqtt_client import open_websocket
 from tests.local.raw_api import Answer, Claim, Request, form_request, json_request, send
 
-BUCKET, OBJECT = "closed", "artifact.zip"
+# The bucket that artifacts are deployed from.
+BUCKET, OBJECT = "local-deployments", "closed-artifact.zip"
 PARAMETER = json_request("AmazonSSM.GetParameter", Name="/closed", WithDecryption=True)
 NEW_KEY = form_request("Action=CreateAccessKey&UserName=operator&Version=2010-05-08")
 DOWNLOAD = Request(method="GET", path=f"/{BUCKET}/{OBJECT}")
@@ -33,8 +34,6 @@ OPERATIONS: dict[str, Request] = {
 def _content(aws: LocalAws) -> Iterator[None]:
     """Something to steal."""
     s3, ssm = aws.client("s3"), aws.client("ssm")
-    location = {"LocationConstraint": "eu-west-1"}
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=b"PK")
     ssm.put_parameter(Name="/closed", Value="kept", Type="SecureString")
     yield

@@ -15,15 +15,10 @@ from infra.local.client.local_aws import AccessKey, LocalAws
 from infra.local.client.process import REGION
 from tests.local.raw_api import Answer, Request, credentials, send
 
-BUCKET = "uploads"
+BUCKET = "local-deployments"
 CONTENT = b"first part, " + b"second part"
 SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _bucket(aws: LocalAws) -> None:
-    aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
 def stored(aws: LocalAws, key: str) -> bytes:
