@@ -47,7 +47,7 @@ _CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/local/server/lambda_metrics.py": (),
     "infra/local/server/log_filter.py": (),
     "infra/local/server/log_patterns.py": (),
-    "infra/local/server/main.py": ("local_aws", "first_packet", "private"),
+    "infra/local/server/main.py": ("local_aws", "first_packet", "private", "sam"),
     "infra/local/server/metric_math.py": (),
     "infra/local/server/metrics_insights.py": (),
     "infra/local/server/ministack_patches.py": ("local_aws",),

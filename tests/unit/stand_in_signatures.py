@@ -114,11 +114,12 @@ QUERY = ApiRequest(method="GET", raw_path="/b/k", query=PRESIGNED, headers={"hos
 
 @pytest.fixture
 def ministack(stand_in: PutInPlace) -> MiniStack:
-    """MiniStack with three keys: a user's, a session's and root's."""
+    """MiniStack with keys of a user, a session and root."""
     secrets = {
         ("AKIA", "1" * 12, ""): "user",
         ("ASIA", "2" * 12, "token"): "session",
-        (ROOT, ACCOUNT, ""): "root",
+        # To MiniStack these are root too.
+        **{(key, ACCOUNT, ""): "root" for key in (ROOT, "test", ACCOUNT)},
     }
     made = MiniStack(secrets)
     made.put_in_place(stand_in)

@@ -11,7 +11,7 @@ import pytest
 from infra.local.server import ministack_patches
 from infra.local.server.asgi import Receive
 from infra.local.server.function_credentials import install_function_credentials
-from infra.local.server.request_authentication import RequestAuthentication
+from infra.local.server.request_authentication import RequestAuthentication, install_secure_transport
 from infra.local.server.request_rules import RequestRules
 from tests.unit.stand_in_ministack import PutInPlace
 from tests.unit.stand_in_signatures import ACCOUNT, API, SIGNATURES, SIGNED, MiniStack, ministack, stand_in
@@ -152,6 +152,16 @@ async def test_upgrades_are_authenticated_behind_it() -> None:
         connection = Connection()
         await connection.opened(scope, {"type": "first"})
         assert connection.passed_on == [scope, {"type": "first"}, LEFT]
+
+
+def test_policies_see_tls(stand_in: PutInPlace) -> None:
+    """Whether a request came over TLS or not, policies are told that it did, and from where."""
+    seen: list[tuple[str, bool]] = []
+    stand_in(ministack_patches.REQUEST_ORIGIN, lambda client, is_tls: seen.append((client, is_tls)))
+    install_secure_transport()
+    for is_tls in (False, True):
+        ministack_patches.REQUEST_ORIGIN.original()("127.0.0.1", is_tls)
+    assert seen == [("127.0.0.1", True)] * 2
 
 
 def test_credentials_of_functions(stand_in: PutInPlace) -> None:

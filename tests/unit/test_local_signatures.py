@@ -90,6 +90,10 @@ REFUSED: dict[str, tuple[ApiRequest, str]] = {
     "sigv4a": (with_headers(authorization="AWS4-ECDSA-P256-SHA256 AKIA/ssm/host"), UNSUPPORTED),
     "no-fields": (with_headers(authorization="AWS4-HMAC-SHA256"), "IncompleteSignature"),
     "both": (replace(HEADER, query=PRESIGNED), UNSUPPORTED),
+    **{
+        f"header-and-{name}": (replace(HEADER, query={name: ["x"]}), UNSUPPORTED)
+        for name in ("X-Amz-Algorithm", "X-AMZ-CREDENTIAL", "x-amz-signature", "AWSAccessKeyId")
+    },
     "half-a-query": (replace(HEADER, query={"x-amz-signature": ["0"]}), UNSUPPORTED),
     "query-without-algorithm": (replace(QUERY, query={"X-Amz-Credential": ["AKIA/s3/host"]}), UNSUPPORTED),
     "query-of-two-algorithms": (
@@ -123,6 +127,13 @@ REFUSED: dict[str, tuple[ApiRequest, str]] = {
     ),
     "unsigned-body": (
         with_headers(authorization=HASHED.format("ssm"), x_amz_content_sha256="UNSIGNED-PAYLOAD"),
+        MISMATCH,
+    ),
+    "presigned-body": (
+        replace(
+            with_query(X_Amz_Credential="AKIA/s3/host;x-amz-content-sha256"),
+            headers={"host": API, "x-amz-content-sha256": DIGEST},
+        ),
         MISMATCH,
     ),
     "presigned-for-ever": (with_query(X_Amz_Expires="604801"), EXPIRES),

@@ -40,7 +40,7 @@ from infra.local.server.cloudwatch_api import install_cloudwatch_api
 from infra.local.server.device_gateway import DeviceGateway
 from infra.local.server.log_patterns import install_log_patterns
 from infra.local.server.mute_rule_api import MuteRules
-from infra.local.server.request_authentication import RequestAuthentication
+from infra.local.server.request_authentication import RequestAuthentication, install_secure_transport
 from infra.local.server.request_rules import RequestRules
 from infra.local.server.request_signature import RequestSignatures
 from infra.local.server.sns_delivery import install_deliveries
@@ -165,6 +165,7 @@ def _build_app(rules: RequestRules, speed: float) -> tuple[App, AlarmEvaluator]:
     install_authorizers_api(authorizers)
     cloudformation_types.register_all(authorizers, mute_rules)
     function_credentials.install_function_credentials()
+    install_secure_transport()
     lambda_metrics.install_execution_metrics()
     lambda_metrics.install_asynchronous_schedules()
     schedule_speed.set_speed(speed)

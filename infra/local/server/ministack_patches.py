@@ -83,6 +83,7 @@ CLOUDWATCH_REQUESTS = _patch("services.cloudwatch", "handle_request", "metrics a
 # Private names: a release of MiniStack may move them.
 ACCOUNT_OF_SESSION = _patch("core.responses", "_account_from_sts_session", "the secret of a request's key")
 CREDENTIAL_FAILURE = _patch("app", "_credential_failure", "errors as the service says them")
+REQUEST_ORIGIN = _patch("app", "pin_request_origin", "buckets that take nothing but TLS")
 ROUTING_PARAMETERS = _patch("app", "_routing_params", "errors as the service says them")
 LAMBDA_LOGS = _patch("services.lambda_svc", "_emit_lambda_logs", "metrics of every execution")
 LAMBDA_METRICS = _patch("services.lambda_svc", "_emit_lambda_metrics", "it misses executions")

@@ -3,6 +3,7 @@
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qs, quote
@@ -47,6 +48,18 @@ class RequestAuthentication:
             return
         again: Message = {"type": "http.request", "body": body, "more_body": False}
         await self.inner(scope, ReplayReceive(again, receive=receive), send)
+
+
+def install_secure_transport() -> None:
+    """Let policies see `aws:SecureTransport` as true: the bucket that SAM makes refuses requests without TLS."""
+
+    def wrapper(original: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
+        def pin(client: str, _is_tls: bool) -> None:  # noqa: FBT001 - MiniStack's
+            original(client, True)  # noqa: FBT003 - MiniStack's
+
+        return pin
+
+    ministack_patches.REQUEST_ORIGIN.wrap(wrapper)
 
 
 async def _refuse(problem: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -55,8 +55,7 @@ class RequestSignatures:
         _check_time(request, signature, presigned=presigned)
         token = _token(request, presigned=presigned)
         secret = self._secret(signature.access_key_id, token)
-        if not (presigned and signature.service == _S3):
-            _check_payload(request, signature)
+        _check_payload(request, signature)
         failure = ministack_patches.SIGNATURE_FAILURE.original()(
             signature,
             secret,
