@@ -210,7 +210,7 @@ def test_inactive_authorizer_refuses(aws: LocalAws, canary: DeployedCanary) -> N
 def test_wrong_signature_never_reaches_the_authorizer(aws: LocalAws, canary: DeployedCanary) -> None:
     """A token with a wrong signature is refused before the authorizer's function runs."""
     stack = deploy_authorizer(aws, canary.secrets, "watched-authorizer")
-    group = aws.log_group(stack.resources["CanaryFunction"])
+    group = aws.log_group(stack.resources["AuthorizerFunction"])
     right = signed(canary) | {"authorizer_name": stack.outputs["SignedAuthorizerName"]}
     wrong = right | {"authorizer_signing_key": SigningKey.new().private}
 
