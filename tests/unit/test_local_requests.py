@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import Any
 
@@ -75,6 +76,7 @@ class Connection:
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
         self.passed_on: list[dict[str, Any]] = []
+        self.received = 0
         self.app = RequestAuthentication(inner=self._inner, rules=RULES, signatures=SIGNATURES)
 
     async def _inner(self, scope: dict[str, Any], receive: Receive, _send: object) -> None:
@@ -85,6 +87,7 @@ class Connection:
         coming = [*messages, LEFT]
 
         async def receive() -> dict[str, Any]:
+            self.received += 1
             return coming.pop(0)
 
         async def send(message: dict[str, Any]) -> None:
@@ -107,15 +110,16 @@ async def test_authenticated_request_is_passed_on(ministack: MiniStack) -> None:
     ((_, _, method, raw_path, query, headers, body, _),) = ministack.verified
     assert (method, raw_path, query, body) == ("POST", "/a%20b", {"k": ["", "v"]}, b"body")
     assert headers == {**SIGNED, "x-two": "é,b"}
-    await Connection().opened({**scope, "raw_path": b"/a%2fb"}, *BODY)
-    assert ministack.verified[-1][3] == "/a%2fb"
+    await Connection().opened({**scope, "raw_path": b"/a%2fb", "query_string": b"k=\xff"}, *BODY)
+    assert ministack.verified[-1][3:5] == ("/a%2fb", {"k": ["\ufffd"]})
 
 
-async def test_request_that_is_not_authenticated(ministack: MiniStack) -> None:
-    """The service says the error, and MiniStack sees nothing of the request."""
+async def test_request_that_is_not_authenticated(ministack: MiniStack, caplog: pytest.LogCaptureFixture) -> None:
+    """The service says the error, and MiniStack sees nothing of the request; the log names no part of a signature."""
     connection = Connection()
     start, body = await connection.opened(scope_of(("host", API), path="/p"), *BODY)
     assert (connection.passed_on, ministack.verified) == ([], [])
+    assert [record.getMessage() for record in caplog.records] == ["POST /p refused: MissingAuthenticationToken"]
     service = json.loads(body["body"])
     assert service == [["POST", "/p", {"routed": "body"}], "Request is missing Authentication Token"]
     assert (start["type"], start["status"], body["type"]) == ("http.response.start", 400, "http.response.body")
@@ -132,17 +136,19 @@ async def test_client_that_leaves() -> None:
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-async def test_request_against_the_rules(kind: str) -> None:
-    """It is refused with the sentence, before anything of its body is received."""
+async def test_request_against_the_rules(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is refused with the sentence, before anything of its body is received, and logged."""
     connection = Connection()
-    coming = () if kind == "http" else ({"type": "websocket.connect"},)
+    coming = BODY if kind == "http" else ({"type": "websocket.connect"},)
     start, body = await connection.opened(scope_of(("host", "page.example"), kind=kind), *coming)
     prefix = "http.response" if kind == "http" else "websocket.http.response"
     assert (start["type"], start["status"], body["type"]) == (f"{prefix}.start", 403, f"{prefix}.body")
     assert json.loads(body["body"]) == {"message": OTHER_HOST.format(4566)}
     headers = dict(start["headers"])
     assert (headers[b"content-type"], headers[b"x-amzn-errortype"]) == (b"application/json", b"ForbiddenException")
-    assert connection.passed_on == []
+    assert (connection.passed_on, connection.received) == ([], 0 if kind == "http" else 1)
+    logged = f"/ refused: {OTHER_HOST.format(4566)}"
+    assert caplog.record_tuples == [("request_authentication", logging.WARNING, logged)]
 
 
 async def test_upgrades_are_authenticated_behind_it() -> None:
