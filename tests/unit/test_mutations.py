@@ -262,7 +262,7 @@ def test_rest_of_a_constant_is_every_test() -> None:
 
 def test_survivor_is_shown_the_tests_that_were_left_out() -> None:
     """Two tests that are said to take too long are not selected; one of them finds the mutant all the same."""
-    path, module = "function/connect_canary/cli/stats.py", "tests/unit/test_cli.py"
+    path, module = "function/connect_canary/model/percentile.py", "tests/unit/test_cli.py"
     finder, other = (
         f"{module}::test_percentile_is_a_value_that_was_measured[20-19]",
         f"{module}::test_nothing_beside_the_command",
