@@ -45,6 +45,7 @@ _CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/local/server/grouped_alarms.py": (),
     "infra/local/server/invoke_permission.py": ("custom_authorizers",),
     "infra/local/server/lambda_metrics.py": (),
+    "infra/local/server/running_executions.py": (),
     "infra/local/server/log_filter.py": (),
     "infra/local/server/log_patterns.py": (),
     "infra/local/server/main.py": ("local_aws", "first_packet", "private", "sam"),

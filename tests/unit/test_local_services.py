@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from infra.local.server import (
 )
 from infra.local.server.authorizers import Authorizers
 from infra.local.server.mute_rule_api import MuteRules
+from infra.local.server.running_executions import MAX_RUNNING, RunningExecutions
 from tests.unit.stand_in_ministack import PutInPlace, Requests, stand_in
 
 __all__ = ["stand_in"]
@@ -133,7 +135,7 @@ def executions(stand_in: PutInPlace) -> tuple[list[tuple[object, ...]], list[tup
     stand_in(ministack_patches.LAMBDA_METRICS, None)
     stand_in(ministack_patches.RECORD_METRIC, lambda *given: recorded.append(given))
     stand_in(ministack_patches.CLOUDWATCH_REQUESTS, requests)
-    lambda_metrics.install_execution_metrics()
+    lambda_metrics.install_execution_metrics(RunningExecutions())
     return logged, recorded, requests
 
 
@@ -193,17 +195,45 @@ def test_schedule_invokes_as_an_event(stand_in: PutInPlace) -> None:
     requests = Requests(202)
     stand_in(ministack_patches.LAMBDA_REQUESTS, requests)
     stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
-    lambda_metrics.install_asynchronous_schedules()
+    lambda_metrics.install_asynchronous_schedules(RunningExecutions())
     ministack_patches.DISPATCH_TO_LAMBDA.original()("arn:aws:lambda:r:1:function:f/g", '{"only": []}')
     path = "/2015-03-31/functions/arn%3Aaws%3Alambda%3Ar%3A1%3Afunction%3Af%2Fg/invocations"
     assert requests.asked == [("POST", path, {"x-amz-invocation-type": "Event"}, b'{"only": []}', {})]
+
+
+def test_schedule_waits_for_what_it_started(stand_in: PutInPlace) -> None:
+    """No more than three executions of a function are started before one has ended; another function goes on."""
+    requests = Requests(202)
+    stand_in(ministack_patches.LAMBDA_REQUESTS, requests)
+    stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
+    running = RunningExecutions()
+    lambda_metrics.install_asynchronous_schedules(running)
+    dispatch = ministack_patches.DISPATCH_TO_LAMBDA.original()
+    for _ in range(MAX_RUNNING + 2):
+        dispatch(FUNCTION, "{}")
+    assert len(requests.asked) == MAX_RUNNING
+    dispatch(f"{FUNCTION}-other", "{}")
+    assert len(requests.asked) == MAX_RUNNING + 1
+    running.end("f")
+    dispatch(FUNCTION, "{}")
+    dispatch(FUNCTION, "{}")
+    assert len(requests.asked) == MAX_RUNNING + 2
+
+
+def test_execution_that_never_ends_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A throttled invocation has no end, and must not stop the schedule."""
+    running = RunningExecutions()
+    assert [running.start("f") for _ in range(MAX_RUNNING + 1)] == [True] * MAX_RUNNING + [False]
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert running.start("f")
 
 
 def test_schedule_that_cannot_invoke(stand_in: PutInPlace, caplog: pytest.LogCaptureFixture) -> None:
     """A function that is gone is a line in the server's log; the scheduler goes on."""
     stand_in(ministack_patches.LAMBDA_REQUESTS, Requests(404))
     stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
-    lambda_metrics.install_asynchronous_schedules()
+    lambda_metrics.install_asynchronous_schedules(RunningExecutions())
     ministack_patches.DISPATCH_TO_LAMBDA.original()(FUNCTION, "{}")
     assert [FUNCTION in record.getMessage() for record in caplog.records] == [True]
 

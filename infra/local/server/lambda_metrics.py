@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.local.server import ministack_patches
 from infra.local.server.embedded_metrics import MetricDatum, metric_data
+from infra.local.server.running_executions import RunningExecutions
 from infra.local.server.service_calls import cloudwatch, invoke_asynchronously
 
 Record = dict[str, Any]
@@ -16,14 +17,15 @@ _LAMBDA_NAMESPACE = "AWS/Lambda"
 _log = logging.getLogger("lambda_metrics")
 
 
-def install_execution_metrics() -> None:
-    """Record metrics of every execution, including scheduled and retried ones."""
+def install_execution_metrics(running: RunningExecutions) -> None:
+    """Record metrics of every execution, including scheduled and retried ones, and its end in `running`."""
 
     def wrapper(original: Callable[..., None]) -> Callable[..., None]:
         def emit(func: Record, request_id: str, log_text: str, *measured: float, **options: object) -> None:
             failed, duration_ms = measured
             original(func, request_id, log_text, *measured, **options)
             name = (func.get("config") or func).get("FunctionName", "")
+            running.end(name)
             _record_execution(name, failed=bool(failed), duration_ms=duration_ms)
             _put_metrics([datum for line in log_text.splitlines() for datum in metric_data(line)])
 
@@ -59,10 +61,16 @@ def _put_metrics(data: Iterable[MetricDatum]) -> None:
             _log.exception("embedded metrics of %s not stored", namespace)
 
 
-def install_asynchronous_schedules() -> None:
-    """Make schedules and rules invoke functions asynchronously, with the function's retry settings."""
+def install_asynchronous_schedules(running: RunningExecutions) -> None:
+    """Make schedules and rules invoke functions asynchronously, with the function's retry settings.
+
+    An invocation is left out while as many executions as this machine can stand are running.
+    """
 
     def dispatch(arn: str, payload: str) -> None:
+        if not running.start(arn.rpartition(":")[2]):
+            _log.warning("schedule left out an invocation of %s: too many are running", arn)
+            return
         try:
             invoke_asynchronously(arn, payload)
         except ValueError:

@@ -43,6 +43,7 @@ from infra.local.server.mute_rule_api import MuteRules
 from infra.local.server.request_authentication import RequestAuthentication, install_secure_transport
 from infra.local.server.request_rules import RequestRules
 from infra.local.server.request_signature import RequestSignatures
+from infra.local.server.running_executions import RunningExecutions
 from infra.local.server.sns_delivery import install_deliveries
 
 _LOOPBACK = "127.0.0.1"
@@ -166,8 +167,9 @@ def _build_app(rules: RequestRules, speed: float) -> tuple[App, AlarmEvaluator]:
     cloudformation_types.register_all(authorizers, mute_rules)
     function_credentials.install_function_credentials()
     install_secure_transport()
-    lambda_metrics.install_execution_metrics()
-    lambda_metrics.install_asynchronous_schedules()
+    running = RunningExecutions()
+    lambda_metrics.install_execution_metrics(running)
+    lambda_metrics.install_asynchronous_schedules(running)
     schedule_speed.set_speed(speed)
     install_deliveries()
     install_log_patterns()
