@@ -23,7 +23,13 @@ METRICS_PER_TARGET = 2
 METRICS_PER_CANARY = 2
 # Metrics of the alarms, each of which is billed: SilentCanary and a shard's are on two. TargetsFailing and
 # UnexpectedAccept are queries, billed by the metrics that they find: ConnectFailures, which only an ill target has.
-METRICS_OF_ALARMS = {"SilentCanaryAlarm": 2, "CanaryErrorsAlarm": 1, "CertificateAlarm": 1}
+# A test counts them in the template.
+METRICS_OF_ALARMS = {
+    "SilentCanaryAlarm": 2,
+    "CanaryErrorsAlarm": 1,
+    "CertificateAlarm": 1,
+    "NotificationsFailingAlarm": 1,
+}
 METRICS_OF_SHARD_ALARM = 2
 HOURS_PER_MONTH = 730
 # The pager's tick, its memory, and the time of a tick in which nothing is to be told.

@@ -184,8 +184,17 @@ def test_pager_that_may_read_nothing(paged: Paged) -> None:
         assert page["Subject"] == "ALARM paged: connects fail, cause unknown: first"
         assert "Not known: the alarm's history" in page["Message"]
         assert "Threshold Crossed" in page["Message"]
-        # The tick, which cannot do without, counts that.
-        assert paged.wait_for_page(since, "NotificationsFailingAlarm", '"NewStateValue": "ALARM"')
+
+
+def test_pager_that_may_not_publish(paged: Paged) -> None:
+    """Lambda's destination uses the same role, so the alarm on the pager is all that reaches people."""
+    with paged.without_pagers_policies("publish-pages"):
+        since = len(paged.subscriber.read())
+        _send_alarm(paged, "nobody gets this")
+        assert paged.canary.reaches(paged.canary.alarm("NotificationsFailingAlarm"), "ALARM")
+        # It lasts for more than an hour, so another test's error may have told it before.
+        assert paged.wait_for_page(0, "NotificationsFailingAlarm", '"NewStateValue": "ALARM"')
+    assert not [page for page in paged.subscriber.read()[since:] if "nobody gets this" in page["Message"]]
 
 
 @pytest.mark.parametrize(

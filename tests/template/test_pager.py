@@ -1,13 +1,15 @@
 """The pager's resources: what it may do, what reaches it, and that people are reached when it fails."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 
+from pager.failed_tick import is_told_at
 from pager.kinds import KINDS, Subject, kind_of
 from pager.settings import read_settings
+from tests.template.alarm_metrics import WatchedMetric, watched_metrics
+from tests.template.alarm_simulation import Datum, Metric, simulate
 from tests.template.cloudformation import ROOT, STACK, canary, read
 from tests.template.deployed_alarms import ALARM, OF_PAGER, TOPIC, canary_alarms
 from tests.template.test_transformed import resources as transformed
@@ -147,31 +149,42 @@ def test_every_alarm_has_its_kind(logical_id: str) -> None:
 
 
 def test_alarm_on_the_pager() -> None:
-    """Errors and throttles of the pager, what it counts itself, its destination's and both topics' failures."""
+    """It is on one metric, because each costs ten cents a month: the errors of the pager that it cannot tell itself."""
     alarm = canary().of_type(ALARM)[OF_PAGER]
-    expression, *stats = alarm["Metrics"]
-    watched = {
-        (m["MetricStat"]["Metric"]["MetricName"], str(m["MetricStat"]["Metric"]["Dimensions"][0]["Value"]))
-        for m in stats
-    }
-    assert watched == {
-        ("PageFailures", STACK),
-        ("Errors", "<PagerFunction>"),
-        ("Throttles", "<PagerFunction>"),
-        ("DestinationDeliveryFailures", "<PagerFunction>"),
-        ("NumberOfNotificationsFailed", "<AlarmTopic.TopicName>"),
-        ("NumberOfNotificationsFailed", "<PageTopic.TopicName>"),
-    }
-    assert set(re.findall(r"[a-z]+", expression["Expression"])) == {metric["Id"] for metric in stats}
-    assert [metric.get("ReturnData") for metric in alarm["Metrics"]] == [True, *[False] * len(stats)]
-    assert (alarm["Threshold"], alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (0, 1, "notBreaching")
+    assert list(watched_metrics(alarm)) == [
+        WatchedMetric(
+            namespace="AWS/Lambda",
+            name="Errors",
+            dimensions=frozenset({"FunctionName"}),
+            values={"FunctionName": "<PagerFunction>"},
+        )
+    ]
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (0, "notBreaching")
     assert len(alarm["AlarmDescription"]) < 1024
 
 
-def test_alarm_on_the_pager_with_existing_topic() -> None:
-    """The existing topic's name is the last part of its ARN."""
-    metrics = canary(AlarmTopicArn=TOPIC).of_type(ALARM)[OF_PAGER]["Metrics"]
-    assert metrics[-1]["MetricStat"]["Metric"]["Dimensions"] == [{"Name": "TopicName", "Value": "mine"}]
+@pytest.mark.parametrize("phase_s", range(0, 3600, 420))
+def test_pager_that_fails_at_every_tick_is_one_alarm(phase_s: int) -> None:
+    """Its ticks raise once an hour, wherever the hour begins; the alarm does not come and go, and does not stay."""
+    identity = Metric(
+        namespace="AWS/Lambda", name="Errors", dimensions=frozenset({("FunctionName", "<PagerFunction>")})
+    )
+    ticks = range(0, 12 * 3600, 300)
+    data = [
+        Datum(
+            metric=identity,
+            value=float(3 * 3600 <= tick < 9 * 3600 and is_told_at(tick + phase_s)),
+            unit="Count",
+            timestamp=float(tick),
+            arrival=tick + 60.0,
+        )
+        for tick in ticks
+    ]
+    alarm = canary().of_type(ALARM)[OF_PAGER]
+    changes = simulate({OF_PAGER: alarm}, data, minutes=range(120, 720))[OF_PAGER]
+    assert [change.state for change in changes] == ["ALARM", "OK"]
+    assert 180 <= changes[0].minute <= 180 + 63
+    assert changes[1].minute <= 540 + 80
 
 
 def test_pager_is_a_small_function_of_its_own() -> None:

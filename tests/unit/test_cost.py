@@ -14,7 +14,8 @@ from infra import cost
 from infra.cost import Workload, bill, metrics_price, total
 from infra.shards import template
 from tests.template.alarm_metrics import watched_metrics
-from tests.template.deployed_alarms import canary_alarms
+from tests.template.cloudformation import canary
+from tests.template.deployed_alarms import ALARM
 from tests.unit.factories import outcome_of
 
 _EVENT_BYTES = 26
@@ -85,12 +86,16 @@ def test_bill_with_dashboards_and_secrets() -> None:
 
 
 def test_alarms_are_billed_by_metrics() -> None:
-    """An alarm costs as many tenths of a dollar as it has metrics; one on a query only what the query finds."""
-    alarms = {name: list(watched_metrics(alarm)) for name, alarm in canary_alarms().items()}
+    """An alarm costs as many tenths of a dollar as it has metrics; one on a query only what the query finds.
+
+    Every alarm of the template counts, also the one on the pager.
+    """
+    alarms = {name: list(watched_metrics(alarm)) for name, alarm in canary().of_type(ALARM).items()}
     queries = {name for name, watched in alarms.items() if any(metric.by for metric in watched)}
     assert {name: len(alarms[name]) for name in alarms.keys() - queries} == cost.METRICS_OF_ALARMS
     assert queries == {"TargetsFailingAlarm", "UnexpectedAcceptAlarm"}
     assert {metric.name for name in queries for metric in alarms[name]} == {"ConnectFailures"}
+    assert _line(Workload(), "Alarms").quantity == sum(len(alarms[name]) for name in alarms.keys() - queries)
     assert _line(Workload(targets=100), "Alarms") == _line(Workload(), "Alarms")
     assert _line(Workload(targets=100), "Alarms on queries").dollars == 0
     assert _line(Workload(targets=100, slow_connect_alarm=True), "Alarms on queries").dollars == pytest.approx(10.0)

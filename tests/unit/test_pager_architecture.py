@@ -15,9 +15,8 @@ FUNCTION = ROOT / "infra" / "pager" / "function"
 MODULES = sorted(path.stem for path in (FUNCTION / "pager").glob("*.py") if path.stem != "__init__")
 # The modules that do more than compute: wait, read the clock, the environment or AWS, write the log, open connections.
 IMPURE = {
-    "handler": {"boto3", "botocore", "os"},
+    "handler": {"boto3", "botocore", "os", "time"},
     "log_reader": {"time"},
-    "own_log": {"time"},
     "service": {"time"},
 }
 EFFECTS = {"boto3", "botocore", "os", "time", "socket", "subprocess", "random", "threading"}

@@ -127,7 +127,7 @@ def test_failing_webhook(webhook: Webhook, page: Page, broken: str, capsys: pyte
     assert text.startswith(page.text.rstrip())
     assert "This page did not reach the webhook: " in text
     written = capsys.readouterr().out
-    assert '"PageFailures": 1' in written
+    assert '"level": "ERROR", "channel": "webhook"' in written
     assert "SECRET-TOKEN" not in text + written
 
 

@@ -1,10 +1,8 @@
 """The pager knows the canary by its log only: what it reads there is what the canary writes."""
 
-import contextlib
 import io
 import itertools
 import json
-import re
 
 import pytest
 from aws_lambda_powertools import Logger
@@ -14,14 +12,10 @@ from connect_canary.model.hints import hint
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.owners import Owner, owner
 from connect_canary.model.target import AuthMode
-from connect_canary.reporting import metrics
 from connect_canary.reporting.log import log_outcome, new_logger
-from infra.local.server.embedded_metrics import metric_data
 from pager import kinds
 from pager.attempts import KEYS, Line, attempts, canary_report, states
-from pager.own_log import FAILURES, NAMESPACE, log_failure
 from pager.sections import hint_of
-from tests.template.pages import Page as Document
 from tests.unit.factories import outcome_of
 from tests.unit.handler_process import invoke
 
@@ -98,20 +92,3 @@ def test_what_lambda_says_is_read(message: str) -> None:
     """How Lambda reports a run that did not end by itself (developer guide, "Log and report")."""
     lines = [Line(1.0, message), Line(0.5, "[ERROR] older"), _written(outcome_of(healthy=True)), Line(2.0, "START x")]
     assert canary_report(lines).error == message
-
-
-def test_counted_failures() -> None:
-    """What the pager counts is an embedded metric in the canary's namespace, as the reference says."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        log_failure("page not sent", "fleet", error="x")
-    (datum,) = metric_data(out.getvalue().strip())
-    assert (datum.namespace, datum.name, datum.dimensions, datum.values) == (
-        NAMESPACE,
-        FAILURES,
-        {"Canary": "fleet"},
-        (1.0,),
-    )
-    assert metrics.NAMESPACE == NAMESPACE
-    assert json.loads(out.getvalue())["level"] == "ERROR"
-    assert re.search(rf"`{FAILURES}`", Document("docs/reference.md").section("## Metrics"))

@@ -96,6 +96,6 @@ def send(page: Page, settings: Settings, client: Client) -> None:
                 channel.send(page, settings, client)
             except Exception as error:  # noqa: BLE001 - the topic says what happened
                 # The type only: the text of an error can hold the address, which is a secret.
-                log_failure("page not sent", settings.canary, channel=channel.name, error=type(error).__name__)
+                log_failure("page not sent", channel=channel.name, error=type(error).__name__)
                 page = page.with_note(f"This page did not reach the {channel.name}: {clean(type(error).__name__, 80)}.")
     topic.send(page, settings, client)

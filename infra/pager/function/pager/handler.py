@@ -2,14 +2,16 @@
 
 import functools
 import os
+import time
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from pager.channels import send_topic
+from pager.channels import send, send_topic
 from pager.compose import compose_raw
 from pager.event import is_tick, raw_messages
+from pager.failed_tick import causes, is_told_at, page_of_tick
 from pager.own_log import log_failure
 from pager.service import PagerService
 from pager.settings import Settings, read_settings
@@ -28,10 +30,7 @@ def lambda_handler(event: object, _context: object) -> None:
     settings = read_settings(os.environ)
     service = PagerService(settings=settings, client=_client)
     if is_tick(event):
-        try:
-            service.on_tick()
-        except Exception as error:  # noqa: BLE001 - counted; raised, each tick would send people its event
-            log_failure("tick failed", settings.canary, error=clean(repr(error), 400))
+        _tick(service, settings)
         return
     for raw in raw_messages(event):
         try:
@@ -40,7 +39,17 @@ def lambda_handler(event: object, _context: object) -> None:
             _pass_on(raw, error, settings)
 
 
+def _tick(service: PagerService, settings: Settings) -> None:
+    """Do what a tick asks for; if it fails, tell so once an hour, because each tick would fail likewise."""
+    try:
+        service.on_tick()
+    except Exception as error:  # noqa: BLE001 - told as a page; raised, people would get Lambda's JSON
+        log_failure("tick failed", error="; ".join(causes(error)))
+        if is_told_at(time.time()):
+            send(page_of_tick(error, settings), settings, _client)
+
+
 def _pass_on(raw: str, error: Exception, settings: Settings) -> None:
     because = clean(repr(error), 300)
-    log_failure("alarm passed on as it came", settings.canary, error=because)
+    log_failure("alarm passed on as it came", error=because)
     send_topic(compose_raw(raw, f"the pager failed with {because}"), settings, _client)
