@@ -133,9 +133,92 @@ def test_recovery_waits_for_the_tick(cloud: Cloud) -> None:
     service(cloud, settle_s=2000.0).on_message(message("OK", "prod"))
     service(cloud, settle_s=2000.0).on_tick()
     assert len(cloud.pages) == 1
+    cloud.canary_log.append(json.dumps(record_of("prod")))
     service(cloud).on_tick()
     service(cloud).on_tick()
     assert cloud.subjects[1:] == ["OK fleet: prod connects again, after 16 min"]
+
+
+SILENT, OF_SHARD = "fleet-stack-SilentCanaryAlarm-1A2B", "fleet-stack-shards-SilentCanaryShard002Alarm-3C4D"
+HEALTHY, FAILED = json.dumps(record_of("prod")), json.dumps(record_of("prod", **REFUSED))
+
+
+def _settled(cloud: Cloud) -> None:
+    """Let a target fail, be told, and be OK for long enough."""
+    cloud.change("ALARM", "prod", ago_s=3000)
+    service(cloud).on_message(message(target="prod"))
+    cloud.change("OK", "prod", ago_s=2000)
+    cloud.pages.clear()
+
+
+@pytest.mark.parametrize("silent", [SILENT, OF_SHARD])
+@pytest.mark.parametrize("by", ["tick", "message"])
+def test_recovery_during_silence(cloud: Cloud, silent: str, by: str) -> None:
+    """Targets are OK for lack of data when the canary, or their shard, is silent: that is told once it is heard."""
+    _settled(cloud)
+    cloud.change("ALARM", alarm=silent, ago_s=2900)
+    service(cloud).on_message(message(alarm=silent))
+    cloud.pages.clear()
+    cloud.canary_log.append(HEALTHY)
+    alarms = (ALARM, SILENT)
+    for _ in range(2):
+        if by == "tick":
+            service(cloud, alarms=alarms).on_tick()
+        else:
+            service(cloud, alarms=alarms).on_message(message("OK", "prod"))
+    assert cloud.pages == []
+    cloud.change("OK", alarm=silent, ago_s=10)
+    service(cloud, alarms=alarms).on_tick()
+    assert cloud.subjects == ["OK fleet: prod connects again, after 16 min"]
+
+
+@pytest.mark.parametrize("log", [[], [FAILED], [HEALTHY, FAILED]], ids=["nothing", "failed", "failed-last"])
+def test_recovery_that_nothing_proves(cloud: Cloud, log: list[str]) -> None:
+    """An alarm that is OK is no proof: the latest attempt must be healthy. A function that fails is not silent."""
+    _settled(cloud)
+    cloud.canary_log += log
+    service(cloud).on_tick()
+    assert cloud.pages == []
+    cloud.canary_log.append(HEALTHY)
+    service(cloud).on_tick()
+    assert cloud.subjects == ["OK fleet: prod connects again, after 16 min"]
+
+
+def test_recovery_of_an_alarm_with_one_state(cloud: Cloud) -> None:
+    """Where CloudWatch has no state by target, no target's latest attempt may have failed."""
+    cloud.change("ALARM", ago_s=3000)
+    service(cloud).on_message(message())
+    cloud.change("OK", ago_s=2000)
+    cloud.pages.clear()
+    cloud.canary_log += [json.dumps(record_of("other", **REFUSED)), HEALTHY]
+    service(cloud).on_tick()
+    assert cloud.pages == []
+    cloud.canary_log.append(json.dumps(record_of("other")))
+    service(cloud).on_tick()
+    assert [subject.partition(", after")[0] for subject in cloud.subjects] == ["OK fleet: 2 targets connect again"]
+
+
+def test_target_that_is_not_tested_any_more(cloud: Cloud) -> None:
+    """A target that was taken out has no proof ever: its incident ends, in other words than a recovery."""
+    _settled(cloud)
+    cloud.canary_log.append(json.dumps(record_of("other")))
+    service(cloud).on_tick()
+    service(cloud).on_tick()
+    assert cloud.subjects == ["NOT TESTED fleet: prod, after failures of 16 min"]
+    assert "connects again" not in cloud.pages[0]["Message"]
+
+
+def test_recovery_that_cannot_be_looked_at(cloud: Cloud) -> None:
+    """An alarm on silence that cannot be read holds the recovery, and not what is new."""
+    _settled(cloud)
+    cloud.canary_log.append(HEALTHY)
+    cloud.denied = SILENT
+    cloud.change("ALARM", "new")
+    service(cloud, alarms=(ALARM, SILENT)).on_message(message(target="new"))
+    assert [subject.partition(" fleet")[0] for subject in cloud.subjects] == ["ALARM"]
+    with pytest.raises(ExceptionGroup):
+        service(cloud, alarms=(ALARM, SILENT)).on_tick()
+    assert len(cloud.pages) == 1
 
 
 def test_tick_tells_what_nobody_told(cloud: Cloud) -> None:

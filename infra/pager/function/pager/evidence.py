@@ -33,8 +33,25 @@ def evidence_for(kind: Kind, reader: LogReader, *, began: float, now: float, per
     if not found.missing and not any(_is_about(kind, state) for state in found.states.values()):
         # What fails now and then is older than the latest runs.
         found = _tolerant(lambda: Evidence(states=_states(reader, now - recent)))
-    counted = max(min(now - began + recent, max(_MAX_COUNTED_S, _MAX_COUNTED_PERIODS * period_s)), recent)
+    counted = max(min(now - began + recent, _counted_s(period_s)), recent)
     return _tolerant(lambda: _counted(found, reader, now - counted), found)
+
+
+def latest_of(
+    reader: LogReader, targets: Iterable[str], *, since: float, now: float, period_s: float
+) -> dict[str, TargetState]:
+    """Return the states of all targets that ran lately, and of `targets` also where that was longer ago."""
+    known = _states(reader, now - max(_LATEST_PERIODS * period_s, _LATEST_S))
+    others = [target for target in targets if target and target not in known]
+    if others:
+        start = max(since, now - _counted_s(period_s))
+        earlier = states(attempts(reader.read(start, pattern_of_targets(others))))
+        known |= {target: state for target, state in earlier.items() if target in others}
+    return known
+
+
+def _counted_s(period_s: float) -> float:
+    return max(_MAX_COUNTED_S, _MAX_COUNTED_PERIODS * period_s)
 
 
 def _states(reader: LogReader, start: float) -> dict[str, TargetState]:

@@ -44,12 +44,13 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A page to send; `targets` are those that are new, or that recovered."""
+    """A page to send; `targets` are those that are new, or that recovered, or are `gone`: not tested any more."""
 
     event: Event
     alarm: str
     targets: tuple[str, ...]
     incidents: Mapping[str, Incident] = field(default_factory=dict)
+    gone: bool = False
 
 
 def told_of(alarm: str, target: str, told: Iterable[Told]) -> list[Told]:

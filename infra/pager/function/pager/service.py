@@ -18,6 +18,7 @@ from pager.log_reader import LogReader
 from pager.notices import ALARM_ITSELF, Event, Notice, Rules, Told, decide, leads
 from pager.own_log import log
 from pager.page import Page
+from pager.recoveries import Recoveries
 from pager.sent_pages import PATTERN, record_of, told_in
 from pager.settings import Settings
 from pager.situation import Situation, shown_attempt
@@ -50,16 +51,33 @@ class PagerService:
             # The messages of its targets come too; the first one tells, so this one looks again.
             time.sleep(self.settings.collect_s * (1 + zlib.crc32(raw.encode()) % _STAGGER_STEPS))
             told = self._told(missing)
-        for notice in self._due(message.alarm, known, told, tick=False):
+        for notice in self._due_now(kind, message.alarm, known, told):
             new = {target: notice.incidents[target] for target in notice.targets}
             if notice.event is Event.RECOVERED or (message.state == ALARM and leads(message.target, new)):
                 self._tell(kind, notice, message, tuple(missing))
+
+    def _due_now(self, kind: Kind, alarm: str, known: Mapping[str, Incident], told: list[Told]) -> list[Notice]:
+        """Return what a message makes due; a recovery that cannot be proved now is left to the tick."""
+        due = self._due(alarm, known, told, tick=False)
+        try:
+            return self._provable(kind, due, told)
+        except Exception as error:  # noqa: BLE001 - what is new is told all the same
+            log("recoveries not looked at", error=clean(error, 200))
+            return [notice for notice in due if notice.event is not Event.RECOVERED]
+
+    def _provable(self, kind: Kind, due: list[Notice], told: list[Told]) -> list[Notice]:
+        recoveries = Recoveries(settings=self.settings, client=self.client)
+        return recoveries.provable(kind, due, self._alarms(told), time.time())
+
+    def _alarms(self, told: list[Told]) -> list[str]:
+        """Return the alarms of the stack, and those of its shards that were told."""
+        return sorted({*self.settings.alarms, *(each.alarm for each in told)})
 
     def on_tick(self) -> None:
         """Tell what lasts untold, what recovered, and what is due for a reminder; raise after all alarms were tried."""
         problems: list[Exception] = []
         told = told_in(self._own_log())
-        for alarm in sorted({*self.settings.alarms, *(each.alarm for each in told)}):
+        for alarm in self._alarms(told):
             try:
                 self._look_after(alarm, told)
             except Exception as error:  # noqa: BLE001 - the other alarms are looked after first
@@ -72,7 +90,7 @@ class PagerService:
         known = incidents(HistoryReader(client=self.client("cloudwatch")).read(alarm, now), self.settings.settle_s)
         if kind.subject is Subject.TARGETS and known.keys() == {ALARM_ITSELF} and known[ALARM_ITSELF].in_alarm:
             known = {**known, **self._of_log(kind, known[ALARM_ITSELF], now)}
-        due = self._due(alarm, known, told, tick=True)
+        due = self._provable(kind, self._due(alarm, known, told, tick=True), told)
         if due and not self._is_muted(alarm):
             for notice in due:
                 self._tell(kind, notice, None, ())

@@ -7,24 +7,28 @@ from pager.notices import ALARM_ITSELF
 from pager.situation import Situation, failures, fitting, names
 from pager.text import clean, count_of, duration, field, moment
 
+# What is said of one, and of several.
 AGAIN = {
-    Subject.TARGETS: "connects again",
-    Subject.SECURITY: "refuses again the client that it must refuse",
-    Subject.SILENCE: "is heard again",
-    Subject.ERRORS: "runs again without errors",
-    Subject.CERTIFICATE: "has a certificate that is valid for long enough",
-    Subject.LATENCY: "connects as fast as it should",
-    Subject.OTHER: "is OK again",
+    Subject.TARGETS: ("connects again", "connect again"),
+    Subject.SECURITY: ("refuses again the client that it must refuse", "refuse again the client that they must refuse"),
+    Subject.SILENCE: ("is heard again",) * 2,
+    Subject.ERRORS: ("runs again without errors",) * 2,
+    Subject.CERTIFICATE: ("has a certificate that is valid for long enough",) * 2,
+    Subject.LATENCY: ("connects as fast as it should", "connect as fast as they should"),
+    Subject.OTHER: ("is OK again",) * 2,
 }
 
 
 def recovery(situation: Situation) -> Draft:
     """Write what recovered and how long it lasted."""
+    if situation.notice.gone:
+        return _gone(situation)
     recovered = list(situation.notice.incidents.values())
     longest = max(recovered, key=lambda incident: incident.lasted_s)
     whole = situation.notice.targets == (ALARM_ITSELF,)
     who = _recovered_name(situation) if whole else names(situation.notice.targets)
-    again = AGAIN[situation.kind.subject]
+    number = situation.total if whole and situation.kind.subject is Subject.TARGETS else len(recovered)
+    again = AGAIN[situation.kind.subject][number > 1]
     flaps = f", {longest.count} times in ALARM" if longest.count > 1 else ""
     subject = f"{situation.prefix('')} {who} {again}, after {duration(longest.lasted_s)}{flaps}"
     first = f"{who} of canary {situation.canary} {again}. {_lasted(longest, situation.now)}"
@@ -37,6 +41,23 @@ def recovery(situation: Situation) -> Draft:
         first=first,
         section=situation.kind.logical_id,
         sections=("\n".join(["WHAT RECOVERED", *rows]),) if rows else (),
+        severity=INFORMATION,
+    )
+
+
+def _gone(situation: Situation) -> Draft:
+    """Write of targets that failed and are not tested any more."""
+    who, incidents = names(situation.notice.targets), list(situation.notice.incidents.values())
+    longest = max(incidents, key=lambda incident: incident.lasted_s)
+    verb = "is" if len(incidents) == 1 else "are"
+    first = (
+        f"{who} of canary {situation.canary} {verb} not tested any more: others are, and the log has no new attempt."
+        f" The failures lasted {duration(longest.lasted_s)}. Nothing says that clients can connect now."
+    )
+    return Draft(
+        subject=f"NOT TESTED {situation.canary}: {who}, after failures of {duration(longest.lasted_s)}",
+        first=first,
+        section=situation.kind.logical_id,
         severity=INFORMATION,
     )
 
