@@ -364,6 +364,25 @@ def test_endpoint_of_a_region_that_could_not_be_fetched_is_not_asked_for(aws: Fa
     assert aws.calls == ["GetParameter /x"]
 
 
+SIGNED = {"authorizer_token_key_name": "t", "authorizer_token_value": "v", "authorizer_token_signature": "c2ln"}
+STATIC = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "s", "session_token": "t"}
+UNSIGNED = {"authorizer_username": "u", "authorizer_password": "p"}
+COMPLETE = {"custom-signed": SIGNED, "custom-unsigned": UNSIGNED, "sigv4-static": STATIC}
+UNREAD = [(mode, key) for mode, values in COMPLETE.items() for key in values]
+
+
+@pytest.mark.parametrize(("mode", "key"), [*UNREAD, ("custom-signed", "authorizer_signing_key")])
+def test_target_whose_secret_cannot_be_read(aws: FakeAws, mode: str, key: str) -> None:
+    """In every mode and for every setting that it needs: one sentence, and the other targets run."""
+    assert aws.parameters == {}
+    values = {**COMPLETE[mode], key: "ssm:/gone"}
+    if key == "authorizer_signing_key":
+        del values["authorizer_token_signature"]
+    made = plan_of(targets=document({"name": "lost", "auth_mode": mode, **values}, {"name": "good"}))
+    assert [planned.target.name for planned in made.planned] == ["good"]
+    assert made.problems == (f"targets[0].{key} refers to ssm:/gone: ParameterNotFound",)
+
+
 def test_targets_are_read_from_a_parameter_or_a_secret(aws: FakeAws) -> None:
     """The whole document."""
     aws.parameters = {"/targets": document({"name": "a"})}
