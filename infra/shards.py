@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from connect_canary.config.targets_document import TargetEntry, read_document
+from infra.shard_deployment import instructions
 
 # Size limit of a standard parameter, which is free of charge (AWS general reference, Systems Manager).
 PARAMETER_CHARACTERS = 4096
@@ -222,12 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"infra.shards: {error}", file=sys.stderr)
         return 2
     print(json.dumps(template(parsed.canary, shards, every=parsed.every), indent=2))
-    print(
-        f"{len(targets)} target(s) in {len(shards)} shard(s). Deploy the canary with "
-        f"Name={parsed.canary} ScheduleState=DISABLED EveryMinutes={parsed.every} "
-        f"Targets={reference(parsed.canary, 1)}, then this template with its outputs FunctionName and AlarmTopicArn.",
-        file=sys.stderr,
-    )
+    lines = instructions(parsed.canary, targets, every=parsed.every, first=reference(parsed.canary, 1))
+    print("\n".join([f"{len(targets)} target(s) in {len(shards)} shard(s).", *lines]), file=sys.stderr)
     return 0
 
 

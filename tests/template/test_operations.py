@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.validate import ParamValidator
 
+from infra import shards
 from infra.cost import Workload, bill, total
 from infra.local.server.mute_rules import mute_rule_of
 from tests.template.alarm_metrics import watched_metrics
@@ -66,6 +67,15 @@ def test_mute_command() -> None:
     resources = canary(LatencyThresholdMilliseconds="500").resources
     alarms = {name for name, made in resources.items() if made["Type"] == "AWS::CloudWatch::Alarm"}
     assert {name for name in resources if name.endswith("Alarm")} == alarms
+
+
+def test_shards_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command that deploys the canary beside its shards is the one that `infra.shards` prints for the example."""
+    commands = list(PAGE.commands)
+    (split,) = (command for command in commands if "infra.shards" in command)
+    assert shards.main(shlex.split(split.partition(">")[0])[3:]) == 0
+    (said,) = re.findall(r"make deploy .*", capsys.readouterr().err)
+    assert said in [" ".join(command.replace("\\\n", " ").split()) for command in commands]
 
 
 def test_permissions() -> None:

@@ -16,14 +16,18 @@ PACKAGE = Path(__file__).parents[2] / "infra"
 # From the ground up: a room imports only itself and rooms of the lines before its own.
 ORDER: tuple[frozenset[str], ...] = (
     frozenset(
-        {"architecture_diagram", "authorizer", "build", "cost", "dashboard", "pager", "shards", "targets_schema"}
+        {
+            *("architecture_diagram", "authorizer", "build", "cost", "dashboard", "pager"),
+            *("shard_deployment", "targets_schema"),
+        }
     ),
+    frozenset({"shards"}),
     # The server runs in MiniStack's environment, so neither side imports the other.
     frozenset({"local.client", "local.server"}),
     frozenset({"local.demo"}),
 )
 # The modules that import the function; the others know it only by its template and its responses.
-IMPORTS_FUNCTION = {"dashboard.body", "dashboard.queries", "shards", "targets_schema"}
+IMPORTS_FUNCTION = {"dashboard.body", "dashboard.queries", "shard_deployment", "shards", "targets_schema"}
 # Third-party packages and the modules that import them; every other module uses the standard library only.
 THIRD_PARTY = {
     "boto3": {"local.client.local_aws", "pager.function.pager.handler"},

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connect_canary.config.problems import SettingsError
 from connect_canary.run import plan_run
 from infra import shards
+from infra.shard_deployment import allowed_endpoints, instructions
 from infra.shards import ShardsError, document, read_targets, reference, split, template
-from tests.template.cloudformation import read
+from tests.template.cloudformation import ROOT, read
 from tests.template.deployed_alarms import canary_alarms
 from tests.unit.factories import environment
 from tests.unit.fake_aws import FakeAws
@@ -175,7 +178,57 @@ def test_command_line_writes_template(tmp_path: Path, capsys: pytest.CaptureFixt
     assert shards.main([str(path), "--canary", "fleet", "--targets-per-shard", "50"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == template("fleet", split(TARGETS, max_targets=50))
-    assert f"EveryMinutes=1 Targets={reference('fleet', 1)}, then" in err
+    parameters = f"Name=fleet ScheduleState=DISABLED EveryMinutes=1 Targets={reference('fleet', 1)}"
+    assert f'  make deploy PARAMETERS="{parameters} AllowedEndpoints=host.example"\n' in err
+    assert "refer to" not in err
+
+
+def test_command_line_names_the_endpoints_to_allow(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it says to allow is enough for every shard of the example, and an endpoint by reference is named."""
+    path = ROOT / "docs" / "targets.example.json"
+    assert shards.main([str(path), "--canary", "fleet", "--targets-per-shard", "4", "--every", "5"]) == 0
+    out, err = capsys.readouterr()
+    assert "refer to: static-keys (ssm:/iot-connect-canary/fleet/endpoint).\n" in err
+    (said,) = re.findall(r" AllowedEndpoints=(\S+)\"", err)
+    assert re.fullmatch(read("template.yaml")["Parameters"]["AllowedEndpoints"]["AllowedPattern"], said)
+    aws.parameters |= {p["Name"]: p["Value"] for p in _of_type("AWS::SSM::Parameter", json.loads(out))}
+    refused = {host: _refused_endpoints(said, without=host) for host in said.split(",")}
+    assert _refused_endpoints(said) == set()
+    assert all(refused.values()), "a host that nothing needs is not to be allowed"
+
+
+def _refused_endpoints(allowed: str, *, without: str = "") -> set[str]:
+    """Return the targets of the three shards whose endpoint a canary with these allowed endpoints refuses."""
+    hosts = ",".join(host for host in allowed.split(",") if host != without)
+    problems: list[str] = []
+    for number in (1, 2, 3):
+        settings = environment(name="fleet", endpoint="own.example", allowed_endpoints=hosts)
+        try:
+            problems += plan_run({"targets": reference("fleet", number)}, settings).problems
+        except SettingsError as error:  # no target of this shard is left: the example's secrets are not there
+            problems += error.problems
+    return {problem for problem in problems if "CANARY_ALLOWED_ENDPOINTS" in problem}
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "allowed"),
+    [
+        ([None, None], []),
+        (["a.example", "A.example:443", "b.example:8443"], ["a.example", "b.example:8443"]),
+        (["c.example:8443", "c.example"], ["c.example"]),
+        (["ssm:/x", "secretsmanager:y", "https://no.example"], []),
+    ],
+)
+def test_allowed_endpoints(endpoints: list[str | None], allowed: list[str]) -> None:
+    """Each host once, with a port only where that is another one; no reference, and nothing that is no endpoint."""
+    targets = [{"name": str(n)} | ({"endpoint": each} if each else {}) for n, each in enumerate(endpoints)]
+    assert allowed_endpoints(targets) == allowed
+
+
+def test_many_hosts_are_warned_of() -> None:
+    """A list that is longer than the settings can be is said, with the way out."""
+    targets = [{"name": str(number), "endpoint": f"host-{number}.iot.example.com"} for number in range(200)]
+    assert "*.example.com" in " ".join(instructions("fleet", targets, every=1, first=reference("fleet", 1)))
 
 
 def test_command_line_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
