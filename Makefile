@@ -86,7 +86,8 @@ build: .venv-sam/.ready ## Build the Lambda artifact, ARCHITECTURE=arm64 or x86_
 # sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.
 deploy: build ## Deploy to your account: STACK=name PARAMETERS="Name=value ..."
 	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
-		--parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS) $(SAM_ARGUMENTS)
+		--parameter-overrides Architecture=$(ARCHITECTURE) \
+		$(addprefix RunbookUrl=,$(shell .venv-sam/bin/python infra/build/runbook_url.py)) $(PARAMETERS) $(SAM_ARGUMENTS)
 
 invoke: .venv-sam/.ready ## Run the deployed canary once: STACK=name
 	.venv-sam/bin/sam remote invoke CanaryFunction --stack-name $(STACK) --event '{}'
