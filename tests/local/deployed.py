@@ -153,7 +153,10 @@ class SqsSubscriber:
         sqs = self.aws.client("sqs")
         while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:
-                self.messages.append(json.loads(message["Body"]))
+                body = json.loads(message["Body"])
+                # Lambda reports failed runs on the alarms' topic; they are no alarms.
+                if "requestContext" not in body:
+                    self.messages.append(body)
                 sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return self.messages
 

@@ -86,7 +86,13 @@ def test_schedule_once_a_run() -> None:
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "RetryPolicy": retries,
     }
-    assert _function()["EventInvokeConfig"] == retries
+    assert {**_function()["EventInvokeConfig"], "DestinationConfig": None} == {**retries, "DestinationConfig": None}
+
+
+def test_failed_runs_are_reported_to_the_pager() -> None:
+    """What Lambda says of a run that failed or never began goes where the pager listens, and not to people."""
+    destination = {"OnFailure": {"Type": "SNS", "Destination": "<AlarmTopic>"}}
+    assert _function()["EventInvokeConfig"]["DestinationConfig"] == destination
 
 
 def test_schedule_by_parameters() -> None:

@@ -16,6 +16,7 @@ OWN_PLACE = {
     "ssm:GetParameter": [f"{SSM}/iot-connect-canary/{STACK}/*"],
     "ssm:GetParametersByPath": [f"{SSM}/iot-connect-canary/{STACK}/*"],
     "secretsmanager:GetSecretValue": [f"{SECRET}:iot-connect-canary/{STACK}/*"],
+    "sns:Publish": ["<AlarmTopic>"],
 }
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
 # What gives the role every policy that it can have.
@@ -170,7 +171,8 @@ def test_decryption_only_for_parameters_and_secrets() -> None:
 def test_policies_by_name() -> None:
     """Each permission that a parameter adds has its own policy."""
     optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
-    assert list(_policies()) == ["write-log", "read-own-prefix", "connect", "ask-for-endpoint"]
+    always = ["write-log", "report-failed-runs", "read-own-prefix"]
+    assert list(_policies()) == [*always, "connect", "ask-for-endpoint"]
     assert list(_policies(**EVERYTHING)) == [*_policies(), *optional]
 
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pager.attempts import CanaryReport, Evidence, Line
+from pager.attempts import CanaryReport, Evidence, Line, states
 from pager.channels import send_topic
 from pager.compose import WRITERS, compose_raw
 from pager.event import AlarmMessage
 from pager.kinds import KINDS, Subject, kind_of
 from pager.notices import Event
 from pager.page import MAX_TEXT, Page, new_page
-from pager.text import duration
+from pager.text import duration, moment
 from tests.unit.pager_factories import (
     NOW,
     REFUSED,
@@ -342,3 +342,12 @@ def test_state_of_a_target_that_flaps() -> None:
 def test_durations(seconds: float, text: str) -> None:
     """A duration is told in the unit that people would use."""
     assert duration(seconds) == text
+
+
+def test_beginning_of_an_incident() -> None:
+    """It began with the first failure in the log, though the alarm waited for more; both lines say the same time."""
+    attempts = [attempt_of(ago_s=60.0 * minutes, **(REFUSED if minutes <= 8 else {})) for minutes in range(12, 0, -1)]
+    evidence = Evidence(states=states(attempts))
+    text = page_of("TargetsFailingAlarm", evidence).text
+    assert f"since {moment(NOW - 480)} (8 min)" in " ".join(text.split())
+    assert f"since       {moment(NOW - 480)}, 8 runs in a row" in text

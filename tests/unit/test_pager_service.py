@@ -283,6 +283,39 @@ def test_unexpected_accept_is_left_to_its_own_alarm(cloud: Cloud) -> None:
     assert [subject.partition(",")[0] for subject in cloud.subjects] == ["SECURITY fleet: UnexpectedAccept"]
 
 
+ERRORS = "fleet-stack-CanaryErrorsAlarm-1A2B"
+
+
+def _run_record(condition: str, **response: Any) -> str:
+    """Return what Lambda sends of an asynchronous run that it has given up."""
+    record = {"version": "1.0", "timestamp": datetime.now(UTC).isoformat(), "requestPayload": {}, **response}
+    return json.dumps({**record, "requestContext": {"functionArn": "arn:f", "condition": condition}})
+
+
+@pytest.mark.parametrize(
+    ("condition", "response", "alarm", "said"),
+    [
+        ("EventAgeExceeded", {}, SILENT, "the function is throttled"),
+        ("ZeroReservedConcurrency", {}, SILENT, "the function's reserved concurrency is 0"),
+        ("RetriesExhausted", {"responsePayload": {"errorMessage": "no module x"}}, ERRORS, "an error: no module x"),
+        ("SomethingNew", {}, SILENT, "SomethingNew"),
+    ],
+)
+def test_failed_runs_are_told_by_the_alarms(
+    cloud: Cloud, condition: str, response: dict[str, Any], alarm: str, said: str
+) -> None:
+    """Lambda's records are no pages, however many; the page of the alarm has the newest, also without a log."""
+    for _ in range(3):
+        service(cloud).on_message(_run_record(condition, **response))
+    assert cloud.pages == []
+    cloud.change("ALARM", alarm=alarm)
+    service(cloud).on_message(message(alarm=alarm))
+    (page,) = cloud.pages
+    text = " ".join(json.loads(page["Message"])["default"].split())
+    assert "failed run" in text
+    assert said in text
+
+
 @pytest.mark.parametrize("raw", ["no JSON", message(alarm="other-stack-TargetsFailingAlarm-1")])
 def test_message_of_another_stack(cloud: Cloud, raw: str) -> None:
     """The pager may not read its history, so it is passed on as it came."""

@@ -101,11 +101,12 @@ class CanaryReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was read from the log; `missing` says why something was not."""
+    """What was read from the logs; `run` is what Lambda says of a run, `missing` says why something was not read."""
 
     states: Mapping[str, TargetState] = field(default_factory=dict)
     canary: CanaryReport = field(default_factory=CanaryReport)
     last: Line | None = None
+    run: str = ""
     missing: tuple[str, ...] = ()
 
 

@@ -82,11 +82,17 @@ def _since(state: TargetState) -> str:
 
 
 def course(situation: Situation) -> str:
-    """Return how long the incident has lasted, and how often it came back."""
+    """Return how long the incident has lasted, and how often it came back.
+
+    An alarm waits for several failures, so the log knows an earlier beginning; a target that flaps failed only lately.
+    """
+    began = situation.began
+    if situation.kind.of_failures:
+        began = min([began, *(each.failing_since for each in situation.failing() if each.failing_since)])
     known = situation.notice.incidents.values()
     count = max((incident.count for incident in known), default=1)
     flaps = f" It flaps: it went to ALARM {count} times." if count > 1 else ""
-    return f"since {moment(situation.began)} ({duration(situation.now - situation.began)}).{flaps}"
+    return f"since {moment(began)} ({duration(situation.now - began)}).{flaps}"
 
 
 def gaps(situation: Situation) -> str:

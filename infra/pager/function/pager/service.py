@@ -11,6 +11,8 @@ from pager.channels import send
 from pager.compose import compose, compose_raw
 from pager.event import ALARM, AlarmMessage, parse
 from pager.evidence import evidence_for
+from pager.failed_runs import PATTERN as RUNS
+from pager.failed_runs import failed_run, newest_run, record_of_run
 from pager.history import LOOK_BACK_S, HistoryReader, with_message
 from pager.incidents import Incident, Transition, began, incidents
 from pager.kinds import Kind, Subject, kind_of
@@ -27,6 +29,7 @@ from pager.text import clean
 # A target that CloudWatch has no state of its own for is told once it has failed so many times in a row.
 _RUNS_TO_TELL = 3
 _STAGGER_STEPS = 4
+_RUNS_BEFORE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,10 @@ class PagerService:
 
     def on_message(self, raw: str) -> None:
         """Tell what an alarm's message is about, unless it was told or another invocation tells it."""
+        run = failed_run(raw, time.time())
+        if run:
+            print(record_of_run(run))
+            return
         message = parse(raw, time.time())
         if message is None or not message.alarm.startswith(f"{self.settings.stack}-"):
             self._send(compose_raw(raw, "it is not of an alarm of this stack"))
@@ -136,7 +143,15 @@ class PagerService:
 
     def _evidence(self, kind: Kind, since: float, now: float) -> Evidence:
         reader = LogReader(client=self.client("logs"), group=self.settings.log_group)
-        return evidence_for(kind, reader, began=since, now=now, period_s=self.settings.period_s)
+        found = evidence_for(kind, reader, began=since, now=now, period_s=self.settings.period_s)
+        if kind.subject not in {Subject.SILENCE, Subject.ERRORS}:
+            return found
+        own = LogReader(client=self.client("logs"), group=self.settings.own_log_group)
+        try:
+            run = newest_run(own.read(since - _RUNS_BEFORE_S, RUNS))
+            return replace(found, run=run.text if run else "")
+        except Exception as error:  # noqa: BLE001 - the page goes out all the same
+            return replace(found, missing=(*found.missing, f"what Lambda says of its runs ({clean(error, 200)})"))
 
     def _tell(self, kind: Kind, notice: Notice, message: AlarmMessage | None, missing: tuple[str, ...]) -> None:
         now = time.time()

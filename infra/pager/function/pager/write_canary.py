@@ -23,15 +23,24 @@ def silence(situation: Situation) -> Draft:
         "WHAT TO DO",
         _item("canary's owner: look whether the schedule is enabled,"),
         _item("whether the function is invoked, and throttled (dashboard, Runs and silence),"),
-        _item("and run it once by hand: make invoke"),
+        _item(f"and run it once by hand: {_run_once(situation)}"),
     ]
     record = f"{moment(last.at)}: {clean(last.message)}" if last else "none in the time that was looked at"
     return Draft(
         subject=subject,
         first=first,
         section=situation.kind.logical_id,
-        sections=("\n".join(do), "EVIDENCE\n" + field("last record", record)),
+        sections=("\n".join(do), "\n".join(["EVIDENCE", field("last record", record), *_run(situation)])),
     )
+
+
+def _run_once(situation: Situation) -> str:
+    return f"make invoke STACK={situation.settings.stack}"
+
+
+def _run(situation: Situation) -> list[str]:
+    """Return what Lambda says of the newest run that it has given up."""
+    return [field("failed run", situation.evidence.run)] if situation.evidence.run else []
 
 
 def errors(situation: Situation) -> Draft:
@@ -42,13 +51,17 @@ def errors(situation: Situation) -> Draft:
         f"The canary {situation.canary} itself is at fault: it {what}, {course(situation)} What it could not test is"
         " not known; nothing says that clients have trouble."
     )
-    when = [field("logged at", moment(report.at))] if report.at else []
+    # What the log has says more than Lambda's record of the run.
+    when = [field("logged at", moment(report.at))] if report.at else _run(situation)
     prefix = situation.prefix("CANARY FAULT")
     return Draft(
         subject=fitting(*(f"{prefix} {each}" for each in subject)),
         first=first,
         section=situation.kind.logical_id,
-        sections=("WHAT TO DO\n" + _item(f"canary's owner: {do}"), "\n".join(["EVIDENCE", *evidence, *when])),
+        sections=(
+            "WHAT TO DO\n" + _item(f"canary's owner: {do}, then run it once: {_run_once(situation)}"),
+            "\n".join(["EVIDENCE", *evidence, *when]),
+        ),
     )
 
 
@@ -59,7 +72,7 @@ def _problems(report: CanaryReport) -> _Parts:
     evidence += [f" - and {count_of(more, 'more problem')}"] if more > 0 else []
     what = "cannot run as it is set"
     subject = (f"{what}: {clean(report.problems[0], 60)}", f"{what}, {count}")
-    return subject, f"{what} ({count})", "mend the settings below, then run it once: make invoke", evidence
+    return subject, f"{what} ({count})", "mend the settings below", evidence
 
 
 def _last_error(report: CanaryReport) -> _Parts:
