@@ -26,26 +26,38 @@ class Recoveries:
         notices = list(due)
         if not kind.by_target or not any(each.event is Event.RECOVERED for each in notices):
             return notices
-        is_silent = self._is_silent(alarms, now)
+        silences = self._silences(alarms, now)
+        is_silent = any(each.in_alarm for each in silences)
         kept: list[Notice] = []
         for notice in notices:
             if notice.event is not Event.RECOVERED:
                 kept.append(notice)
             elif not is_silent:
-                kept += proved(notice, self._states(notice, now))
+                kept += proved(after_silence(notice, silences), self._states(notice, now))
         return kept
 
-    def _is_silent(self, alarms: Iterable[str], now: float) -> bool:
-        """Return whether nothing is heard of the canary, or of one of its shards."""
+    def _silences(self, alarms: Iterable[str], now: float) -> list[Incident]:
+        """Return the latest time in which nothing was heard of the canary, and of each of its shards."""
         reader = HistoryReader(client=self.client("cloudwatch"))
         of_silence = [each for each in alarms if kind_of(each, self.settings.stack).subject is Subject.SILENCE]
         found = (incidents(reader.read(each, now), self.settings.settle_s) for each in of_silence)
-        return any(ALARM_ITSELF in each and each[ALARM_ITSELF].in_alarm for each in found)
+        return [known[ALARM_ITSELF] for known in found if ALARM_ITSELF in known]
 
     def _states(self, notice: Notice, now: float) -> dict[str, TargetState]:
         reader = LogReader(client=self.client("logs"), group=self.settings.log_group)
         since = began(notice.incidents, now)
         return latest_of(reader, notice.targets, since=since, now=now, period_s=self.settings.period_s)
+
+
+def after_silence(notice: Notice, silences: Iterable[Incident]) -> Notice:
+    """Return the notice of incidents that last until silence ended, if they became OK in it: nobody saw them end."""
+    known = dict(notice.incidents)
+    for silence in silences:
+        for target, incident in known.items():
+            healthy_since = incident.healthy_since or 0.0
+            if silence.began <= healthy_since < (silence.healthy_since or 0.0):
+                known[target] = replace(incident, healthy_since=silence.healthy_since)
+    return replace(notice, incidents=known)
 
 
 def proved(notice: Notice, states: Mapping[str, TargetState]) -> list[Notice]:
