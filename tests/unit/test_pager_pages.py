@@ -351,3 +351,28 @@ def test_beginning_of_an_incident() -> None:
     text = page_of("TargetsFailingAlarm", evidence).text
     assert f"since {moment(NOW - 480)} (8 min)" in " ".join(text.split())
     assert f"since       {moment(NOW - 480)}, 8 runs in a row" in text
+
+
+def test_refusal_fits_and_says_what_was_refused() -> None:
+    """A settings problem with long ARNs keeps to 80 columns, and its end, what is not allowed, is there."""
+    role = "arn:aws:sts::123456789012:assumed-role/iot-connect-canary-CanaryRole-1CF297912CF88/iot-connect-canary-9F"
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:iot-connect-canary/prod/static-AbCdEf"
+    problem = (
+        "targets[1].secret_access_key refers to secretsmanager:iot-connect-canary/prod/static#secret_access_key: "
+        f"AccessDeniedException: User: {role} is not authorized to perform: secretsmanager:GetSecretValue on resource: "
+        f"{secret} because no identity-based policy allows the action"
+    )
+    page = page_of("CanaryErrorsAlarm", Evidence(canary=CanaryReport(problems=(problem,))))
+    before = page.text.partition("LOOK AT")[0]
+    assert max(len(line) for line in before.splitlines()) <= 80
+    assert "no identity-based policy allows the action" in " ".join(before.split())
+
+
+@pytest.mark.parametrize(
+    ("alarm", "begins"),
+    [("CanaryErrorsAlarm", "The canary fleet runs again"), ("SilentCanaryAlarm", "The canary fleet is heard again")],
+)
+def test_recovery_of_the_canary_itself(alarm: str, begins: str) -> None:
+    """It is the canary that recovers, not something of it."""
+    over = incident_of("", healthy_since=NOW - 60)
+    assert page_of(alarm, Evidence(), event=Event.RECOVERED, incident=over).text.startswith(begins)

@@ -56,10 +56,10 @@ def moment(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def paragraph(text: str, *, first: str = "", indent: str = "") -> str:
-    """Return text in lines of at most 80 columns; a link is never broken."""
+def paragraph(text: str, *, first: str = "", indent: str = "", breaks: bool = False) -> str:
+    """Return text in lines of at most 80 columns; a link is never broken, nor another long word without `breaks`."""
     return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text, WIDTH, initial_indent=first, subsequent_indent=indent, break_long_words=breaks, break_on_hyphens=False
     )
 
 

@@ -6,6 +6,8 @@ from pager.sections import course
 from pager.situation import Situation, fitting
 from pager.text import clean, count_of, duration, field, moment, paragraph
 
+# A refusal names user, action and resource, each by its ARN; what may be wrong stands at its end.
+_MAX_PROBLEM = 600
 # Subjects, longest first; what it does; what to do; evidence.
 _Parts = tuple[tuple[str, ...], str, str, list[str]]
 
@@ -67,7 +69,7 @@ def errors(situation: Situation) -> Draft:
 
 def _problems(report: CanaryReport) -> _Parts:
     count = count_of(len(report.problems), "problem")
-    evidence = [_item(clean(each, 300)) for each in report.problems[:MAX_ROWS]]
+    evidence = [_item(clean(each, _MAX_PROBLEM)) for each in report.problems[:MAX_ROWS]]
     more = len(report.problems) - MAX_ROWS
     evidence += [f" - and {count_of(more, 'more problem')}"] if more > 0 else []
     what = "cannot run as it is set"
@@ -82,4 +84,4 @@ def _last_error(report: CanaryReport) -> _Parts:
 
 
 def _item(text: str) -> str:
-    return paragraph(text, first=" - ", indent="   ")
+    return paragraph(text, first=" - ", indent="   ", breaks=True)

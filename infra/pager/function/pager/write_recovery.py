@@ -18,6 +18,8 @@ AGAIN = {
     Subject.OTHER: ("is OK again",) * 2,
 }
 
+_OF_CANARY = frozenset({Subject.SILENCE, Subject.ERRORS})
+
 
 def recovery(situation: Situation) -> Draft:
     """Write what recovered and how long it lasted."""
@@ -31,7 +33,9 @@ def recovery(situation: Situation) -> Draft:
     again = AGAIN[situation.kind.subject][number > 1]
     flaps = f", {longest.count} times in ALARM" if longest.count > 1 else ""
     subject = f"{situation.prefix('')} {who} {again}, after {duration(longest.lasted_s)}{flaps}"
-    first = f"{who} of canary {situation.canary} {again}. {_lasted(longest, situation.now)}"
+    of_itself = situation.kind.subject in _OF_CANARY
+    whose = f"The canary {situation.canary}" if of_itself else f"{who} of canary {situation.canary}"
+    first = f"{whose} {again}. {_lasted(longest, situation.now)}"
     still = [] if not situation.kind.of_failures else [s for s in situation.failing() if s.fails_now]
     if still:
         first += f" {share(len(still), situation.total)} still {fail(len(still))}: {failures(still)}."
@@ -65,7 +69,7 @@ def _gone(situation: Situation) -> Draft:
 def _recovered_name(situation: Situation) -> str:
     if situation.kind.subject is Subject.TARGETS:
         return f"{count_of(situation.total, 'target')}" if situation.total != 1 else "the target"
-    return "the canary" if situation.kind.subject in {Subject.SILENCE, Subject.ERRORS} else "the endpoint"
+    return "the canary" if situation.kind.subject in _OF_CANARY else "the endpoint"
 
 
 def _lasted(incident: Incident, now: float) -> str:
