@@ -251,12 +251,28 @@ def resource_types(stand_in: PutInPlace) -> tuple[dict[str, Any], Authorizers, R
     return types, authorizers, requests
 
 
+def test_query_definition_has_an_id(resource_types: ResourceTypes) -> None:
+    """It keeps its id when it is changed, and needs a name and a query."""
+    kind = resource_types[0]["AWS::Logs::QueryDefinition"]
+    id_, _ = kind["create"]("Query", {"Name": "a", "QueryString": "b"}, "stack")
+    assert len(id_) == 36
+    assert kind["update"](id_, {}, {}, "stack")[0] == id_
+    with pytest.raises(ValueError, match="needs Name and QueryString"):
+        kind["create"]("Query", {}, "stack")
+    kind["delete"](id_, {})
+
+
 ResourceTypes = tuple[dict[str, Any], Authorizers, Requests]
 
 
 def test_known_resource_types_are_left_alone(stand_in: PutInPlace) -> None:
     """A type that MiniStack has is its own."""
-    known = {"AWS::IoT::Authorizer": 1, "AWS::CloudWatch::CompositeAlarm": 2, "AWS::CloudWatch::AlarmMuteRule": 3}
+    known = {
+        "AWS::IoT::Authorizer": 1,
+        "AWS::CloudWatch::CompositeAlarm": 2,
+        "AWS::CloudWatch::AlarmMuteRule": 3,
+        "AWS::Logs::QueryDefinition": 4,
+    }
     types = dict(known)
     stand_in(ministack_patches.RESOURCE_TYPES, types)
     cloudformation_types.register_all(Authorizers(), MuteRules())

@@ -1,6 +1,7 @@
 """CloudFormation resource types that MiniStack lacks."""
 
 import time
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,10 +33,29 @@ def register_all(authorizers: Authorizers, mute_rules: MuteRules) -> None:
     types.setdefault("AWS::IoT::Authorizer", _authorizer_type(authorizers))
     types.setdefault("AWS::CloudWatch::CompositeAlarm", _composite_alarm_type())
     types.setdefault("AWS::CloudWatch::AlarmMuteRule", _mute_rule_type(mute_rules))
+    types.setdefault("AWS::Logs::QueryDefinition", _query_definition_type())
 
 
 def _name(name: object, stack_name: str, logical_id: str) -> str:
     return str(name) if name else f"{stack_name}-{logical_id}"
+
+
+def _query_definition_type() -> dict[str, Any]:
+    """Return the type of saved queries, of which MiniStack keeps none: they have an id and no effect."""
+
+    def create(_logical_id: str, props: dict[str, Any], _stack_name: str) -> Created:
+        missing = [key for key in ("Name", "QueryString") if not props.get(key)]
+        if missing:
+            raise ValueError(f"A query definition needs {' and '.join(missing)}.")
+        return str(uuid.uuid4()), {}
+
+    def update(physical_id: str, _old: dict[str, Any], _new: dict[str, Any], _stack_name: str) -> Created:
+        return physical_id, {}
+
+    def delete(_physical_id: str, _props: dict[str, Any]) -> None:
+        """Forget nothing."""
+
+    return {"create": create, "update": update, "delete": delete}
 
 
 def _authorizer_type(authorizers: Authorizers) -> dict[str, Any]:
