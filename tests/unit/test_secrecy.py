@@ -19,7 +19,8 @@ KEY = pem(private_key())
 MARKED = {setting.key: f"{MARK} {setting.key}/+=" for setting in SETTINGS if setting.secret and not setting.is_global}
 # Nothing listens there, so that a record tells of it.
 HEARTBEAT = {"heartbeat_url": f"https://{MARK}.localhost:1/{MARK}/ping?{MARK}"}
-SECRETS = {**MARKED, "authorizer_signing_key": KEY}
+# A signature has no spaces inside.
+SECRETS = {**MARKED, "authorizer_signing_key": KEY, "authorizer_token_signature": f"{MARK}authorizer_token_signature/+="}
 # One target a mode, all of them with every secret that their mode may have.
 MODES: dict[str, dict[str, str]] = {
     "sigv4": {},
@@ -125,6 +126,10 @@ BAD: dict[str, dict[str, str]] = {
     "both": {"auth_mode": "custom-signed", "authorizer_signing_key": KEY},
     "bundle": {"ca_file": f"-----BEGIN CERTIFICATE-----\n{MARK}\n-----END CERTIFICATE-----"},
     "bundle-key": {"ca_file": KEY},
+    "signature": {"auth_mode": "custom-signed", "authorizer_token_signature": f"{MARK} {MARK}"},
+    "key-certificate": {"authorizer_signing_key": f"-----BEGIN CERTIFICATE-----\n{MARK}\n-----END CERTIFICATE-----"},
+    "quoted": {"auth_mode": "sigv4-static", "access_key_id": f"'{MARK}'"},
+    "exported": {"authorizer_password": f"export CANARY_AUTHORIZER_PASSWORD={MARK}"},
     "missing": {"auth_mode": "sigv4-static", "access_key_id": ""},
     "document": {"targets": '{"targets": [' + MARK},
     "document-name": {"targets": document({"name": {"authorizer_password": MARK}})},

@@ -70,8 +70,14 @@ LEGACY = (
     "this legacy name shows a certificate that clients no longer trust; allowed: the -ats name "
     "(aws iot describe-endpoint --endpoint-type iot:Data-ATS) or a custom domain"
 )
-NO_SCHEME = "allowed: host or host:port without a scheme (no https://, no wss://)"
+NO_SCHEME = "allowed: host or host:port without a scheme (no https://, no wss://, no mqtts://)"
 NO_PATH = "allowed: host or host:port without a path; the path is always /mqtt"
+KEY = "allowed: an RSA private key in PEM without passphrase"
+PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+VALUE_ALONE = "allowed: the value alone, without a name and = before it"
+NO_QUOTES = "allowed: the value without quotes around it"
+NO_SPACES = "allowed: base64 without spaces inside; perhaps a + was decoded to a space"
 PORT = "allowed: a port from 1 to 65535 after the host"
 SECONDS = "allowed: seconds above 0, at most 300"
 HEARTBEAT = "allowed: https://host[:port][/path][?query]"
@@ -94,6 +100,50 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "concurrent-words": (
         {"max_concurrent_connects": "many"},
         "CANARY_MAX_CONCURRENT_CONNECTS is 'many'; allowed: a whole number from 1 to 1000",
+    ),
+    "scheme-mqtts": ({"endpoint": f"mqtts://{ENDPOINT}"}, f"CANARY_ENDPOINT is 'mqtts://{ENDPOINT}'; {NO_SCHEME}"),
+    "slash": (
+        {"endpoint": f"{ENDPOINT}:443/"},
+        f"CANARY_ENDPOINT is '{ENDPOINT}:443/'; allowed: host or host:port without a slash at the end",
+    ),
+    "dot": (
+        {"endpoint": f"{ENDPOINT}."},
+        f"CANARY_ENDPOINT is '{ENDPOINT}.'; allowed: host or host:port without a dot at the end of the host",
+    ),
+    "dot-before-a-port": (
+        {"endpoint": f"{ENDPOINT}.:443"},
+        f"CANARY_ENDPOINT is '{ENDPOINT}.:443'; allowed: host or host:port without a dot at the end of the host",
+    ),
+    "quotes": ({"endpoint": f"'{ENDPOINT}'"}, f'CANARY_ENDPOINT is "\'{ENDPOINT}\'"; {NO_QUOTES}'),
+    "quotes-around-a-choice": ({"auth_mode": '"sigv4"'}, f"CANARY_AUTH_MODE is '\"sigv4\"'; {NO_QUOTES}"),
+    "quotes-around-a-secret": (
+        {**STATIC, "secret_access_key": " 'hidden' "},
+        f"CANARY_SECRET_ACCESS_KEY is '***'; {NO_QUOTES}",
+    ),
+    "curly-quotes": ({"authorizer_name": "\u201cn\u201d"}, f"CANARY_AUTHORIZER_NAME is '\u201cn\u201d'; {NO_QUOTES}"),
+    "export": (
+        {"endpoint": f"export X={ENDPOINT}"},
+        f"CANARY_ENDPOINT is 'export X={ENDPOINT}'; {VALUE_ALONE}",
+    ),
+    "own-variable": (
+        {**UNSIGNED, "authorizer_password": "CANARY_AUTHORIZER_PASSWORD=hidden"},
+        f"CANARY_AUTHORIZER_PASSWORD is '***'; {VALUE_ALONE}",
+    ),
+    "variable-of-aws": (
+        {**STATIC, "access_key_id": "aws_access_key_id = AKIA"},
+        f"CANARY_ACCESS_KEY_ID is '***'; {VALUE_ALONE}",
+    ),
+    "signature-with-a-space": (
+        {**SIGNED, "authorizer_token_signature": "ab c/"},
+        f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
+    ),
+    "signature-with-a-space-in-a-line": (
+        {**SIGNED, "authorizer_token_signature": "abcd\nabcd ab="},
+        f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
+    ),
+    "signature-of-uneven-parts": (
+        {**SIGNED, "authorizer_token_signature": "abcdabcd abcd abcdabcd"},
+        f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
     ),
     "scheme": ({"endpoint": f"https://{ENDPOINT}"}, f"CANARY_ENDPOINT is 'https://{ENDPOINT}'; {NO_SCHEME}"),
     "scheme-wss": (
@@ -310,7 +360,15 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     ),
     "signing-key": (
         {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": "no key"},
-        "CANARY_AUTHORIZER_SIGNING_KEY is '***'; allowed: an RSA private key in PEM without passphrase",
+        f"CANARY_AUTHORIZER_SIGNING_KEY is '***'; that is no PEM; {KEY}",
+    ),
+    "signing-key-certificate": (
+        {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": CERTIFICATE},
+        f"CANARY_AUTHORIZER_SIGNING_KEY is '***'; that is a certificate; {KEY}",
+    ),
+    "signing-key-public": (
+        {**SIGNED, "authorizer_token_signature": "", "authorizer_signing_key": PUBLIC_KEY},
+        f"CANARY_AUTHORIZER_SIGNING_KEY is '***'; that is a public key; {KEY}",
     ),
     "signing-key-sealed": (
         {
@@ -318,7 +376,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
             "authorizer_token_signature": "",
             "authorizer_signing_key": pem(private_key(), passphrase=b"x"),
         },
-        "CANARY_AUTHORIZER_SIGNING_KEY is '***'; allowed: an RSA private key in PEM without passphrase",
+        f"CANARY_AUTHORIZER_SIGNING_KEY is '***'; that is a private key with a passphrase; {KEY}",
     ),
     "surrogate": (
         {"authorizer_name": "a\udc80"},
@@ -403,6 +461,18 @@ def test_signature_of_several_lines_can_be_a_header() -> None:
 def test_bad_setting_gets_one_sentence(settings: dict[str, str], sentence: str) -> None:
     """The sentence names the variable, its value (masked when secret) and what is allowed; there is no other."""
     assert problems_of(**settings) == (sentence,)
+
+
+@pytest.mark.parametrize("signature", ["c2ln bmF0 dXJl", "c2lnbmF0 dXI=", " c2lnbmF0dXJl ", "c2ln\nbm\n\nF0\ndXJl"])
+def test_wrapped_signature_is_joined(signature: str) -> None:
+    """Shells and --parameter-overrides put spaces in the place of its line ends."""
+    assert problems_of(**{**SIGNED, "authorizer_token_signature": signature}) == ()
+
+
+@pytest.mark.parametrize("text", ["'quoted'", '"quoted"', "a=b", "TOKEN=x", "export x"])
+def test_free_text_may_look_pasted(text: str) -> None:
+    """A password or a user name may have quotes, and an equals sign."""
+    assert problems_of(**{**UNSIGNED, "authorizer_username": text, "authorizer_password": text}) == ()
 
 
 def test_signature_and_key_together_are_refused() -> None:

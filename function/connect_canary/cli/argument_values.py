@@ -11,6 +11,7 @@ from connect_canary.config.problems import problem_message
 from connect_canary.config.settings import BY_KEY, Setting
 from connect_canary.config.sources.table import SOURCES
 from connect_canary.config.values import Value, is_encodable, is_reference, new_value
+from connect_canary.model.pem import is_der
 
 _MAX_FILE_BYTES = 4_000_000
 _STANDARD_INPUT = "-"
@@ -116,7 +117,8 @@ def _decode(data: bytes, where: str) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{where} holds no text in UTF-8") from None
+        der = "; it is binary (DER), allowed: PEM" if is_der(data) else ""
+        raise ValueError(f"{where} holds no text in UTF-8{der}") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text.strip():
         raise ValueError(f"{where} holds nothing")

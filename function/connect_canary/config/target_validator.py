@@ -8,7 +8,8 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from connect_canary.config.auth_rules import AUTH_RULES, PLACEMENT_RULES, AuthRules
-from connect_canary.config.endpoint_rules import DEFAULT_PORT, PORT_PATTERN, endpoint_problem
+from connect_canary.config.endpoint_rules import DEFAULT_PORT, PORT_PATTERN, endpoint_problem, region_of_host
+from connect_canary.config.paste_rules import paste_problem, signature_problem
 from connect_canary.config.problems import SettingsError, problem_message
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
 from connect_canary.config.targets_document import DEFAULT_TARGET
@@ -19,7 +20,6 @@ from connect_canary.model.target import SUFFIX_CHARACTERS, AuthMode, AuthorizerP
 
 MAX_TIMEOUT_SECONDS = 300.0
 MAX_CONFIRM_AFTER_SECONDS = 300.0
-_REGION_OF = re.compile(r"\.iot\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$", re.IGNORECASE)
 REGION_PATTERN = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 REGION_ALLOWED = "allowed: a region such as eu-west-1 (default: AWS_REGION)"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
@@ -51,6 +51,7 @@ class TargetValidator:
 
     def target(self) -> Target | None:
         """Return the target, None if a value that others depend on cannot be used."""
+        self._validate_pasted()
         name = self._text("name") if "name" in self._values else DEFAULT_TARGET
         host, port = self._endpoint()
         choices = {setting.key: self._choice(setting) for setting in TARGET_SETTINGS if setting.enum}
@@ -88,6 +89,14 @@ class TargetValidator:
         if key not in self._unknown:
             self.problems.append(problem_message(self._values[key], allowed))
 
+    def _validate_pasted(self) -> None:
+        """Refuse what came along when a value was pasted, and say nothing else about that value."""
+        for setting in TARGET_SETTINGS:
+            allowed = paste_problem(setting, self._values[setting.key].reveal())
+            if allowed is not None:
+                self._refuse(setting.key, allowed)
+                self._unknown |= {setting.key}
+
     def _choice(self, setting: Setting) -> StrEnum | None:
         text = self._text(setting.key)
         if setting.enum is None or text not in setting.choices:
@@ -103,8 +112,7 @@ class TargetValidator:
         return host, int(port) if PORT_PATTERN.fullmatch(port) else DEFAULT_PORT
 
     def _region(self, host: str) -> str:
-        in_endpoint = _REGION_OF.search(host)
-        region = self._text("signing_region") or (in_endpoint.group(1) if in_endpoint else "")
+        region = self._text("signing_region") or region_of_host(host)
         if not REGION_PATTERN.fullmatch(region):
             self._refuse("signing_region", REGION_ALLOWED)
         return region
@@ -173,6 +181,9 @@ class TargetValidator:
         for key in rules.single_line:
             if _CONTROL.search(self._values[key].reveal()):
                 self._refuse(key, "allowed: no control characters, such as line ends")
+        wrong = signature_problem(self._values["authorizer_token_signature"].reveal())
+        if "authorizer_token_signature" in rules.alternatives and wrong:
+            self._refuse("authorizer_token_signature", wrong)
         if rules.alternatives and sum(self._values[key].is_set for key in rules.alternatives) != 1:
             names = " and ".join(rules.alternatives)
             self._refuse(rules.alternatives[0], f"exactly one of {names} is needed with auth_mode {mode}")

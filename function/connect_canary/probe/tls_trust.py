@@ -8,6 +8,7 @@ import stat
 
 from awscrt.io import ClientTlsContext, TlsContextOptions, is_alpn_available
 
+from connect_canary.model.pem import CERTIFICATE, describe_pem
 from connect_canary.model.target import Target, is_pem
 
 MAX_BUNDLE_BYTES = 1_000_000
@@ -62,8 +63,14 @@ def validate_trust(target: Target) -> list[tuple[str, str]]:
     except OSError as error:
         return [("ca_file", f"allowed: a file that can be read ({error.strerror})")]
     except (ValueError, RuntimeError):
-        return [("ca_file", "allowed: a bundle of certificates in PEM")]
+        return [("ca_file", f"{_bundle_is(target)}allowed: a bundle of certificates in PEM")]
     return []
+
+
+def _bundle_is(target: Target) -> str:
+    """Return the part of a sentence that says what the target's file is instead of a bundle, empty if not known."""
+    kind = describe_pem(trust_store(target) or b"")
+    return "" if kind is None or kind == CERTIFICATE else f"that is {kind}, not a CA bundle; "
 
 
 def tls_context(target: Target) -> ClientTlsContext:

@@ -8,8 +8,9 @@ from urllib.parse import quote, unquote
 
 from awscrt.crypto import RSA, RSASignatureAlgorithm
 
+from connect_canary.model.pem import PRIVATE_KEY, describe_pem
 from connect_canary.model.secret import Secret
-from connect_canary.model.target import Target
+from connect_canary.model.target import Target, is_pem
 
 NAME_FIELD = "x-amz-customauthorizer-name"
 SIGNATURE_FIELD = "x-amz-customauthorizer-signature"
@@ -47,10 +48,18 @@ def validate_signing_key(target: Target) -> list[tuple[str, str]]:
     try:
         bits = _key_bits(target.authorizer_signing_key)
     except (ValueError, RuntimeError):  # depends on the kind of key
-        return [("authorizer_signing_key", "allowed: an RSA private key in PEM without passphrase")]
+        what = _key_is(target.authorizer_signing_key)
+        return [("authorizer_signing_key", f"{what}allowed: an RSA private key in PEM without passphrase")]
     if bits < MIN_KEY_BITS:
         return [("authorizer_signing_key", f"allowed: an RSA key of at least {MIN_KEY_BITS} bits; this has {bits}")]
     return []
+
+
+def _key_is(key: Secret) -> str:
+    """Return the part of a sentence that says what stands in a key's place, empty if it is a private key."""
+    text = key.reveal()
+    kind = describe_pem(text.encode()) if is_pem(text) else "no PEM"
+    return "" if kind in {None, PRIVATE_KEY} else f"that is {kind}; "
 
 
 @functools.lru_cache(maxsize=8)
