@@ -47,8 +47,9 @@ THIRD_PARTY = {
         "reporting.table",
         "run",
     },
+    "shtab": {"cli.completion"},
     "boto3": {"cli.log_source", "config.sources.account_endpoint", "status_widget"},
-    "botocore": {"cli.log_source", "config.sources.service_call", "config.sources.ssm_provider"},
+    "botocore": {"cli.aws_credentials", "cli.log_source", "config.sources.service_call", "config.sources.ssm_provider"},
     "rich": {"cli.console_report", "cli.console_tables"},
 }
 READS_ENVIRONMENT = {"handler", "status_widget", "cli.main"}

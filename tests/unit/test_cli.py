@@ -2,11 +2,14 @@
 
 import io
 import itertools
+import platform
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from connect_canary import __version__
 from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
 from connect_canary.cli.console_report import COLUMNS, ConsoleReporter
 from connect_canary.cli.parser import Command
@@ -86,8 +89,12 @@ def test_pem_text_as_ca_file_stays() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["foo"], "'foo' is not a command; allowed: connect or check or report"),
-        (["--endpoint", "h"], "say what to do first: connect or check or report, for example: connect --endpoint HOST"),
+        (["foo"], "'foo' is not a command; allowed: connect, check, report, or a host with a dot"),
+        (["@targets.json"], "'@targets.json' is not a command"),
+        (["--endpoint", "h"], "say what to do first: connect, check, report, for example: connect HOST"),
+        (["--version", "x"], "argument COMMAND: invalid choice: 'x'"),
+        (["--print-completion", "fish"], "--print-completion is 'fish'; allowed: bash, zsh"),
+        (["--print-completion"], "--print-completion needs a value"),
         (["connect", "--endpont", "h"], "--endpont is not a flag of connect; did you mean --endpoint?"),
         (["connect", "--endpoin", "h"], "--endpoin is not a flag of connect; did you mean --endpoint?"),
         (["connect", "--hepl"], "--hepl is not a flag of connect; did you mean --help?"),
@@ -96,7 +103,14 @@ def test_pem_text_as_ca_file_stays() -> None:
         (["connect", "-x"], "-x is not a flag of connect; connect --help lists them"),
         (["connect", "-pHiddenSecret"], "-p is not a flag of connect; connect --help lists them"),
         (["check", "--repeat", "3"], "--repeat is not a flag of check; it is one of connect"),
-        (["connect", "h"], "a value belongs to no flag; each follows its own (--endpoint HOST)"),
+        (["connect", "a.b", "c.d"], "a value belongs to no flag; each follows its own (--endpoint HOST)"),
+        (["connect", "--json", "h"], "a value belongs to no flag; each follows its own (--endpoint HOST)"),
+        (["report", "a.json", "b.json"], "a value belongs to no flag; each follows its own"),
+        (["a.b", "--endpoint", "c"], "HOST and --endpoint both name the endpoint; one of them is enough"),
+        (["check", "--json=x"], "--json takes no value"),
+        (["check", "-vHiddenSecret"], "-v/--verbose takes no value"),
+        (["connect", "--region", "Ireland"], "--region is 'Ireland'; allowed: a region such as eu-west-1"),
+        (["connect", "--profile"], "--profile needs a value"),
         (["connect", "--endpoint"], "--endpoint needs a value"),
         (["connect", "--client_id", "-x"], "--client_id needs a value; one that begins with a hyphen is written"),
         (["connect", "--only"], "--only needs a value"),
@@ -116,6 +130,54 @@ def test_wrong_input_gets_a_sentence(arguments: Sequence[str], sentence: str) ->
 def test_problems_of_flags_come_together() -> None:
     """All problems are reported at once."""
     assert len(_problems("connect", "--nope", "--repeat", "x", "--session_token", "t")) == 3
+
+
+@pytest.mark.parametrize("word", ["h.example.com", "localhost:8443", "10.0.0.1", "https://h.example.com"])
+@pytest.mark.parametrize("command", [None, "connect", "check"])
+def test_host_needs_no_flag(command: Command | None, word: str) -> None:
+    """After the command; and alone, because a dot or a port tells it from a command."""
+    for arguments in ([word], [word, "--json"], ["--json", word]):
+        if command is None and arguments[0] != word:
+            continue
+        parsed = _read(*([command] if command else []), *arguments)
+        value = parsed.values["endpoint"]
+        assert (parsed.command, value.text, value.origin) == (command or "connect", word, "HOST")
+
+
+def test_host_after_the_command_needs_no_dot() -> None:
+    """There it cannot be anything else."""
+    assert _read("connect", "localhost").values["endpoint"].text == "localhost"
+
+
+@pytest.mark.parametrize("flag", ["--log-group", "--log_group"])
+def test_flag_of_the_command_line_in_both_forms(flag: str) -> None:
+    """With hyphens or underscores, as the settings."""
+    report = _read("report", flag, "g", "--html", "a_b-c").report
+    assert report is not None
+    assert report.log is not None
+    assert (report.log.group, report.html) == ("g", "a_b-c")
+
+
+def test_profile_region_and_verbosity() -> None:
+    """Both commands take them; without, there is none."""
+    for command in (Command.CONNECT, Command.CHECK):
+        parsed = _read(command, "--profile", "dev", "--region", "us-gov-west-1", "-v")
+        assert (parsed.profile, parsed.region, parsed.verbose) == ("dev", "us-gov-west-1", True)
+        plain = _read(command)
+        assert (plain.profile, plain.region, plain.verbose) == (None, None, False)
+
+
+def test_version_says_what_a_bug_report_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    """This program, the SDK and Python, on one line."""
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments(["--version"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown == (
+        f"connect-canary {__version__} (awscrt {metadata.version('awscrt')}, awsiotsdk "
+        f"{metadata.version('awsiotsdk')}, botocore {metadata.version('botocore')}, "
+        f"Python {platform.python_version()})\n"
+    )
 
 
 # -- secrets -------------------------------------------------------------------------------------------------------
@@ -174,11 +236,20 @@ def test_document_as_an_argument_names_no_member_twice(text: str) -> None:
         [f"--secret_acces_key={HIDDEN}"],
         ["--secret_acces_key", HIDDEN],
         ["--authorizer_password", HIDDEN, HIDDEN],
+        ["--authorizer_password", "-", f"{HIDDEN}.rest"],
+        ["--authorizer-password=ssm:/p", f"{HIDDEN}.rest"],
+        ["--targets", "@targets.json", f"{HIDDEN}.rest"],
+        ["--json", f"{HIDDEN}.a", f"{HIDDEN}.b"],
+        ["--json", HIDDEN],
+        [f"--json={HIDDEN}"],
+        [f"--verbose={HIDDEN}"],
+        [f"-v{HIDDEN}"],
         ["--authorizer_password", "@/nowhere/at/all", HIDDEN],
     ],
 )
-def test_secret_in_the_wrong_place_is_not_shown(arguments: Sequence[str]) -> None:
-    """Behind a misspelt flag, or the rest of it after an unquoted space."""
+def test_secret_in_the_wrong_place_is_not_shown(monkeypatch: pytest.MonkeyPatch, arguments: Sequence[str]) -> None:
+    """Behind a misspelt flag or one without a value, or the rest of it after an unquoted space."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
     assert HIDDEN not in " ".join(_problems("connect", *arguments))
 
 
@@ -288,7 +359,7 @@ def test_command_line_and_handler_do_not_know_each_other() -> None:
         f"connect_canary.{name}" for name in ("cli", "cli.arguments", "cli.console_report")
     }
     modules = imported("import connect_canary.cli.main")
-    assert not modules & {"connect_canary.handler", "awscrt", "rich"}
+    assert not modules & {"connect_canary.handler", "awscrt", "rich", "botocore", "boto3", "shtab"}
 
 
 def test_screen_is_the_only_one_that_needs_rich() -> None:

@@ -8,12 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from connect_canary.cli.main import main
-from connect_canary.cli.reporter import REPORTERS, OutputFormat
+from connect_canary.cli.reporter import REPORTERS, OutputFormat, ReportOptions
 from connect_canary.config.settings import SETTINGS, Group, Setting
 from tests.unit.factories import outcome_of, plan_of
 from tests.unit.handler_process import closed_port
 
 COMMON = (
+    "--profile NAME AWS profile to take credentials from, SSO included",
+    "--region REGION AWS region of this run, instead of AWS_REGION",
+    "-v, --verbose show all that is known, of healthy targets too",
     "--only NAME [NAME ...] only the targets of these names",
     "--json print what the Lambda returns, as JSON, instead",
 )
@@ -53,7 +56,7 @@ def test_help_lists_every_flag(
     groups = [(f"{group}:", *(_row(setting) for setting in SETTINGS if setting.group is group)) for group in Group]
     settings = " ".join(" ".join(rows) for rows in groups)
     assert f"show this help message and exit {' '.join(flags)} {settings} secrets: " in shown
-    assert f"{command} [FLAGS] {summary}. Every setting is a flag; one that is not given is taken from " in shown
+    assert f"{command} [HOST] [FLAGS] {summary}. Every setting is a flag; one that is not given is taken from " in shown
 
 
 def test_overview_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +145,7 @@ def test_usage_names_the_program_as_it_was_called(
     """The command, or the module."""
     monkeypatch.setattr("sys.argv", [path])
     assert main() == 2
-    assert capsys.readouterr().err.startswith(f"usage: {program} [-h] COMMAND ...")
+    assert capsys.readouterr().err.startswith(f"usage: {program} [-h] [--version] [--print-completion SHELL]")
 
 
 def test_json_of_a_run_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +154,7 @@ def test_json_of_a_run_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as stream:
         os.set_blocking(reading, False)
         monkeypatch.setattr("sys.stdout", stream)
-        REPORTERS[OutputFormat.JSON](2).on_run_done(plan_of(), [outcome_of()])
+        REPORTERS[OutputFormat.JSON](ReportOptions(runs=2)).on_run_done(plan_of(), [outcome_of()])
         assert (reader.read() or b"").endswith(b"}\n")
 
 
@@ -159,7 +162,7 @@ def test_json_of_one_run_is_for_people(capsys: pytest.CaptureFixture[str]) -> No
     """It is indented by two; of many runs each is a line."""
     plan = plan_of()
     for runs in (None, 2):
-        reporter = REPORTERS[OutputFormat.JSON](runs)
+        reporter = REPORTERS[OutputFormat.JSON](ReportOptions(runs=runs))
         reporter.on_run_start(1, plan)
         reporter.on_target_done(outcome_of())
         reporter.on_run_done(plan, [outcome_of()])

@@ -20,7 +20,11 @@ MARKED = {setting.key: f"{MARK} {setting.key}/+=" for setting in SETTINGS if set
 # Nothing listens there, so that a record tells of it.
 HEARTBEAT = {"heartbeat_url": f"https://{MARK}.localhost:1/{MARK}/ping?{MARK}"}
 # A signature has no spaces inside.
-SECRETS = {**MARKED, "authorizer_signing_key": KEY, "authorizer_token_signature": f"{MARK}authorizer_token_signature/+="}
+SECRETS = {
+    **MARKED,
+    "authorizer_signing_key": KEY,
+    "authorizer_token_signature": f"{MARK}authorizer_token_signature/+=",
+}
 # One target a mode, all of them with every secret that their mode may have.
 MODES: dict[str, dict[str, str]] = {
     "sigv4": {},

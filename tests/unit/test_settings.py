@@ -114,7 +114,7 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"endpoint": f"{ENDPOINT}.:443"},
         f"CANARY_ENDPOINT is '{ENDPOINT}.:443'; allowed: host or host:port without a dot at the end of the host",
     ),
-    "quotes": ({"endpoint": f"'{ENDPOINT}'"}, f'CANARY_ENDPOINT is "\'{ENDPOINT}\'"; {NO_QUOTES}'),
+    "quotes": ({"endpoint": f"'{ENDPOINT}'"}, f"CANARY_ENDPOINT is \"'{ENDPOINT}'\"; {NO_QUOTES}"),
     "quotes-around-a-choice": ({"auth_mode": '"sigv4"'}, f"CANARY_AUTH_MODE is '\"sigv4\"'; {NO_QUOTES}"),
     "quotes-around-a-secret": (
         {**STATIC, "secret_access_key": " 'hidden' "},

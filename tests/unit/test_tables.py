@@ -20,8 +20,8 @@ from aws_lambda_powertools import Logger
 from connect_canary import reporting
 from connect_canary.cli import help_text
 from connect_canary.cli.arguments import parse_arguments
-from connect_canary.cli.parser import FLAGS
-from connect_canary.cli.reporter import DEFAULT_OUTPUT, OUTPUT_HELP, OutputFormat
+from connect_canary.cli.parser import FLAGS, GLOBAL_FLAGS
+from connect_canary.cli.reporter import DEFAULT_OUTPUT, OUTPUT_HELP, OutputFormat, ReportOptions
 from connect_canary.cli.reporter import REPORTERS as OUTPUTS
 from connect_canary.config import sources
 from connect_canary.config.auth_rules import AUTH_RULES, PLACEMENT_RULES
@@ -291,7 +291,7 @@ def test_output_format_shows_a_failure(capsys: pytest.CaptureFixture[str], outpu
     """Whatever the form: the target, the failure and its reason are shown."""
     plan = plan_of()
     failed = outcome(target="prod", healthy=False, phase=Phase.CONNACK, failure=Failure.NOT_AUTHORIZED, reason="denied")
-    reporter = OUTPUTS[output](None)
+    reporter = OUTPUTS[output](ReportOptions())
     reporter.on_run_start(1, plan)
     reporter.on_target_done(failed)
     reporter.on_run_done(plan, [failed])
@@ -302,7 +302,7 @@ def test_output_format_shows_a_failure(capsys: pytest.CaptureFixture[str], outpu
 
 def test_flags_are_documented() -> None:
     """The page has a row for each flag that is no setting."""
-    flags = {flag for of_command in FLAGS.values() for flag in of_command}
+    flags = {flag for of_command in (GLOBAL_FLAGS, *FLAGS.values()) for flag in of_command}
     assert {names(row[0])[0].split()[0] for row in REFERENCE_PAGE.rows("## Command line")} == flags
 
 

@@ -5,13 +5,18 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from connect_canary.cli.argument_values import read_values
-from connect_canary.cli.parser import FLAGS, Command, new_parser
+from connect_canary.cli.completion import SHELLS, completion_script
+from connect_canary.cli.host_argument import looks_like_host, read_host
+from connect_canary.cli.parser import FLAGS, GLOBAL_FLAGS, ArgumentParser, Command, new_parser
 from connect_canary.cli.report_arguments import ReportArguments, read_report_arguments
 from connect_canary.cli.reporter import DEFAULT_OUTPUT, OutputFormat
+from connect_canary.cli.versions import describe_versions
 from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name
 from connect_canary.config.settings import BY_KEY
+from connect_canary.config.target_validator import REGION_PATTERN
 from connect_canary.config.values import Value
 
 MAX_REPEAT = 1_000_000
@@ -19,6 +24,10 @@ MAX_INTERVAL_S = 86_400.0
 _REPEAT = re.compile(r"[0-9]{1,7}")
 _FLAG = re.compile(r"--?[A-Za-z_-]+")
 _HELP_FLAGS = ("-h", "--help")
+_STRAY = "a value belongs to no flag; each follows its own, in quotes when it holds spaces"
+_OWN_FLAGS = [*GLOBAL_FLAGS, *(flag for flags in FLAGS.values() for flag in flags)]
+# Every flag by its name with underscores only.
+_FORMS: Mapping[str, str] = {flag.replace("-", "_"): flag for flag in [*(f"--{key}" for key in BY_KEY), *_OWN_FLAGS]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,9 @@ class Arguments:
     repeat: int | None = None
     interval_s: float = 1.0
     report: ReportArguments | None = None
+    profile: str | None = None
+    region: str | None = None
+    verbose: bool = False
 
     @property
     def event(self) -> dict[str, object]:
@@ -45,60 +57,95 @@ def argument_name(key: str) -> str:
 
 
 def parse_arguments(arguments: Sequence[str]) -> Arguments | None:
-    """Return the parsed arguments, None if there are none; raise SettingsError, or SystemExit after printing help."""
+    """Return the parsed arguments, None if there are none.
+
+    Raises SettingsError, or SystemExit after printing help, versions or a completion script.
+    """
     parser = new_parser()
     if not arguments:
         parser.print_help(sys.stderr)
         return None
-    _check_command(arguments[0])
-    parsed, left = parser.parse_known_args([_normalize_flag(argument) for argument in arguments])
+    arguments = [_normalize_flag(argument) for argument in _with_command(arguments)]
+    parsed, left = parser.parse_known_args(arguments)
+    if parsed.version or parsed.print_completion is not None:
+        _print_global(parser, parsed.print_completion)
     command = Command(parsed.command)
     problems = list(_unknown_arguments(left, command))
     if command is Command.REPORT:
-        if problems:
-            raise SettingsError(problems)
+        if problems or left:
+            raise SettingsError(problems or [_STRAY])
         return Arguments(command=command, report=read_report_arguments(vars(parsed)))
-    values, mistakes = read_values(vars(parsed))
-    repeat, interval = getattr(parsed, "repeat", None), getattr(parsed, "interval", None)
-    problems += [*mistakes, *_repetition_problems(repeat, interval)]
+    words = [*([] if parsed.host is None else [parsed.host]), *left]
+    return _read_arguments(command, vars(parsed), [] if problems else words, arguments, problems)
+
+
+def _read_arguments(
+    command: Command,
+    parsed: Mapping[str, Any],
+    words: Sequence[str],
+    arguments: Sequence[str],
+    problems: list[str],
+) -> Arguments:
+    """Return the arguments of `connect` and `check`; raise SettingsError with these and all further `problems`."""
+    values, mistakes = read_values(parsed)
+    problems += mistakes
+    try:
+        read_host(words, arguments, values)
+    except ValueError as error:
+        problems.append(str(error))
+    repeat, interval, region = parsed.get("repeat"), parsed.get("interval"), parsed["region"]
+    problems += [*_repetition_problems(repeat, interval), *_region_problems(region)]
     if problems:
         raise SettingsError(problems)
     return Arguments(
         command=command,
         values=values,
-        only=tuple(parsed.only or ()),
-        output=OutputFormat(parsed.output),
+        only=tuple(parsed["only"] or ()),
+        output=OutputFormat(parsed["output"]),
         repeat=None if repeat is None else int(repeat),
         interval_s=1.0 if interval is None else float(interval),
+        profile=parsed["profile"],
+        region=region,
+        verbose=parsed["verbose"],
     )
 
 
-def _normalize_flag(argument: str) -> str:
-    """Return a setting's flag with underscores if it is written with hyphens."""
-    name, equals, value = argument.partition("=")
-    key = name.removeprefix("--").replace("-", "_")
-    return f"--{key}{equals}{value}" if name.startswith("--") and key in BY_KEY else argument
+def _print_global(parser: ArgumentParser, shell: str | None) -> NoReturn:
+    """Print the versions, or a shell's completion script, and raise SystemExit."""
+    if shell is not None and shell not in SHELLS:
+        raise SettingsError([f"--print-completion is {abbreviated_repr(shell)}; allowed: {', '.join(SHELLS)}"])
+    print(describe_versions() if shell is None else completion_script(parser, shell))
+    raise SystemExit(0)
 
 
-def _check_command(first: str) -> None:
-    if first in {*Command, *_HELP_FLAGS}:
-        return
-    commands = " or ".join(Command)
+def _with_command(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the arguments with a command in front: `connect` if the first of them is a host; raise SettingsError."""
+    first = arguments[0]
+    flag = first.partition("=")[0].replace("_", "-")
+    if first in {*Command, *_HELP_FLAGS} or flag in GLOBAL_FLAGS:
+        return arguments
+    if looks_like_host(first):
+        return [Command.CONNECT, *arguments]
+    commands = ", ".join(Command)
     if first.startswith("-"):
-        raise SettingsError([f"say what to do first: {commands}, for example: connect --endpoint HOST"])
-    raise SettingsError([f"{abbreviated_repr(first)} is not a command; allowed: {commands}"])
+        raise SettingsError([f"say what to do first: {commands}, for example: connect HOST"])
+    raise SettingsError([f"{abbreviated_repr(first)} is not a command; allowed: {commands}, or a host with a dot"])
+
+
+def _normalize_flag(argument: str) -> str:
+    """Return a flag that is written with hyphens or underscores in its own form."""
+    name, equals, value = argument.partition("=")
+    return f"{_FORMS.get(name.replace('-', '_'), name)}{equals}{value}" if name.startswith("--") else argument
 
 
 def _unknown_arguments(left: Sequence[str], command: Command) -> Iterator[str]:
-    """Yield a sentence for each unknown flag, or one for values without a flag."""
+    """Yield a sentence for each unknown flag."""
     unknown = [argument for argument in left if argument.startswith("-")]
     for argument in unknown:
         # What is joined to a short flag is its value, perhaps a secret.
         flag = argument.partition("=")[0] if argument.startswith("--") else argument[:2]
         name = flag if _FLAG.fullmatch(flag) else display_name(flag)
         yield f"{name} is not a flag of {command}; {_suggestion(flag, command)}"
-    if left and not unknown:
-        yield "a value belongs to no flag; each follows its own (--endpoint HOST), in quotes when it holds spaces"
 
 
 def _suggestion(flag: str, command: Command) -> str:
@@ -112,6 +159,11 @@ def _suggestion(flag: str, command: Command) -> str:
 def _flags_of(command: Command) -> list[str]:
     settings = () if command is Command.REPORT else BY_KEY
     return [*(f"--{key}" for key in settings), *FLAGS[command]]
+
+
+def _region_problems(region: str | None) -> Iterator[str]:
+    if region is not None and not REGION_PATTERN.fullmatch(region):
+        yield f"--region is {abbreviated_repr(region)}; allowed: a region such as eu-west-1"
 
 
 def _repetition_problems(repeat: str | None, interval: str | None) -> Iterator[str]:

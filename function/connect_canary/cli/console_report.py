@@ -8,6 +8,7 @@ from typing import TextIO
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from connect_canary.cli.console_details import more_evidence, planned_details
 from connect_canary.cli.console_tables import (
     BAD,
     GOOD,
@@ -34,20 +35,26 @@ _FAILURE = max(len(failure) for failure in Failure)
 class ConsoleReporter:
     """Shows runs on a stream: at most 80 columns, colours only on a terminal, ASCII if its encoding needs it."""
 
-    def __init__(self, stream: TextIO, *, runs: int | None) -> None:
-        """Write `runs` runs to `stream`; None is one run, shown in full."""
-        self._stream, self._runs = stream, runs
+    def __init__(self, stream: TextIO, *, runs: int | None, verbose: bool = False) -> None:
+        """Write `runs` runs to `stream`; None is one run, shown in full. If `verbose`, show all that is known."""
+        self._stream, self._runs, self._verbose = stream, runs, verbose
         self._console = _console(stream)
         self._stats: dict[str, TargetStats] = {}
+        self._details: dict[str, list[tuple[str, str]]] = {}
         self._started = time.monotonic()
         self._run = self._done = self._planned = self._names = self._progress_width = 0
+
+    def on_credentials(self, source: str) -> None:
+        """Show where the AWS credentials are from."""
+        self._print(Text(f"credentials: {source}", QUIET))
 
     def on_plan(self, plan: Plan) -> None:
         """Show every target with its settings."""
         for planned in plan.planned:
             target = planned.as_dict()
             self._print(Text(str(target.pop("target")), "bold"))
-            self._print(key_value_table((key, shorten(value)) for key, value in target.items()))
+            details = planned_details(planned) if self._verbose else ()
+            self._print(key_value_table([*((key, shorten(value)) for key, value in target.items()), *details]))
             self._print("")
         self._print(f"{count_noun(len(plan.planned), 'target')} can be used; nothing was connected to")
 
@@ -62,10 +69,12 @@ class ConsoleReporter:
         self._done += 1
         self._progress()
 
-    def on_run_done(self, _plan: Plan, outcomes: Sequence[Outcome]) -> None:
+    def on_run_done(self, plan: Plan, outcomes: Sequence[Outcome]) -> None:
         """Show the outcomes of a run: all in full if it is the only one, else a line for each failure."""
         for outcome in outcomes:
             self._stats.setdefault(outcome.target, TargetStats()).add(outcome)
+        if self._verbose:
+            self._details = {planned.target.name: list(planned_details(planned)) for planned in plan.planned}
         self._clear()
         if self._runs is None:
             self._show_all(outcomes)
@@ -89,7 +98,7 @@ class ConsoleReporter:
             for failure, count in stat.failures.most_common():
                 self._print("")
                 self._print(Text.assemble((f"{failure} x {count}", BAD), f"  {name}"))
-                self._print(key_value_table(evidence(stat.last[failure])))
+                self._print(key_value_table(self._evidence(stat.last[failure])))
 
     # -- one run -------------------------------------------------------------------------------------------------------
 
@@ -100,7 +109,7 @@ class ConsoleReporter:
         healthy = [outcome for outcome in outcomes if outcome.healthy]
         self._print(healthy_table(healthy))
         for outcome in outcomes:
-            if not outcome.healthy:
+            if self._verbose or not outcome.healthy:
                 self._print("")
                 self._show(outcome)
         summary = f"{len(healthy)} of {count_noun(len(outcomes), 'target')} healthy"
@@ -115,7 +124,13 @@ class ConsoleReporter:
             self._print(waterfall(outcome, columns=self._console.width, ascii_only=self._console.options.ascii_only))
             self._print("")
         self._print(verdict(outcome))
-        self._print(key_value_table(evidence(outcome)))
+        self._print(key_value_table(self._evidence(outcome)))
+
+    def _evidence(self, outcome: Outcome) -> list[tuple[str, str]]:
+        shown = list(evidence(outcome))
+        if self._verbose:
+            shown += [*more_evidence(outcome), *self._details.get(outcome.target, [])]
+        return shown
 
     # -- many runs -----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ class JsonReporter:
     def __init__(self, *, indent: int | None) -> None:
         self._indent = indent
 
+    def on_credentials(self, source: str) -> None:
+        """Print nothing."""
+
     def on_plan(self, plan: "Plan") -> None:
         from connect_canary.run import dry_run_response  # noqa: PLC0415 - loads the SDK
 

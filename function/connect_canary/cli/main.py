@@ -5,13 +5,14 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING
 
 from connect_canary.cli.arguments import Arguments, argument_name, parse_arguments
 from connect_canary.cli.log_source import LogUnreadableError
 from connect_canary.cli.parser import Command
-from connect_canary.cli.reporter import REPORTERS, Reporter
+from connect_canary.cli.reporter import REPORTERS, Reporter, ReportOptions
+from connect_canary.cli.run_credentials import RunCredentials
 from connect_canary.config.problems import SettingsError, bounded
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _print_problems(problems: Sequence[str]) -> int:
     return USAGE_ERROR
 
 
-def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def _main(arguments: Sequence[str], environ: MutableMapping[str, str]) -> int:
     if sys.stdout is None:
         raise SettingsError(["standard output is closed; allowed: a terminal, a file or a pipe"])
     parsed = parse_arguments(arguments)
@@ -80,20 +81,25 @@ def _main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
         make_report(parsed.report, environ)
         return HEALTHY
-    reporter = REPORTERS[parsed.output](parsed.repeat)
+    reporter = REPORTERS[parsed.output](ReportOptions(runs=parsed.repeat, verbose=parsed.verbose))
+    credentials = RunCredentials(parsed, environ)
     # Imported late: it loads the SDK, which --help and a misspelt flag do not need.
     from connect_canary.run import plan_run  # noqa: PLC0415
 
     plan = plan_run(parsed.event, environ, arguments=parsed.values, format_name=argument_name)
+    if parsed.command is Command.CONNECT:
+        plan = credentials.for_plan(plan)
+    if credentials.source is not None:
+        reporter.on_credentials(credentials.source)
     code = HEALTHY
     if parsed.command is Command.CHECK:
         reporter.on_plan(plan)
     else:
-        code = _run_repeatedly(plan, parsed, reporter)
+        code = _run_repeatedly(plan, parsed, reporter, credentials)
     return _print_problems(plan.problems) if plan.problems else code
 
 
-def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter) -> int:
+def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter, credentials: RunCredentials) -> int:
     """Return the exit code of all runs; Ctrl-C ends them with the results so far."""
     from connect_canary.run import run_plan  # noqa: PLC0415 - loads the SDK
 
@@ -102,6 +108,7 @@ def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter) -> int:
     try:
         for run in range(1, runs + 1):
             started = time.monotonic()
+            credentials.renew()
             reporter.on_run_start(run, plan)
             # No deadline of Lambda's: each target has its own.
             outcomes = run_plan(plan, deadline=math.inf, on_outcome=reporter.on_target_done)
@@ -110,9 +117,9 @@ def _run_repeatedly(plan: "Plan", parsed: Arguments, reporter: Reporter) -> int:
             _send_heartbeat(plan, parsed)
             if run < runs:
                 time.sleep(_delay_s(plan, parsed.interval_s - (time.monotonic() - started)))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SettingsError) as error:
         reporter.on_finish()
-        if not healthy:
+        if not healthy or isinstance(error, SettingsError):
             raise
     else:
         reporter.on_finish()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
 
+from connect_canary.cli.completion import SHELLS
 from connect_canary.cli.help_text import DESCRIPTION, EPILOG, SECRETS_HELP, SETTINGS_HELP
 from connect_canary.cli.report_arguments import FILE_HELP, REPORT_FLAGS
 from connect_canary.cli.reporter import DEFAULT_OUTPUT, OUTPUT_HELP
@@ -28,6 +29,9 @@ _COMMANDS: Mapping[Command, str] = {
     Command.REPORT: "Make a page of results as HTML: of connect --json, or of a deployed canary's log",
 }
 _COMMON: Mapping[str, Mapping[str, Any]] = {
+    "--profile": {"metavar": "NAME", "help": "AWS profile to take credentials from, SSO included"},
+    "--region": {"metavar": "REGION", "help": "AWS region of this run, instead of AWS_REGION"},
+    "--verbose": {"action": "store_true", "help": "show all that is known, of healthy targets too"},
     "--only": {"metavar": "NAME", "nargs": "+", "action": "extend", "help": "only the targets of these names"},
     **{
         f"--{output}": {
@@ -50,6 +54,13 @@ FLAGS: Mapping[Command, Mapping[str, Mapping[str, Any]]] = {
     Command.CHECK: _COMMON,
     Command.REPORT: REPORT_FLAGS,
 }
+# What is a question by itself.
+GLOBAL_FLAGS: Mapping[str, Mapping[str, Any]] = {
+    "--version": {"action": "store_true", "help": "show the versions of this program and of the SDK"},
+    "--print-completion": {"metavar": "SHELL", "help": f"print the completion script of {' or '.join(SHELLS)}"},
+}
+_HOST_HELP = "host or host:port, short for --endpoint; empty: ask iot:DescribeEndpoint"
+_SHORT: Mapping[str, tuple[str, ...]] = {"--verbose": ("-v",)}
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -60,6 +71,9 @@ class ArgumentParser(argparse.ArgumentParser):
         flag, _, detail = message.removeprefix("argument ").partition(": ")
         if detail.startswith("expected"):
             raise SettingsError([f"{flag} needs a value; one that begins with a hyphen is written {flag}=VALUE"])
+        if detail.startswith("ignored explicit"):
+            # The message would show the value, perhaps a secret.
+            raise SettingsError([f"{flag} takes no value"])
         raise SettingsError([message])
 
 
@@ -71,14 +85,17 @@ def new_parser() -> ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    for flag, options in GLOBAL_FLAGS.items():
+        parser.add_argument(flag, **options)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for command in Command:
         subparser = commands.add_parser(command, allow_abbrev=False, **_description(command))
         for flag, options in FLAGS[command].items():
-            subparser.add_argument(flag, **options)
+            subparser.add_argument(*_SHORT.get(flag, ()), flag, **options)
         if command is Command.REPORT:
             subparser.add_argument("file", metavar="FILE", nargs="?", help=FILE_HELP)
         else:
+            subparser.add_argument("host", metavar="HOST", nargs="?", help=_HOST_HELP)
             _add_settings(subparser)
     return parser
 
@@ -91,7 +108,7 @@ def _description(command: Command) -> dict[str, Any]:
         return {**texts, "usage": "%(prog)s [FLAGS] [FILE]", "description": f"{summary}."}
     return {
         **texts,
-        "usage": "%(prog)s [FLAGS]",
+        "usage": "%(prog)s [HOST] [FLAGS]",
         "description": f"{summary}.\n\n{SETTINGS_HELP}",
         "epilog": SECRETS_HELP,
     }

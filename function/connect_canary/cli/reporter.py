@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,8 +13,19 @@ if TYPE_CHECKING:
     from connect_canary.model.outcome import Outcome
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What is shown: how many `runs`, None for one that is shown in full; all evidence if it is `verbose`."""
+
+    runs: int | None = None
+    verbose: bool = False
+
+
 class Reporter(Protocol):
     """Shows runs in one output format."""
+
+    def on_credentials(self, source: str) -> None:
+        """Show where the AWS credentials are from."""
 
     def on_plan(self, plan: "Plan") -> None:
         """Show what would run."""
@@ -46,18 +58,17 @@ OUTPUT_HELP: Mapping[OutputFormat, str] = {
 }
 
 
-def _console(runs: int | None) -> Reporter:
+def _console(options: ReportOptions) -> Reporter:
     from connect_canary.cli.console_report import ConsoleReporter  # noqa: PLC0415 - it needs an optional package
 
-    return ConsoleReporter(sys.stdout, runs=runs)
+    return ConsoleReporter(sys.stdout, runs=options.runs, verbose=options.verbose)
 
 
-def _json(runs: int | None) -> Reporter:
-    return JsonReporter(indent=2 if runs is None else None)
+def _json(options: ReportOptions) -> Reporter:
+    return JsonReporter(indent=2 if options.runs is None else None)
 
 
-# Makes the reporter for a number of runs; None is one run, shown in full.
-REPORTERS: Mapping[OutputFormat, Callable[[int | None], Reporter]] = {
+REPORTERS: Mapping[OutputFormat, Callable[[ReportOptions], Reporter]] = {
     OutputFormat.CONSOLE: _console,
     OutputFormat.JSON: _json,
 }

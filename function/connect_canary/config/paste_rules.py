@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from connect_canary.config.settings import Setting
 
-_QUOTES = ("\"\"", "''", "``", "\u201c\u201d", "\u2018\u2019")
+_QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019")
 _ASSIGNMENT = re.compile(r"(export\s+|set\s+|\$env:)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 # Anything may be a part of these, quotes too.
 _FREE_TEXT = {"client_id", "client_id_prefix", "authorizer_username", "authorizer_password", "authorizer_token_value"}
