@@ -16,7 +16,7 @@ PACKAGE = ROOT / "function" / "connect_canary"
 BEGIN = "<!-- architecture: written by `make pictures` -->"
 END = "<!-- architecture: end -->"
 # Third-party packages that are shown in the label of a part that imports them.
-THIRD_PARTY = ("awscrt", "awsiot", "aws_lambda_powertools", "boto3", "botocore", "rich")
+THIRD_PARTY = ("awscrt", "awsiot", "aws_lambda_powertools", "boto3", "botocore", "rich", "shtab")
 
 Imports = Mapping[str, frozenset[str]]
 

@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.faulty.process import ROOT, FaultyServer
-from tests.unit.aws_configuration import MARK, AwsHome, aws_home
+from tests.unit.aws_configuration import FAIL, MARK, AwsHome, aws_home
 
 DEADLINE_S = 60
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDENVIRONMENT", "AWS_SECRET_ACCESS_KEY": f"environment{MARK}"}
@@ -118,6 +119,19 @@ def test_short_session_is_renewed_for_each_run(server: FaultyServer, home: AwsHo
     done = _run(home, *_at(server), "--profile", "dev", "--repeat", "3", "--interval", "0")
     assert done.returncode == 0
     assert len(home.bearers) >= 3
+
+
+def test_session_that_ends_between_runs(server: FaultyServer, home: AwsHome) -> None:
+    """The runs before it are summed up, and nothing is tried with other credentials."""
+    # Asked for when it is found, handed over, and before each of two runs.
+    expires = f"{datetime.now(UTC) + timedelta(minutes=5):%FT%TZ}"
+    home.let_process_print("AKID1", "AKID2", "AKID3", FAIL, expires=expires)
+    done = _run(home, *_at(server), "--profile", "process", "--repeat", "3", "--interval", "0", **REGION)
+    assert (done.returncode, "1 run in " in done.stdout) == (2, True)
+    assert done.stderr == (
+        "connect-canary: profile process (credential_process) gives no credentials: Error when retrieving credentials "
+        "from custom-process: the session has ended\n"
+    )
 
 
 @pytest.mark.parametrize("environ", [{}, {"AWS_PROFILE": "dev", **REGION}], ids=["flag", "variable"])

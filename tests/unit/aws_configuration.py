@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 MARK = "HiddenMark"
+FAIL = "fail"
 _CONFIG = """\
 [profile dev]
 sso_session = company
@@ -66,16 +67,18 @@ class AwsHome:
         (cache / f"{name}.json").write_text(json.dumps(token))
 
     def let_process_print(self, *key_ids: str, expires: str | None = None) -> None:
-        """Have the credential process print one key id after another, the last one again and again."""
+        """Have the credential process print one key id after another, the last one again and again; FAIL ends it instead."""
         (self.path / "key-ids").write_text("\n".join(key_ids))
         (self.path / "expires").write_text(json.dumps(expires))
 
 
 _PROCESS = f"""\
-import json, pathlib
+import json, pathlib, sys
 home = pathlib.Path(__file__).parent
 first, *rest = (home / "key-ids").read_text().split()
 (home / "key-ids").write_text("\\n".join(rest or [first]))
+if first == "{FAIL}":
+    sys.exit("the session has ended")
 keys = {{"Version": 1, "AccessKeyId": first, "SecretAccessKey": "process{MARK}", "SessionToken": "token{MARK}"}}
 expires = json.loads((home / "expires").read_text())
 print(json.dumps(keys | ({{"Expiration": expires}} if expires else {{}})))

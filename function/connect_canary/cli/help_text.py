@@ -10,16 +10,18 @@ where and why does it fail? Connects once as a device would (TLS, WebSocket
 upgrade, MQTT CONNECT), disconnects, and shows how long each phase took."""
 EPILOG = """\
 examples:
-  connect-canary connect --endpoint abc-ats.iot.eu-west-1.amazonaws.com
+  connect-canary abc-ats.iot.eu-west-1.amazonaws.com
       with your AWS credentials (environment, profile or role)
-  connect-canary connect --endpoint HOST --repeat 20 --interval 2
+  connect-canary HOST --profile dev --verbose
+      with those of a profile, SSO included; shows all that is known
+  connect-canary HOST --repeat 20 --interval 2
       twenty times, with a summary; Ctrl-C ends earlier
-  connect-canary connect --endpoint HOST --auth_mode custom-unsigned \\
-      --authorizer_name NAME --authorizer_username USER --authorizer_password -
+  connect-canary HOST --auth_mode custom-unsigned --authorizer_name NAME \\
+      --authorizer_username USER --authorizer_password -
       with a custom authorizer; asks for the password
   connect-canary check --targets @targets.json
       checks a targets document and connects to nothing
-  connect-canary connect --endpoint HOST --repeat 20 --json |
+  connect-canary connect HOST --repeat 20 --json |
       connect-canary report --html report.html
       a page of twenty runs; of a deployed canary with --log-group NAME
 
