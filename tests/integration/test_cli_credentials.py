@@ -98,6 +98,17 @@ def test_region_of_this_run(server: FaultyServer, home: AwsHome) -> None:
     assert _signed_by(server)[1] == "us-east-1"
 
 
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [("abc-ats.iot.us-east-1.amazonaws.com", "us-east-1"), ("h.example.com", "eu-central-1")],
+)
+def test_region_of_the_profile(home: AwsHome, host: str, region: str) -> None:
+    """It counts for a custom domain; the name of an endpoint of AWS IoT Core has its own."""
+    done = _run(home, "check", host, "--profile", "dev", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["targets"][0]["signing_region"] == region
+
+
 def test_key_of_the_environment(server: FaultyServer, home: AwsHome) -> None:
     """It goes over AWS_PROFILE, as with the AWS command line, and is named with -v only."""
     for arguments, first in (([], "default"), (["-v"], "credentials: environment")):

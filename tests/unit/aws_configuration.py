@@ -67,7 +67,7 @@ class AwsHome:
         (cache / f"{name}.json").write_text(json.dumps(token))
 
     def let_process_print(self, *key_ids: str, expires: str | None = None) -> None:
-        """Have the credential process print one key id after another, the last one again and again; FAIL ends it instead."""
+        """Have the credential process print one key id after another, the last one for ever; FAIL ends it instead."""
         (self.path / "key-ids").write_text("\n".join(key_ids))
         (self.path / "expires").write_text(json.dumps(expires))
 

@@ -141,6 +141,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {**SIGNED, "authorizer_token_signature": "abcd\nabcd ab="},
         f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
     ),
+    "signature-whose-last-part-is-longer": (
+        {**SIGNED, "authorizer_token_signature": "abcd abcdabcd"},
+        f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
+    ),
     "signature-of-uneven-parts": (
         {**SIGNED, "authorizer_token_signature": "abcdabcd abcd abcdabcd"},
         f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
