@@ -117,7 +117,7 @@ def test_wrong_input_gets_a_sentence(
         (["a", "--endpoint", "h"], "--endpoint is not a flag of report; it is one of connect"),
         (
             ["a", "b"],
-            "a value belongs to no flag; each follows its own (--endpoint HOST), in quotes when it holds spaces",
+            "a value belongs to no flag; each follows its own, in quotes when it holds spaces",
         ),
     ],
 )
