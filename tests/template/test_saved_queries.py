@@ -32,7 +32,7 @@ def test_query_asks_for_what_is_written(name: str) -> None:
 def test_query_is_the_stacks_own(name: str) -> None:
     """It stands under the stack's name, and reads the canary's log group only."""
     assert QUERIES[name]["Name"].startswith("stack-name/")
-    assert QUERIES[name]["LogGroupNames"] == ["CanaryLogGroup"]
+    assert QUERIES[name]["LogGroupNames"] == ["<CanaryLogGroup>"]
 
 
 def test_runbook_names_each_query() -> None:
