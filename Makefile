@@ -74,17 +74,20 @@ pictures: .venv/.ready ## Draw the pictures in README.md and docs/
 
 # -- on an AWS account -----------------------------------------------------------------------------------------------
 
-build deploy: ARCHITECTURE ?= arm64
-build: .venv-sam/.ready ## Build the Lambda artifact, ARCHITECTURE=arm64 or x86_64
+build: ARCHITECTURE ?= $(HOST_ARCHITECTURE)
+build: .venv-sam/.ready events/env.json ## Build the Lambda artifact for this machine, or ARCHITECTURE=arm64 or x86_64
 	@echo "Building the Lambda artifact for $(ARCHITECTURE)"
 	@mkdir -p .aws-sam && rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
 	@ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam/build.log 2>&1 \
 		|| { cat .aws-sam/build.log; exit 1; }
+	@.venv-sam/bin/python infra/build/built_template.py $(BUILD_DIR)/template.yaml $(ARCHITECTURE)
 	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE) --widget $(BUILD_DIR)/StatusWidgetFunction
 	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
 
 # sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.
-deploy: build ## Deploy to your account: STACK=name PARAMETERS="Name=value ..."
+deploy: ARCHITECTURE ?= arm64
+deploy: .venv-sam/.ready ## Deploy to your account: STACK=name PARAMETERS="Name=value ..."
+	@$(MAKE) --no-print-directory build ARCHITECTURE=$(ARCHITECTURE)
 	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
 		--parameter-overrides Architecture=$(ARCHITECTURE) \
 		$(addprefix RunbookUrl=,$(shell .venv-sam/bin/python infra/build/runbook_url.py)) $(PARAMETERS) $(SAM_ARGUMENTS)
@@ -105,6 +108,10 @@ smoke: .venv/.ready ## Connect from here with your credentials: CANARY_ENDPOINT=
 # -- what the targets need -------------------------------------------------------------------------------------------
 
 environments: .venv/.ready .venv-sam/.ready .venv-local/.ready
+
+# Yours to edit: git ignores it, and make does not touch it again.
+events/env.json: | events/env.example.json
+	@cp events/env.example.json $@
 
 $(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$*

@@ -367,6 +367,17 @@ def test_credentials_missing(server: FaultyServer, version: MqttVersion) -> None
     assert (outcome["phase"], outcome["failure"]) == ("credentials", "CredentialsUnavailable")
 
 
+def test_placeholders_of_sam_are_no_credentials(server: FaultyServer) -> None:
+    """What `sam local invoke` makes up reaches no endpoint, and the reason says how to pass real credentials."""
+    before = server.seen("healthy")
+    with Handler(AWS_ACCESS_KEY_ID="defaultkey", AWS_SECRET_ACCESS_KEY="defaultsecret", AWS_REGION="eu-west-1") as poor:
+        outcome = _outcome(poor, server, Case(scenario="healthy", version=MqttVersion.V5, mode="sigv4"))
+    assert (outcome["phase"], outcome["failure"]) == ("credentials", "CredentialsUnavailable")
+    assert outcome["reason"].startswith("sam local invoke found no AWS credentials")
+    assert "AWS_PROFILE" in outcome["reason"]
+    assert server.seen("healthy") == before
+
+
 @pytest.fixture(scope="module")
 def slow_credentials(server: FaultyServer, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The outcomes of a healthy and of a silent endpoint where the credential chain is slow."""

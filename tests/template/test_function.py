@@ -12,7 +12,7 @@ from connect_canary.config.settings import BY_KEY
 from connect_canary.run import plan_run
 from tests.template.cloudformation import ROOT, canary, read
 
-EVENTS = sorted((ROOT / "events").glob("*.json"))
+EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if not path.stem.startswith("env"))
 CLOCK = read("template.yaml")["Mappings"]["Clock"]
 # Seconds that a function needs beside its attempts: to load, to read references, to report.
 MARGIN_S = 10
@@ -244,7 +244,7 @@ def test_outputs_explained() -> None:
     assert all(re.fullmatch(r"[A-Z].+\.", each["Description"]) for each in read("template.yaml")["Outputs"].values())
 
 
-@pytest.mark.parametrize("event", [path for path in EVENTS if path.stem != "env"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("event", EVENTS, ids=lambda path: path.stem)
 def test_event_is_the_handlers(event: Path) -> None:
     """An event for `sam local invoke` makes a plan."""
     plan = plan_run(json.loads(event.read_text()), ENVIRONMENT)
@@ -254,7 +254,7 @@ def test_event_is_the_handlers(event: Path) -> None:
 
 def test_environment_example() -> None:
     """The example for --env-vars sets variables that the template declares; sam drops others without a word."""
-    example = json.loads((ROOT / "events" / "env.json").read_text())
+    example = json.loads((ROOT / "events" / "env.example.json").read_text())
     assert example.keys() == {"CanaryFunction"}
     assert example["CanaryFunction"].keys() <= _function()["Environment"]["Variables"].keys()
     assert plan_run({}, {"AWS_REGION": "eu-west-1", **example["CanaryFunction"]}).planned

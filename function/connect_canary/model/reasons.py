@@ -32,7 +32,7 @@ def reason(evidence: Evidence, waited_ms: float) -> str:
     if evidence.timed_out or (evidence.error_name in TIMEOUT_ERRORS and not evidence.connection_closed):
         missing = _TIMEOUT_REASON[evidence.phase] if evidence.phase else "nothing happened"
         return f"{missing} within {waited_ms / 1000:.1f} s{detail}"
-    if evidence.phase is Phase.CREDENTIALS:
+    if evidence.phase is Phase.CREDENTIALS and evidence.detail is None:
         return f"no source of the credential chain has AWS credentials; the last one said {evidence.error_name}"
     if evidence.detail:
         return evidence.detail

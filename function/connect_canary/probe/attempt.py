@@ -16,6 +16,7 @@ from connect_canary.network.tunnel import Tunnel
 from connect_canary.probe.attempt_diagnosis import AttemptDiagnosis
 from connect_canary.probe.attempt_state import MIN_REMAINING_S, AttemptState
 from connect_canary.probe.auth.connect_auth import ConnectAuth
+from connect_canary.probe.auth.sigv4 import PlaceholderCredentialsError
 from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import CertificateChecker
 from connect_canary.probe.client_ids import new_client_id
@@ -44,6 +45,16 @@ class ConnectionLostError(Exception):
     """The server closed the connection before our DISCONNECT, which the SDK's 3.1.1 client does not report."""
 
 
+_ATTEMPT_ERRORS = (
+    TimeoutError,
+    ConnectFailedError,
+    AwsCrtError,
+    CertificateRejectedError,
+    ConnectionLostError,
+    PlaceholderCredentialsError,
+)
+
+
 async def run_attempt(
     target: Target, *, timeout_s: float, proxy: Proxy | None = None, checker: CertificateChecker | None = None
 ) -> Outcome:
@@ -60,7 +71,7 @@ async def run_attempt(
             diagnosis = AttemptDiagnosis(state, state.auth)
             certificate_task = asyncio.create_task(_check_certificate(state, tunnel, checker or CertificateChecker()))
             await _connect_and_disconnect(state, state.auth, tunnel, certificate_task)
-    except (TimeoutError, ConnectFailedError, AwsCrtError, CertificateRejectedError, ConnectionLostError) as error:
+    except _ATTEMPT_ERRORS as error:
         state.error = error
         if tunnel_failed(state):
             # The connection that the tunnel has seen, if any, was not the SDK's.

@@ -12,6 +12,7 @@ from connect_canary.model.phases import Phase
 from connect_canary.model.reasons import reason
 from connect_canary.model.target import Expect
 from connect_canary.probe.attempt_state import UPGRADE_REFUSED, AttemptState
+from connect_canary.probe.auth.sigv4 import PlaceholderCredentialsError
 from connect_canary.probe.clients.client import ConnectFailedError
 from connect_canary.probe.failure_detail import failure_detail
 from connect_canary.probe.wire_evidence import is_sdk_silent, network_finding
@@ -77,7 +78,7 @@ def _evidence(state: AttemptState) -> Evidence | None:
     return Evidence(
         phase=state.phase,
         error_name=_error_name(state),
-        detail=failure_detail(state),
+        detail=str(error) if isinstance(error, PlaceholderCredentialsError) else failure_detail(state),
         timed_out=isinstance(error, TimeoutError),
         connection_closed=trace.server_closed is not None or state.diagnosis.close_code is not None,
         certificate=state.certificate_check.failure,

@@ -21,16 +21,34 @@ from connect_canary.model.target import Target
 from connect_canary.probe.auth.connect_auth import ConnectAuth, SignRequest
 
 SIGNING_SERVICE = "iotdevicegateway"  # AWS IoT developer guide, "MQTT over WebSockets"
+# What `sam local invoke` passes to a function when it finds no credentials (samcli/local/lambdafn/env_vars.py).
+_SAM_PLACEHOLDERS = ("defaultkey", "defaultsecret")
+
+
+class PlaceholderCredentialsError(Exception):
+    """The credentials are the placeholders of `sam local invoke`; the message says how to pass real ones."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "sam local invoke found no AWS credentials and passed placeholders; set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY, where you start it"
+        )
 
 
 async def authenticate_default_chain(target: Target) -> ConnectAuth:
-    """Sign with the credentials of the environment, or else of the SDK's default chain; raise AwsCrtError."""
+    """Sign with the credentials of the environment, or else of the SDK's default chain.
+
+    Raises AwsCrtError if there are none, PlaceholderCredentialsError for those that `sam local invoke` makes up.
+    """
     provider = AwsCredentialsProvider.new_environment()
     try:
-        return _connect_auth(target, provider, await _get_credentials(provider))
+        credentials = await _get_credentials(provider)
     except AwsCrtError:
         provider = _default_chain()
-        return _connect_auth(target, provider, await _get_credentials(provider))
+        credentials = await _get_credentials(provider)
+    if (credentials.access_key_id, credentials.secret_access_key) == _SAM_PLACEHOLDERS:
+        raise PlaceholderCredentialsError
+    return _connect_auth(target, provider, credentials)
 
 
 async def authenticate_static(target: Target) -> ConnectAuth:
