@@ -11,13 +11,16 @@ WORKERS ?= auto
 PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
 FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(shell find function/connect_canary infra/pager/function -name "*.py") infra/pager/function/Makefile
+# A Python of the template's Runtime: its bytecode stands in the artifact. Name one, or the first that is found is taken.
+RUNTIME_VERSION := 3.13
+FIND_RUNTIME_PYTHON = $(or $(RUNTIME_PYTHON),$$(sh infra/build/find_python.sh $(RUNTIME_VERSION)))
 BUILD_DIR := .aws-sam/build
 ARTIFACT := $(BUILD_DIR)/CanaryFunction
 
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test test-foreign check format bench fidelity mutants nightly pictures build deploy invoke logs delete smoke lock clean environments
+.PHONY: help run test test-foreign check format bench fidelity mutants nightly pictures build deploy invoke logs delete smoke lock clean environments new-runtime
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,7 +53,7 @@ format: .venv/.ready ## Format the code
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format --quiet .
 
-bench: .venv/.ready ## Measure, and write docs/measurements.md
+bench: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Measure, and write docs/measurements.md
 	@.venv/bin/python -m tests.bench
 
 fidelity: .venv/.ready ## Compare with the bare SDK over impaired paths, as root: PAIRS=400 SEED=1 ONLY="loss" WRITE=1
@@ -78,7 +81,8 @@ build: ARCHITECTURE ?= $(HOST_ARCHITECTURE)
 build: .venv-sam/.ready events/env.json ## Build the Lambda artifact for this machine, or ARCHITECTURE=arm64 or x86_64
 	@echo "Building the Lambda artifact for $(ARCHITECTURE)"
 	@mkdir -p .aws-sam && rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
-	@ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam/build.log 2>&1 \
+	@RUNTIME_PYTHON="$(FIND_RUNTIME_PYTHON)" ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) \
+		> .aws-sam/build.log 2>&1 \
 		|| { cat .aws-sam/build.log; exit 1; }
 	@.venv-sam/bin/python infra/build/built_template.py $(BUILD_DIR)/template.yaml $(ARCHITECTURE)
 	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE) --widget $(BUILD_DIR)/StatusWidgetFunction
@@ -107,7 +111,7 @@ smoke: .venv/.ready ## Connect from here with your credentials: CANARY_ENDPOINT=
 
 # -- what the targets need -------------------------------------------------------------------------------------------
 
-environments: .venv/.ready .venv-sam/.ready .venv-local/.ready
+environments: .venv/.ready .venv-sam/.ready .venv-local/.ready .venv-runtime/.ready
 
 # Yours to edit: git ignores it, and make does not touch it again.
 events/env.json: | events/env.example.json
@@ -127,6 +131,15 @@ $(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
 	@.venv-sam/bin/python $(PIP_INSTALL) requirements/sam.txt
 	@touch $@
 
+# With the runtime's own Python where there is one: only that loads the artifact's bytecode.
+.venv-runtime/.ready: requirements/runtime.txt
+	@python="$(FIND_RUNTIME_PYTHON)"; $(MAKE) --no-print-directory new-runtime PYTHON="$${python:-$(PYTHON)}"
+	@.venv-runtime/bin/python $(PIP_INSTALL) requirements/runtime.txt
+	@touch $@
+
+new-runtime:
+	@$(call new_environment,.venv-runtime,the Lambda runtime)
+
 .venv-local/.ready: requirements/local.txt
 	@$(call new_environment,.venv-local,the local AWS)
 	@.venv-local/bin/python $(PIP_INSTALL) requirements/local.txt
@@ -143,11 +156,11 @@ $(PYTHON) -m venv --clear $(1) || { echo "$(PYTHON) cannot make a virtual enviro
 endef
 
 lock: .venv/.ready ## Lock the requirements anew (needs uv)
-	@for name in function/requirements requirements/dev requirements/sam requirements/local; do \
+	@for name in function/requirements requirements/dev requirements/sam requirements/local requirements/runtime; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-sam .venv-local .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
+	rm -rf .venv .venv-sam .venv-local .venv-runtime .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
 	find function infra tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Check the built artifact: the native library's architecture, and that the handler can be imported from it."""
+"""Check the built artifact: its native library's architecture, its bytecode, and that its handler can be imported."""
 
 import argparse
 import platform
@@ -12,6 +12,10 @@ from pathlib import Path
 MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 _LIBRARY = "_awscrt.abi3.so"
 _E_MACHINE = slice(18, 20)
+# A file's flags after its magic number (PEP 552): bytecode that is loaded without a look at its source.
+_FLAGS, _UNCHECKED_HASH = slice(4, 8), (1).to_bytes(4, "little")
+RUNTIME = "3.13"
+_TAG = f"cpython-{RUNTIME.replace('.', '')}"
 
 # Imports with the standard library and the artifact only, as on Lambda (which adds boto3, imported late).
 _IMPORT = """
@@ -43,6 +47,10 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvi
 import aws_lambda_powertools
 assert aws_lambda_powertools.__file__.startswith(sys.argv[1]), "Powertools came from elsewhere"
 """
+_NO_BYTECODE = (
+    f"No Python {RUNTIME} was found, so each cold start compiles every module. "
+    f"Name one: make build RUNTIME_PYTHON=/path/to/python{RUNTIME}"
+)
 
 
 def problems(artifact: Path, architecture: str) -> list[str]:
@@ -55,12 +63,32 @@ def problems(artifact: Path, architecture: str) -> list[str]:
         names = {number: name for name, number in MACHINES.items()}
         return [f"{library} is for {names.get(machine, hex(machine))}, the template says {architecture}"]
     imports = {"the handler": _IMPORT, "the imports of references": _IMPORT_LATE}
-    return _import_problems(artifact, imports) if architecture == host_architecture() else []
+    importing = _import_problems(artifact, imports) if architecture == host_architecture() else []
+    return _bytecode_problems(artifact) + importing
 
 
 def widget_problems(artifact: Path) -> list[str]:
     """Return one sentence for each problem of the status widget's artifact, which fits every architecture."""
     return _import_problems(artifact, {"the status widget": _IMPORT_WIDGET})
+
+
+def has_bytecode(artifact: Path) -> bool:
+    """Return whether the artifact has bytecode of the Lambda runtime's Python."""
+    return _bytecode(artifact / "connect_canary" / "handler.py").is_file()
+
+
+def _bytecode(source: Path) -> Path:
+    return source.parent / "__pycache__" / f"{source.stem}.{_TAG}.pyc"
+
+
+def _bytecode_problems(artifact: Path) -> list[str]:
+    """Return a sentence if only some modules have bytecode, or if any would be compared with its source."""
+    compiled = {path for path in artifact.rglob("*.pyc") if path.read_bytes()[_FLAGS] == _UNCHECKED_HASH}
+    expected = {_bytecode(source) for source in artifact.rglob("*.py")} if has_bytecode(artifact) else set()
+    different = sorted(
+        path.relative_to(artifact) for path in {*artifact.rglob("*.pyc"), *expected} - (compiled & expected)
+    )
+    return [f"the bytecode of {RUNTIME} is not whole, as {different[0]} shows"] if different else []
 
 
 def host_architecture() -> str:
@@ -96,7 +124,13 @@ def main() -> int:
     for problem in messages:
         print(problem, file=sys.stderr)
     if not messages:
-        print(f"The artifact is for {arguments.architecture}, {size_mb(arguments.artifact):.1f} MB unpacked.")
+        bytecode = "with" if has_bytecode(arguments.artifact) else "without"
+        print(
+            f"The artifact is for {arguments.architecture}, {size_mb(arguments.artifact):.1f} MB unpacked, "
+            f"{bytecode} bytecode of Python {RUNTIME}."
+        )
+        if bytecode == "without":
+            print(_NO_BYTECODE)
     return 1 if messages else 0
 
 

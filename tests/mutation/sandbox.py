@@ -12,7 +12,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # Made by make; not changed by tests.
-_LINKED: Final = (".venv", ".venv-sam", ".venv-local", ".aws-sam")
+_LINKED: Final = (".venv", ".venv-sam", ".venv-local", ".venv-runtime", ".aws-sam")
 
 
 def files() -> list[str]:

@@ -1,22 +1,44 @@
 """The Lambda artifact: for the right architecture, self-contained, and without unused files."""
 
+import hashlib
+import importlib.metadata
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from infra.build.check_artifact import MACHINES, host_architecture, problems, size_mb, widget_problems
+from infra.build.check_artifact import (
+    MACHINES,
+    RUNTIME,
+    has_bytecode,
+    host_architecture,
+    main,
+    problems,
+    size_mb,
+    widget_problems,
+)
+from tests.template.cloudformation import ROOT, read
 
-ROOT = Path(__file__).parents[2]
 BUILT = ROOT / ".aws-sam" / "build" / "CanaryFunction"
 MOST_MB = 16
+TAG = f"cpython-{RUNTIME.replace('.', '')}"
+# Where this machine has a Python of the runtime's version; empty where it has none.
+RUNTIME_PYTHON = subprocess.run(
+    ["sh", ROOT / "infra" / "build" / "find_python.sh", RUNTIME], capture_output=True, text=True, check=True
+).stdout.strip()
 
 
 @pytest.fixture(scope="module", params=sorted(MACHINES))
 def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return an artifact made by the build method, and its requested architecture."""
     made = tmp_path_factory.mktemp(request.param)
+    _build(made, request.param)
+    return made, request.param
+
+
+def _build(made: Path, architecture: str, *, runtime_python: str = RUNTIME_PYTHON) -> None:
     command = [
         "make",
         "--silent",
@@ -26,8 +48,14 @@ def artifact(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         f"ARTIFACTS_DIR={made}",
     ]
     python = ROOT / ".venv-sam" / "bin" / "python"
-    subprocess.run([*command, f"ARCHITECTURE={request.param}", f"BUILD_PYTHON={python}"], check=True)
-    return made, request.param
+    variables = (f"ARCHITECTURE={architecture}", f"BUILD_PYTHON={python}", f"RUNTIME_PYTHON={runtime_python}")
+    subprocess.run([*command, *variables], check=True)
+
+
+def _hashes(made: Path) -> dict[str, str]:
+    """Return the digest of each file, by its path in the artifact."""
+    files = sorted(path for path in made.rglob("*") if path.is_file())
+    return {str(path.relative_to(made)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_artifact_is_for_the_architecture_asked_for(artifact: tuple[Path, str]) -> None:
@@ -36,9 +64,10 @@ def test_artifact_is_for_the_architecture_asked_for(artifact: tuple[Path, str]) 
 
 
 def test_artifact_holds_what_is_used_only(artifact: tuple[Path, str]) -> None:
-    """No command line, no metadata, no bytecode of the host, no package that Lambda provides."""
+    """No command line, no package that Lambda provides, no bytecode but the runtime's."""
     made, _ = artifact
-    assert {path.name for path in made.iterdir()} == {
+    packages = {path.name for path in made.iterdir() if path.suffix != ".dist-info"} - {"__pycache__"}
+    assert packages == {
         "_awscrt.abi3.so",
         "aws_lambda_powertools",
         "awscrt",
@@ -49,8 +78,72 @@ def test_artifact_holds_what_is_used_only(artifact: tuple[Path, str]) -> None:
     }
     inside = {path.relative_to(made / "connect_canary").parts[0] for path in (made / "connect_canary").iterdir()}
     assert not {"cli", "pages", "__main__.py", "status_widget.py"} & inside
-    assert not list(made.rglob("__pycache__"))
+    assert {"".join(path.suffixes[-2:]) for path in made.rglob("*.pyc")} <= {f".{TAG}.pyc"}
     assert size_mb(made) < MOST_MB
+
+
+def test_scanners_see_the_packages(artifact: tuple[Path, str]) -> None:
+    """Each package of the requirements has its metadata with its version, as `pip-audit --path` reads it."""
+    made, _ = artifact
+    locked = re.findall(r"^([\w-]+)==(\S+)", (ROOT / "function" / "requirements.txt").read_text(), re.MULTILINE)
+    seen = {each.metadata["Name"].lower(): each.version for each in importlib.metadata.distributions(path=[str(made)])}
+    assert {name.replace("_", "-"): version for name, version in seen.items()} == dict(locked)
+    with_license = {path.parent.parent if path.parent.name == "licenses" else path.parent for path in _licenses(made)}
+    # The wheel of awsiotsdk brings none; its metadata names the license.
+    assert {path.name.partition("-")[0] for path in made.glob("*.dist-info")} == {
+        *(path.name.partition("-")[0] for path in with_license),
+        "awsiotsdk",
+    }
+
+
+def _licenses(made: Path) -> list[Path]:
+    return [path for path in made.glob("*.dist-info/**/*") if path.name.startswith(("LICENSE", "LICENCE", "NOTICE"))]
+
+
+def test_same_inputs_make_the_same_bytes(artifact: tuple[Path, str], tmp_path: Path) -> None:
+    """Another build in another folder differs in no file, time or mode: whoever rebuilds can compare."""
+    made, architecture = artifact
+    _build(tmp_path, architecture)
+    assert _hashes(tmp_path) == _hashes(made)
+    stats = [(path.stat().st_mtime, path.stat().st_mode) for path in (*made.rglob("*"), *tmp_path.rglob("*"))]
+    assert len(set(stats)) == 2, "one for files, one for folders"
+    texts = [path for path in tmp_path.rglob("*") if path.is_file() and str(tmp_path).encode() in path.read_bytes()]
+    assert texts == []
+
+
+def test_bytecode_is_the_runtimes(artifact: tuple[Path, str]) -> None:
+    """With a Python of the runtime's version every module has bytecode, else none has."""
+    made, _ = artifact
+    runtime = read("template.yaml")["Resources"]["CanaryFunction"]["Properties"]["Runtime"]
+    assert runtime == f"python{RUNTIME}"
+    assert len(list(made.rglob("*.pyc"))) == (len(list(made.rglob("*.py"))) if RUNTIME_PYTHON else 0)
+    assert has_bytecode(made) is bool(RUNTIME_PYTHON)
+
+
+def test_artifact_without_the_runtimes_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It works, and the build says what is missing and how to name one."""
+    _build(tmp_path, host_architecture(), runtime_python="")
+    assert problems(tmp_path, host_architecture()) == []
+    assert _checked(tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "without bytecode of Python 3.13" in printed
+    assert "make build RUNTIME_PYTHON=/path/to/python3.13" in printed
+
+
+def _checked(made: Path) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["check_artifact.py", str(made), host_architecture()])
+        return main()
+
+
+def test_bytecode_that_is_not_whole_is_a_sentence(artifact: tuple[Path, str], tmp_path: Path) -> None:
+    """A module without bytecode, or with the host's own, is found before it is deployed."""
+    made, architecture = artifact
+    broken = shutil.copytree(made, tmp_path / "broken")
+    cache = broken / "connect_canary" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "run.cpython-399.pyc").write_bytes(bytes(16))
+    assert "run.cpython-399.pyc shows" in problems(broken, architecture)[0]
 
 
 def test_wrong_architecture_is_a_sentence(artifact: tuple[Path, str]) -> None:

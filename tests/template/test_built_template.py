@@ -1,6 +1,7 @@
 """The built template carries the architecture that was built, which `make build` and `make deploy` choose."""
 
 import platform
+import re
 import subprocess
 
 import pytest
@@ -16,8 +17,8 @@ def _architecture_built(target: str, *variables: str) -> str:
     """Return the architecture that make would build for, without building."""
     command = ["make", "--dry-run", target, *variables]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    (built,) = (line.split()[0] for line in printed.splitlines() if " sam build" in line or "/sam build" in line)
-    return built.removeprefix("ARCHITECTURE=")
+    (built,) = re.findall(r" ARCHITECTURE=(\S+) \S+/sam build", printed)
+    return str(built)
 
 
 def test_built_template_is_for_this_machine() -> None:

@@ -9,6 +9,18 @@ from tests.unit.handler_process import closed_port, imported, invoke
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDUNIT", "AWS_SECRET_ACCESS_KEY": "no-secret-anywhere", "AWS_REGION": REGION}
 # 200 to 400 ms and 27 MB each (measured), and what only a misspelt setting needs.
 DEAR = {"boto3", "botocore.session", "aws_lambda_powertools.utilities.parameters", "pydantic", "difflib"}
+# What other runs need than a healthy one with the default settings.
+LATE = {
+    "awsiot",
+    "awscrt.mqtt",
+    "awscrt.websocket",
+    "awscrt.crypto",
+    "concurrent.futures.thread",
+    "connect_canary.probe.clients.mqtt311",
+    "connect_canary.probe.diagnosis",
+    "encodings.idna",
+    "html",
+}
 CUSTOM = {"name": "unsigned", "auth_mode": "custom-unsigned", "authorizer_password": "p"}
 
 
@@ -27,6 +39,22 @@ def test_connecting_without_references_loads_nothing_dear() -> None:
         run = invoke({**KEYS, "CANARY_ENDPOINT": endpoint, "CANARY_TARGETS": text})
     assert [target["failure"] for target in run.responses[0]["targets"]] == ["TcpRefused"] * 4
     assert not run.modules & DEAR
+
+
+def test_default_run_loads_no_other_part() -> None:
+    """The other MQTT client, the SDK's samples, diagnosis, authorizers' keys and international names come late."""
+    with closed_port() as endpoint:
+        run = invoke({**KEYS, "CANARY_ENDPOINT": endpoint.replace("127.0.0.1", "localhost")})
+    assert run.responses[0]["targets"][0]["failure"] == "TcpRefused"
+    assert run.modules >= {"awscrt.mqtt5", "connect_canary.probe.clients.mqtt5"}
+    assert not run.modules & LATE
+
+
+def test_other_client_loads_what_it_needs() -> None:
+    """The test above would see it."""
+    with closed_port() as endpoint:
+        run = invoke({**KEYS, "CANARY_ENDPOINT": endpoint, "CANARY_MQTT_VERSION": "3.1.1"})
+    assert run.modules & LATE == {"awscrt.mqtt", "connect_canary.probe.clients.mqtt311"}
 
 
 def test_reference_loads_what_it_needs(aws: FakeAws) -> None:

@@ -1,12 +1,12 @@
 """References: values that are read from SSM Parameter Store or Secrets Manager at run time."""
 
+import concurrent.futures
 import contextlib
 import functools
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -31,7 +31,7 @@ class ReferenceResolver:
         """Call services in `region` (empty: boto3's default) until `deadline` (seconds, `time.monotonic`)."""
         self._region, self._deadline, self._force_fetch = region, deadline, force_fetch
         self._lock = threading.Lock()
-        self._results: dict[str, Future[Any]] = {}
+        self._results: dict[str, concurrent.futures.Future[Any]] = {}
         self._unreachable: dict[str, str] = {}
 
     def prefetch(self, references: Iterable[str]) -> None:
@@ -44,13 +44,13 @@ class ReferenceResolver:
             with contextlib.suppress(ValueError):
                 call_service(functools.partial(SOURCES[scheme].new_client, self._region))
         if by_scheme:
-            with ThreadPoolExecutor(len(by_scheme)) as pool:
+            with concurrent.futures.ThreadPoolExecutor(len(by_scheme)) as pool:
                 list(pool.map(self._prefetch_source, by_scheme.values()))
 
     def _prefetch_source(self, references: Sequence[str]) -> None:
         """Resolve the references of one source, the first one alone: it shows whether the service can be reached."""
         self._try_fetch(references[0])
-        with ThreadPoolExecutor(_MAX_CONCURRENT_CALLS) as pool:
+        with concurrent.futures.ThreadPoolExecutor(_MAX_CONCURRENT_CALLS) as pool:
             list(pool.map(self._try_fetch, references[1:]))
 
     def _try_fetch(self, reference: str) -> None:
@@ -103,7 +103,7 @@ class ReferenceResolver:
         """Return or raise what `call` does; it is called once for each `key`."""
         with self._lock:
             is_owner = key not in self._results
-            result = self._results.setdefault(key, Future())
+            result = self._results.setdefault(key, concurrent.futures.Future())
         remaining_s = None if self._deadline == math.inf else max(self._deadline - time.monotonic(), 0.0)
         if is_owner and remaining_s is None:
             _resolve_future(result, call)
@@ -116,7 +116,7 @@ class ReferenceResolver:
             raise ValueError("no answer in the time that a run has for references") from None
 
 
-def _resolve_future(future: "Future[Any]", call: Callable[[], object]) -> None:
+def _resolve_future(future: "concurrent.futures.Future[Any]", call: Callable[[], object]) -> None:
     try:
         future.set_result(call())
     except BaseException as error:  # noqa: BLE001 - raised where the result is awaited

@@ -74,7 +74,7 @@ async def check_certificate(dial: Dial, host: str, trust: bytes | None, timeout_
 async def _tls_handshake(dial: Dial, host: str, context: ssl.SSLContext, timeout_s: float) -> Certificate:
     connected = await dial()
     try:
-        secured = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+        secured = context.wrap_socket(connected, server_hostname=host.encode("ascii"), do_handshake_on_connect=False)
     except BaseException:
         connected.close()
         raise

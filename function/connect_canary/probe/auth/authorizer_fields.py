@@ -6,8 +6,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
-from awscrt.crypto import RSA, RSASignatureAlgorithm
-
 from connect_canary.model.pem import PRIVATE_KEY, describe_pem
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import Target, is_pem
@@ -65,12 +63,16 @@ def _key_is(key: Secret) -> str:
 @functools.lru_cache(maxsize=8)
 def _key_bits(key: Secret) -> int:
     """Return the length of an RSA key, which is that of its signatures; raise ValueError or RuntimeError for no key."""
+    from awscrt.crypto import RSA, RSASignatureAlgorithm  # noqa: PLC0415 - only a signing key needs it
+
     rsa = RSA.new_private_key_from_pem_data(key.reveal())
     return len(rsa.sign(RSASignatureAlgorithm.PKCS1_5_SHA256, hashlib.sha256().digest())) * 8
 
 
 def sign_token(key: Secret, token: str) -> str:
     """Return the signature of a token in base64: SHA256withRSA, PKCS#1 v1.5 (AWS IoT developer guide, custom-auth)."""
+    from awscrt.crypto import RSA, RSASignatureAlgorithm  # noqa: PLC0415 - only a signing key needs it
+
     rsa = RSA.new_private_key_from_pem_data(key.reveal())
     return b64encode(rsa.sign(RSASignatureAlgorithm.PKCS1_5_SHA256, hashlib.sha256(token.encode()).digest())).decode()
 
