@@ -8,6 +8,7 @@ HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64
 STACK ?= iot-connect-canary
 RUNS ?= 0
 WORKERS ?= auto
+LOCKS := function/requirements requirements/dev requirements/sam requirements/local requirements/runtime requirements/audit
 PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
 FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(shell find function/connect_canary infra/pager/function -name "*.py") infra/pager/function/Makefile
@@ -20,7 +21,7 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test test-foreign check format bench fidelity mutants nightly pictures build deploy invoke logs delete smoke lock clean environments new-runtime
+.PHONY: help run test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke lock clean environments new-runtime
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +33,10 @@ run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run t
 
 test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account; SEED=1 repeats a run
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) $(PYTEST_ARGUMENTS)
+
+invoke-local: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the artifact once: EVENT= ENV= MODE=custom-signed FAULT=certificate-expired DOCKER=1
+	@.venv/bin/python -m infra.invoke.main $(if $(EVENT),--event $(EVENT)) $(if $(ENV),--env $(ENV)) \
+		$(if $(MODE),--mode $(MODE)) $(if $(FAULT),--fault $(FAULT)) $(if $(DOCKER),--docker)
 
 # It installs none of the programs that it tests: without one its tests skip, and say which.
 test-foreign: .venv/.ready .venv-local/.ready ## Run the tests with foreign servers and the SDK for Node.js, as far as they are installed
@@ -75,9 +80,15 @@ pictures: .venv/.ready ## Draw the pictures in README.md and docs/
 	@.venv/bin/python -m tests.faulty.report_picture
 	@.venv/bin/python -m infra.architecture_diagram --write docs/development.md
 
+audit: .venv-audit/.ready ## Look for known vulnerabilities in the locked requirements, and for faults in the workflows
+	@for name in $(LOCKS); do \
+		.venv-audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement $$name.txt \
+			|| exit 1; done
+	@.venv-audit/bin/zizmor --quiet --offline --pedantic .github
+
 # -- on an AWS account -----------------------------------------------------------------------------------------------
 
-build: ARCHITECTURE ?= $(HOST_ARCHITECTURE)
+build package: ARCHITECTURE ?= $(HOST_ARCHITECTURE)
 build: .venv-sam/.ready events/env.json ## Build the Lambda artifact for this machine, or ARCHITECTURE=arm64 or x86_64
 	@echo "Building the Lambda artifact for $(ARCHITECTURE)"
 	@mkdir -p .aws-sam && rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
@@ -87,6 +98,9 @@ build: .venv-sam/.ready events/env.json ## Build the Lambda artifact for this ma
 	@.venv-sam/bin/python infra/build/built_template.py $(BUILD_DIR)/template.yaml $(ARCHITECTURE)
 	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE) --widget $(BUILD_DIR)/StatusWidgetFunction
 	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
+
+package: build ## Build and pack: a zip, its bill of materials (CycloneDX) and checksums in .aws-sam/package
+	@.venv-sam/bin/python -m infra.build.package $(ARTIFACT) $(ARCHITECTURE) .aws-sam/package
 
 # sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.
 deploy: ARCHITECTURE ?= arm64
@@ -140,6 +154,11 @@ $(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
 new-runtime:
 	@$(call new_environment,.venv-runtime,the Lambda runtime)
 
+.venv-audit/.ready: requirements/audit.txt
+	@$(call new_environment,.venv-audit,pip-audit and zizmor)
+	@.venv-audit/bin/python $(PIP_INSTALL) requirements/audit.txt
+	@touch $@
+
 .venv-local/.ready: requirements/local.txt
 	@$(call new_environment,.venv-local,the local AWS)
 	@.venv-local/bin/python $(PIP_INSTALL) requirements/local.txt
@@ -156,11 +175,11 @@ $(PYTHON) -m venv --clear $(1) || { echo "$(PYTHON) cannot make a virtual enviro
 endef
 
 lock: .venv/.ready ## Lock the requirements anew (needs uv)
-	@for name in function/requirements requirements/dev requirements/sam requirements/local requirements/runtime; do \
+	@for name in $(LOCKS); do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 			--custom-compile-command "make lock" $$name.in --output-file $$name.txt || exit 1; \
 	done
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-sam .venv-local .venv-runtime .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
+	rm -rf .venv .venv-sam .venv-local .venv-runtime .venv-audit .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
 	find function infra tests -name __pycache__ -prune -exec rm -rf {} +

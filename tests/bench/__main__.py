@@ -5,13 +5,14 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench import certificate, connect, memory, targets
+from tests.bench import certificate, coldstart, connect, memory, targets
 from tests.bench.report import DOCUMENT, Section, machine, render, write
 
 _BENCHES: Mapping[str, tuple[Callable[..., Section], int]] = {
     "connect": (connect.bench, 40),
     "certificate": (certificate.bench, 40),
     "memory": (memory.bench, 9),
+    "coldstart": (coldstart.bench, 9),
     "targets": (targets.bench, 5),
 }
 

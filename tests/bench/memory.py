@@ -27,14 +27,14 @@ def bench(*, rounds: int) -> Section:
         results["without references"] = cold
         rows.append(_row("without references", cold, limit=_PEAK_AT_MOST_MB))
         try:
-            with _reference_settings() as settings:
+            with reference_settings() as settings:
                 cold = [measure(place, "tests.bench.footprint", plain | settings) for _ in range(rounds)]
         except LocalAwsError as error:
             notes.append(f"Not measured: a run with references. {error}")
         else:
             results["with references"] = cold
             rows.append(_row("with a reference to SSM (boto3)", cold))
-    words = f"Each of {rounds} runs in a fresh interpreter, bytecode at hand, which the built artifact does not have."
+    words = f"Each of {rounds} runs in a fresh interpreter of the developer's Python, bytecode at hand."
     return Section(
         name="memory",
         title="Memory and cold start",
@@ -45,7 +45,7 @@ def bench(*, rounds: int) -> Section:
 
 
 @contextmanager
-def _reference_settings() -> Iterator[dict[str, str]]:
+def reference_settings() -> Iterator[dict[str, str]]:
     """Yield settings that refer to a parameter of a local AWS; raise LocalAwsError when there is none."""
     with LocalAws.start() as aws:
         aws.client("ssm").put_parameter(Name=_PARAMETER, Value=SECRET_ACCESS_KEY, Type="SecureString")

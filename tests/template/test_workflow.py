@@ -1,17 +1,21 @@
 """CI, dependabot, pre-commit and the forms: least permissions, pinned actions, the promised Pythons, one gate."""
 
 import re
+import subprocess
 import tomllib
 from typing import Any
 
 import pytest
 import yaml
 
+import connect_canary
+from infra.build.package import CHECKSUMS
 from tests.foreign.node_packages import INSTALL
 from tests.template.cloudformation import ROOT, read
 
 WORKFLOWS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+PUBLISHES = {"contents": "write", "id-token": "write", "attestations": "write"}
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS)
 
 
@@ -35,10 +39,11 @@ def test_actions_are_pinned(path: str) -> None:
 
 @every_workflow
 def test_permissions_are_least(path: str) -> None:
-    """Nothing by default; a job reads the repository, and keeps no token for later steps."""
+    """Nothing by default; a job reads the repository, and keeps no token for later steps; one publishes."""
     workflow = _yaml(path)
     assert workflow["permissions"] == {}
-    assert [job["permissions"] for job in workflow["jobs"].values()] == [{"contents": "read"}] * len(workflow["jobs"])
+    for name, job in workflow["jobs"].items():
+        assert job["permissions"] == (PUBLISHES if name == "publish" else {"contents": "read"})
     checkouts = [step for step in _steps(path) if "actions/checkout@" in step.get("uses", "")]
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
@@ -46,10 +51,69 @@ def test_permissions_are_least(path: str) -> None:
 
 @every_workflow
 def test_jobs_end(path: str) -> None:
-    """Each job has a time limit, and a newer push ends an older run."""
+    """Each job has a time limit; a newer push ends an older run, except of a release, which would be half done."""
     workflow = _yaml(path)
     assert all(0 < job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
-    assert workflow["concurrency"]["cancel-in-progress"] is True
+    assert workflow["concurrency"]["cancel-in-progress"] is not path.endswith("release.yml")
+
+
+@every_workflow
+def test_scripts_hold_no_expression(path: str) -> None:
+    """A value that is put into a script's text could be code: scripts read variables."""
+    scripts = [step["run"] for step in _steps(path) if "run" in step]
+    assert scripts
+    assert [script for script in scripts if "${{" in script] == []
+
+
+def test_release_builds_without_a_right_to_write() -> None:
+    """What runs the requirements' code cannot publish, and what publishes runs no code of the repository."""
+    jobs = _yaml(".github/workflows/release.yml")["jobs"]
+    assert jobs["publish"]["needs"] == "build"
+    assert not [step for step in jobs["publish"]["steps"] if "checkout" in step.get("uses", "")]
+    assert not [step for step in jobs["publish"]["steps"] if "make " in step.get("run", "")]
+    built = [step["run"] for step in jobs["build"]["steps"] if "make package" in step.get("run", "")]
+    assert [run.partition("&&")[0].strip() for run in built] == [
+        "make package ARCHITECTURE=arm64",
+        "make package ARCHITECTURE=x86_64",
+        "make package ARCHITECTURE=x86_64",
+    ]
+
+
+def test_release_is_attested_before_it_is_published() -> None:
+    """Provenance covers every file that has a checksum, and only then they are attached."""
+    steps = _yaml(".github/workflows/release.yml")["jobs"]["publish"]["steps"]
+    attested = [number for number, step in enumerate(steps) if "attest-build-provenance@" in step.get("uses", "")]
+    published = [number for number, step in enumerate(steps) if "gh release create" in step.get("run", "")]
+    assert len(attested) == len(published) == 1
+    assert attested < published
+    assert steps[attested[0]]["with"]["subject-checksums"].endswith(f"/{CHECKSUMS}")
+
+
+def test_release_is_of_the_codes_version() -> None:
+    """A tag that names another version stops the build."""
+    steps = [step.get("run", "") for step in _yaml(".github/workflows/release.yml")["jobs"]["build"]["steps"]]
+    (check,) = [step for step in steps if "GITHUB_REF_NAME" in step]
+    for tag, code in {f"v{connect_canary.__version__}": 0, "v9.9.9": 1, connect_canary.__version__: 1}.items():
+        done = subprocess.run(
+            ["sh", "-c", check], cwd=ROOT, env={"GITHUB_REF_NAME": tag, "PATH": "/bin:/usr/bin"}, check=False
+        )
+        assert done.returncode == code, tag
+
+
+def test_audit_is_tried() -> None:
+    """Known vulnerabilities and faults of the workflows are looked for at each push and each week."""
+    workflow = _yaml(".github/workflows/ci.yml")
+    assert {"run": "make audit"} in workflow["jobs"]["audit"]["steps"]
+    # YAML reads the key `on` as a truth value.
+    assert workflow[True]["schedule"]  # type: ignore[index]
+
+
+def test_every_lock_is_audited() -> None:
+    """`make audit` and `make lock` go through every file of locked requirements."""
+    makefile = (ROOT / "Makefile").read_text()
+    (locks,) = re.findall(r"^LOCKS := (.+)$", makefile, re.MULTILINE)
+    assert {f"{lock}.in" for lock in locks.split()} == {str(path.relative_to(ROOT)) for path in ROOT.glob("*/*.in")}
+    assert makefile.count("for name in $(LOCKS)") == 2
 
 
 def test_promised_pythons_are_tried() -> None:
@@ -104,6 +168,8 @@ def test_dependabot_watches_every_lock() -> None:
     (package_lock,) = (ROOT / "tests").glob("*/*/package-lock.json")
     assert updates["npm"]["directory"] == f"/{package_lock.parent.relative_to(ROOT)}"
     assert all(update["groups"] for update in updates.values())
+    # A version that is a week old has been looked at by others.
+    assert all(update["cooldown"]["default-days"] >= 7 for update in updates.values())
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
