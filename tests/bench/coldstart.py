@@ -100,7 +100,7 @@ def _words(rounds: int) -> str:
         "Milliseconds from the first event to its response, in a process that starts with it: the runtime's start, "
         f"init and first run, {rounds} rounds a row in turns, Python {_runtime_version()}. The hello-world imports "
         "Powertools, both of the SDK's builders and its WebSocket client, and returns at once; it has bytecode too. "
-        f"The {_OTHER_NAME} is another version's, if one is named (`{_OTHER}=directory`). With a share of a core the "
+        f"The {_OTHER_NAME} {_which_other()}. With a share of a core the "
         "time is the processor's, divided by the share; what the processor took depends less on what else the machine "
         "does, so the limits are for that."
     )
@@ -164,6 +164,10 @@ def _processor_row(timings: Timings, *, reference: bool) -> Sequence[str]:
         else:
             cells += ["", ""]
     return cells
+
+
+def _which_other() -> str:
+    return f"is {Path(os.environ[_OTHER]).name}" if _OTHER in os.environ else f"is what {_OTHER}=directory names"
 
 
 def _runtime_version() -> str:

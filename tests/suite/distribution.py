@@ -27,7 +27,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "tools": ("tests/template/test_tools.py",),
     "secrecy": ("tests/unit/test_secrecy.py",),
     "references": ("tests/unit/test_references.py",),
-    "artifact": ("tests/template/test_artifact.py",),
+    "artifact": ("tests/template/test_artifact.py", "tests/template/test_package.py"),
+    "artifact-runs": ("tests/artifact/",),
     "fuzz": ("tests/integration/test_fuzz.py",),
 }
 

@@ -32,7 +32,11 @@ IMPORTS_FUNCTION = {"dashboard.body", "dashboard.queries", "shard_deployment", "
 THIRD_PARTY = {
     "boto3": {"local.client.local_aws", "pager.function.pager.handler"},
     "botocore": {
-        "invoke.credentials", "pager.function.pager.handler", "local.client.local_aws", "local.client.stacks", "local.demo.demo",
+        "invoke.credentials",
+        "pager.function.pager.handler",
+        "local.client.local_aws",
+        "local.client.stacks",
+        "local.demo.demo",
     },
     "cryptography": {"local.demo.demo_targets", "local.server.token_signatures"},
     "yaml": {"invoke.env_file"},
