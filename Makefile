@@ -82,7 +82,7 @@ pictures: .venv/.ready ## Draw the pictures in README.md and docs/
 
 audit: .venv-audit/.ready ## Look for known vulnerabilities in the locked requirements, and for faults in the workflows
 	@for name in $(LOCKS); do \
-		.venv-audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes --requirement $$name.txt \
+		.venv-audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$name.txt \
 			|| exit 1; done
 	@.venv-audit/bin/zizmor --quiet --offline --pedantic .github
 
