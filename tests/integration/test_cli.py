@@ -266,7 +266,7 @@ def test_package_that_is_missing() -> None:
         for command in commands
     )
     assert (without.returncode, with_json.returncode) == (2, 0)
-    assert "rich is needed for this and not installed; in the project: pip install '.[cli]'" in without.stderr
+    assert "rich is needed for this and not installed: pip install iot-connect-canary" in without.stderr
 
 
 def test_output_that_cannot_be_written(server: FaultyServer) -> None:

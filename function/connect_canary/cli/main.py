@@ -37,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _print_problems(error.problems)
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        return _print_problems(
-            [f"{package} is needed for this and not installed; in the project: pip install '.[cli]'"]
-        )
+        return _print_problems([f"{package} is needed for this and not installed: pip install iot-connect-canary"])
     except LogUnreadableError as error:
         print(f"connect-canary: {error}", file=sys.stderr)
         return INTERNAL_ERROR
