@@ -8,7 +8,7 @@ HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64
 STACK ?= iot-connect-canary
 RUNS ?= 0
 WORKERS ?= auto
-LOCKS := function/requirements requirements/dev requirements/sam requirements/local requirements/runtime requirements/audit
+LOCKS := function/requirements requirements/dev requirements/sam requirements/local requirements/runtime requirements/audit requirements/cdk
 PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
 FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(shell find function/connect_canary infra/pager/function -name "*.py") infra/pager/function/Makefile
@@ -88,19 +88,25 @@ audit: .venv-audit/.ready ## Look for known vulnerabilities in the locked requir
 
 # -- on an AWS account -----------------------------------------------------------------------------------------------
 
-build package: ARCHITECTURE ?= $(HOST_ARCHITECTURE)
+build: ARCHITECTURE ?= $(HOST_ARCHITECTURE)
 build: .venv-sam/.ready events/env.json ## Build the Lambda artifact for this machine, or ARCHITECTURE=arm64 or x86_64
 	@echo "Building the Lambda artifact for $(ARCHITECTURE)"
 	@mkdir -p .aws-sam && rm -f $(BUILD_DIR)/.arm64 $(BUILD_DIR)/.x86_64
-	@RUNTIME_PYTHON="$(FIND_RUNTIME_PYTHON)" ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --parameter-overrides Architecture=$(ARCHITECTURE) \
-		> .aws-sam/build.log 2>&1 \
+	@RUNTIME_PYTHON="$(FIND_RUNTIME_PYTHON)" ARCHITECTURE=$(ARCHITECTURE) .venv-sam/bin/sam build --no-cached --build-dir $(BUILD_DIR) \
+		--parameter-overrides Architecture=$(ARCHITECTURE) > .aws-sam/build.log 2>&1 \
 		|| { cat .aws-sam/build.log; exit 1; }
 	@.venv-sam/bin/python infra/build/built_template.py $(BUILD_DIR)/template.yaml $(ARCHITECTURE)
 	@.venv-sam/bin/python infra/build/check_artifact.py $(ARTIFACT) $(ARCHITECTURE) --widget $(BUILD_DIR)/StatusWidgetFunction
 	@touch $(BUILD_DIR)/.$(ARCHITECTURE)
 
-package: build ## Build and pack: a zip, its bill of materials (CycloneDX) and checksums in .aws-sam/package
-	@.venv-sam/bin/python -m infra.build.package $(ARTIFACT) $(ARCHITECTURE) .aws-sam/package
+# In directories of its own, so that what `make build` made stays.
+package: .venv/.ready .venv-sam/.ready ## Write what is released into dist/: zips, a plain template, a wheel, and checksums
+	@rm -rf dist .aws-sam/package
+	@for architecture in arm64 x86_64; do \
+		$(MAKE) --no-print-directory build ARCHITECTURE=$$architecture BUILD_DIR=.aws-sam/package/$$architecture || exit 1; \
+	done
+	@.venv/bin/python -m hatchling build --directory dist/python > /dev/null
+	@.venv-sam/bin/python -m infra.build.package dist arm64=.aws-sam/package/arm64 x86_64=.aws-sam/package/x86_64
 
 # sam keeps only the last --parameter-overrides, so the architecture travels with the other parameters.
 deploy: ARCHITECTURE ?= arm64
@@ -181,5 +187,5 @@ lock: .venv/.ready ## Lock the requirements anew (needs uv)
 	done
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-sam .venv-local .venv-runtime .venv-audit .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
+	rm -rf .venv .venv-sam .venv-local .venv-runtime .venv-audit .venv-cdk .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
 	find function infra tests -name __pycache__ -prune -exec rm -rf {} +

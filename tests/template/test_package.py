@@ -1,104 +1,163 @@
-"""What a release consists of: the zip, its bill of materials, and checksums."""
+"""What `make package` writes: zips that depend on their content alone, a plain template, and checksums."""
 
-import hashlib
-import importlib.metadata
 import json
+import os
+import re
+import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import connect_canary
-from infra.build.check_artifact import host_architecture
-from infra.build.package import CHECKSUMS, pack
-from infra.invoke.programs import ARTIFACT
+from infra.build.archive import write_zip
+from tests.template.cloudformation import ROOT, read
+from tests.template.packages import write_package
+from tests.template.sam_tools import run_tool
 
-NAMES = {"aws-lambda-powertools", "awscrt", "awsiotsdk", "jmespath", "typing-extensions"}
+VERSION = connect_canary.__version__
+ARCHITECTURES = ("arm64", "x86_64")
+
+
+def _tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """The built artifact's zip, bill of materials and checksums."""
-    archive, bill, checksums = pack(ARTIFACT, host_architecture(), tmp_path_factory.mktemp("package"))
-    return archive, bill, checksums
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package of two builds, which differ in the canary's code only."""
+    root = tmp_path_factory.mktemp("package")
+    builds = {
+        architecture: _tree(
+            root / architecture,
+            {"CanaryFunction/native.so": architecture, "PagerFunction/pager/handler.py": "# the same for both\n"},
+        )
+        for architecture in ARCHITECTURES
+    }
+    return write_package(root / "dist", builds)
 
 
 @pytest.fixture(scope="module")
-def bill(packed: tuple[Path, Path, Path]) -> dict[str, Any]:
-    """The bill of materials."""
-    return json.loads(packed[1].read_text())  # type: ignore[no-any-return]  # JSON
+def plain(package: Path) -> dict[str, Any]:
+    """The plain template."""
+    return dict(json.loads(package.read_text()))
 
 
-def test_zip_is_the_artifact(packed: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    """Every file with its bytes, readable by everyone, as Lambda's user is another one."""
-    with zipfile.ZipFile(packed[0]) as archive:
-        entries = archive.infolist()
-        archive.extractall(tmp_path)
-    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
-    assert {entry.external_attr >> 16 & 0o777 for entry in entries} == {0o644}
-    files = {path.relative_to(ARTIFACT): path.read_bytes() for path in ARTIFACT.rglob("*") if path.is_file()}
-    assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
-
-
-def test_scanner_sees_the_packages_in_the_unpacked_zip(packed: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    """`pip-audit --path` reads what importlib.metadata finds there."""
-    with zipfile.ZipFile(packed[0]) as archive:
-        archive.extractall(tmp_path)
-    seen = {each.metadata["Name"].replace("_", "-") for each in importlib.metadata.distributions(path=[str(tmp_path)])}
-    assert seen == NAMES
-
-
-def test_same_artifact_makes_the_same_files(packed: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    """Zip and bill of materials hold no time of day and no name of this machine."""
-    again = pack(ARTIFACT, host_architecture(), tmp_path)
-    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in packed]
-
-
-def test_checksums(packed: tuple[Path, Path, Path]) -> None:
-    """`sha256sum --check` agrees; the checksums cover the zip and the bill of materials."""
-    done = subprocess.run(
-        ["sha256sum", "--check", "--strict", CHECKSUMS],
-        cwd=packed[0].parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line.split() for line in packed[2].read_text().splitlines()]
-    assert {name: digest for digest, name in lines} == {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in packed[:2]
+def test_files(package: Path) -> None:
+    """A zip for each architecture, one where they do not differ, the template and the checksums."""
+    assert {path.name for path in package.parent.iterdir()} == {
+        f"iot-connect-canary-{VERSION}-arm64.zip",
+        f"iot-connect-canary-{VERSION}-x86_64.zip",
+        f"iot-connect-canary-pager-{VERSION}.zip",
+        f"iot-connect-canary-{VERSION}.template.json",
+        "SHA256SUMS",
     }
 
 
-def test_checksums_cover_both_architectures(tmp_path: Path) -> None:
-    """Packing the second one keeps the first."""
-    for architecture in ("arm64", "x86_64"):
-        pack(ARTIFACT, architecture, tmp_path)
-    names = [line.split()[1] for line in (tmp_path / CHECKSUMS).read_text().splitlines()]
-    stem = f"iot-connect-canary-{connect_canary.__version__}"
-    assert names == [f"{stem}-{rest}" for rest in ("arm64.cdx.json", "arm64.zip", "x86_64.cdx.json", "x86_64.zip")]
+def test_zip_holds_the_build(package: Path) -> None:
+    """The zip of an architecture has the files of its build."""
+    with zipfile.ZipFile(package.parent / f"iot-connect-canary-{VERSION}-arm64.zip") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {"native.so": b"arm64"}
 
 
-def test_bill_names_every_package(bill: dict[str, Any]) -> None:
-    """Name, version, package URL and license of each, as the artifact's metadata has them."""
-    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
-    component = bill["metadata"]["component"]
-    assert (component["name"], component["version"]) == ("iot-connect-canary", connect_canary.__version__)
-    metadata = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions(path=[str(ARTIFACT)])}
-    versions = {name.replace("_", "-"): version for name, version in metadata.items()}
-    assert {each["name"]: each["version"] for each in bill["components"]} == versions
-    assert versions.keys() == NAMES
-    assert all(each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in bill["components"])
-    assert all(each["licenses"] for each in bill["components"])
+def test_checksums(package: Path) -> None:
+    """`sha256sum --check` finds every file and takes it, and notices one that changed."""
+    copy = shutil.copytree(package.parent, package.parent.parent / "downloaded")
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == len(list(copy.iterdir())) - 1
+    (copy / package.name).write_text("{}")
+    assert subprocess.run(command, cwd=copy, capture_output=True, check=False).returncode == 1
 
 
-def test_bill_says_what_needs_what(bill: dict[str, Any]) -> None:
-    """References lead to components, and the SDK needs its native library."""
-    needs = {each["ref"]: set(each["dependsOn"]) for each in bill["dependencies"]}
-    known = {each["bom-ref"] for each in bill["components"]}
-    assert needs.keys() == known | {bill["metadata"]["component"]["bom-ref"]}
-    assert set().union(*needs.values()) == known
-    (sdk,) = [ref for ref in known if ref.startswith("pkg:pypi/awsiotsdk@")]
-    assert [ref.partition("@")[0] for ref in needs[sdk]] == ["pkg:pypi/awscrt"]
+def test_zip_depends_on_content_alone(tmp_path: Path) -> None:
+    """Times, modes, the umask and the order of creation have no say."""
+    files = {"b/handler.py": "b", "a.so": "a", "b/c.txt": "c"}
+    one = _tree(tmp_path / "one", files)
+    other = _tree(tmp_path / "other", dict(reversed(files.items())))
+    os.utime(other / "a.so", (1_000_000_000, 1_000_000_000))
+    (other / "b" / "handler.py").chmod(0o600)
+    (other / "empty").mkdir()
+    write_zip(one, tmp_path / "one.zip")
+    write_zip(other, tmp_path / "other.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "other.zip").read_bytes()
+
+
+def test_unpacked_code_can_be_read_by_all(tmp_path: Path) -> None:
+    """Lambda unpacks as root and runs as another user; it needs a time that a zip can hold, and readable files."""
+    write_zip(_tree(tmp_path / "code", {"handler.py": "h"}), tmp_path / "code.zip")
+    with zipfile.ZipFile(tmp_path / "code.zip") as archive:
+        (entry,) = archive.infolist()
+    assert (entry.external_attr >> 16) & 0o555 == 0o555
+    assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+    assert entry.compress_type == zipfile.ZIP_DEFLATED
+
+
+def test_template_is_plain(plain: dict[str, Any]) -> None:
+    """No transform, and no resource that needs one."""
+    assert "Transform" not in plain
+    types = {made["Type"] for made in plain["Resources"].values()}
+    assert not any(kind.startswith("AWS::Serverless") for kind in types)
+
+
+def test_plain_template_is_the_template(plain: dict[str, Any]) -> None:
+    """Parameters, rules, conditions, outputs and own resources are those of template.yaml, and the code's besides."""
+    source = read("template.yaml")
+    code = {"CodeS3Bucket", "CanaryCodeS3Key", "PagerCodeS3Key"}
+    assert plain["Parameters"].keys() == source["Parameters"].keys() | code
+    assert all("Default" not in plain["Parameters"][name] for name in code)
+    for section in ("Mappings", "Rules", "Conditions", "Outputs"):
+        assert plain[section].keys() == source[section].keys()
+    assert source["Resources"].keys() <= plain["Resources"].keys()
+
+
+def test_code_is_a_parameter(plain: dict[str, Any]) -> None:
+    """Each function's code is what its parameters say, and Metadata says which file that is."""
+    functions = {n: made for n, made in plain["Resources"].items() if made["Type"] == "AWS::Lambda::Function"}
+    assert {name: made["Properties"]["Code"] for name, made in functions.items()} == {
+        "CanaryFunction": {"S3Bucket": {"Ref": "CodeS3Bucket"}, "S3Key": {"Ref": "CanaryCodeS3Key"}},
+        "PagerFunction": {"S3Bucket": {"Ref": "CodeS3Bucket"}, "S3Key": {"Ref": "PagerCodeS3Key"}},
+    }
+    pager = f"iot-connect-canary-pager-{VERSION}.zip"
+    assert plain["Metadata"]["IoTConnectCanary"] == {
+        "Version": VERSION,
+        "Code": {
+            "CanaryCodeS3Key": {name: f"iot-connect-canary-{VERSION}-{name}.zip" for name in ARCHITECTURES},
+            "PagerCodeS3Key": dict.fromkeys(ARCHITECTURES, pager),
+        },
+    }
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
+
+
+def test_template_is_for_every_region_and_partition(plain: dict[str, Any]) -> None:
+    """The transform's own region is nowhere in it, and no ARN names a partition."""
+    used = [text for part in ("Resources", "Outputs", "Conditions", "Mappings") for text in _strings(plain[part])]
+    assert [text for text in used if re.search(r"us-east-1|arn:aws", text)] == []
+
+
+def test_cfn_lint_plain_template(package: Path) -> None:
+    """cfn-lint has nothing to say."""
+    done = run_tool("cfn-lint", str(package))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_make_package_builds_both_architectures() -> None:
+    """`make package` builds each architecture aside from `make build`, and the Python package too."""
+    command = ["make", "--dry-run", "--assume-old=.venv/.ready", "--assume-old=.venv-sam/.ready", "package"]
+    recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "hatchling build --directory dist/python" in recipe
+    for architecture in ARCHITECTURES:
+        assert f"{architecture}=.aws-sam/package/{architecture}" in recipe

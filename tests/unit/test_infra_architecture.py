@@ -41,6 +41,7 @@ THIRD_PARTY = {
     "cryptography": {"local.demo.demo_targets", "local.server.token_signatures"},
     "yaml": {"invoke.env_file"},
     "hypercorn": {"local.server.main"},
+    "samtranslator": {"build.package", "build.plain_template"},
 }
 # MiniStack is imported by name, through the table of patches.
 IMPORTS_BY_NAME = {"local.server.ministack_patches"}
@@ -49,6 +50,8 @@ READS_ENVIRONMENT = {
     "pager.function.pager.handler",
     "invoke.emulator",
     "invoke.sam",
+    # The transform wants a region in it.
+    "build.plain_template",
 }
 MAX_MODULE_LINES, MAX_FUNCTION_LINES = 300, 30
 
