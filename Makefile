@@ -21,7 +21,7 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke lock clean environments new-runtime
+.PHONY: help run test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke verify-account lock clean environments new-runtime
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -128,6 +128,9 @@ delete: .venv-sam/.ready ## Delete the deployed stack: STACK=name
 smoke: .venv/.ready ## Connect from here with your credentials: CANARY_ENDPOINT=host
 	@test -n "$(CANARY_ENDPOINT)" || { echo "Skipped: set CANARY_ENDPOINT to your account's iot:Data-ATS endpoint."; exit 0; }; \
 		.venv/bin/connect-canary connect
+
+verify-account: .venv/.ready $(if $(ACCOUNT),$(BUILD_DIR)/.$(HOST_ARCHITECTURE)) ## Check it on your account, ACCOUNT=id: deploy, connect, break, page, mend, delete
+	@.venv/bin/python -m infra.verify_account --account "$(ACCOUNT)" $(if $(CLEANUP),--cleanup-only)
 
 # -- what the targets need -------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "leak-check": ("tests/integration/test_leak_check.py",),
     "local-alarms": ("tests/local/test_alarms.py",),
     "local-grouped-alarms": ("tests/local/test_grouped_alarms.py",),
+    "verify-account": ("tests/local/test_verify_account.py",),
     "faulty-endpoint": ("tests/integration/test_faulty_endpoint.py",),
     "local-run": ("tests/local/test_run.py",),
     "command-line": ("tests/integration/test_cli.py",),
