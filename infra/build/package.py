@@ -70,7 +70,7 @@ def _write_bill(output: Path, architecture: str, artifact: Path) -> Path:
 
 
 def _base_name(function: str) -> str:
-    kind = function.removesuffix("Function").lower()
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "-", function.removesuffix("Function")).lower()
     return f"{NAME}-{version()}" if kind == _CANARY else f"{NAME}-{kind}-{version()}"
 
 

@@ -36,7 +36,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builds = {
         architecture: _tree(
             root / architecture,
-            {"CanaryFunction/native.so": architecture, "PagerFunction/pager/handler.py": "# the same for both\n"},
+            {
+                "CanaryFunction/native.so": architecture,
+                "PagerFunction/pager/handler.py": "# the same for both\n",
+                "StatusWidgetFunction/widget.py": "# this too\n",
+            },
         )
         for architecture in ARCHITECTURES
     }
@@ -55,6 +59,7 @@ def test_files(package: Path) -> None:
         f"iot-connect-canary-{VERSION}-arm64.zip",
         f"iot-connect-canary-{VERSION}-x86_64.zip",
         f"iot-connect-canary-pager-{VERSION}.zip",
+        f"iot-connect-canary-status-widget-{VERSION}.zip",
         f"iot-connect-canary-{VERSION}.template.json",
         "SHA256SUMS",
     }
@@ -109,7 +114,7 @@ def test_template_is_plain(plain: dict[str, Any]) -> None:
 def test_plain_template_is_the_template(plain: dict[str, Any]) -> None:
     """Parameters, rules, conditions, outputs and own resources are those of template.yaml, and the code's besides."""
     source = read("template.yaml")
-    code = {"CodeS3Bucket", "CanaryCodeS3Key", "PagerCodeS3Key"}
+    code = {"CodeS3Bucket", "CanaryCodeS3Key", "PagerCodeS3Key", "StatusWidgetCodeS3Key"}
     assert plain["Parameters"].keys() == source["Parameters"].keys() | code
     assert all("Default" not in plain["Parameters"][name] for name in code)
     for section in ("Mappings", "Rules", "Conditions", "Outputs"):
@@ -123,13 +128,15 @@ def test_code_is_a_parameter(plain: dict[str, Any]) -> None:
     assert {name: made["Properties"]["Code"] for name, made in functions.items()} == {
         "CanaryFunction": {"S3Bucket": {"Ref": "CodeS3Bucket"}, "S3Key": {"Ref": "CanaryCodeS3Key"}},
         "PagerFunction": {"S3Bucket": {"Ref": "CodeS3Bucket"}, "S3Key": {"Ref": "PagerCodeS3Key"}},
+        "StatusWidgetFunction": {"S3Bucket": {"Ref": "CodeS3Bucket"}, "S3Key": {"Ref": "StatusWidgetCodeS3Key"}},
     }
-    pager = f"iot-connect-canary-pager-{VERSION}.zip"
+    pager, widget = (f"iot-connect-canary-{kind}-{VERSION}.zip" for kind in ("pager", "status-widget"))
     assert plain["Metadata"]["IoTConnectCanary"] == {
         "Version": VERSION,
         "Code": {
             "CanaryCodeS3Key": {name: f"iot-connect-canary-{VERSION}-{name}.zip" for name in ARCHITECTURES},
             "PagerCodeS3Key": dict.fromkeys(ARCHITECTURES, pager),
+            "StatusWidgetCodeS3Key": dict.fromkeys(ARCHITECTURES, widget),
         },
     }
 

@@ -62,7 +62,8 @@ def test_make_targets_described() -> None:
 
 def test_parameters_given() -> None:
     """Parameters in commands exist in the template that they are for."""
-    declared = PARAMETERS.keys() | {"FunctionName", "CodeS3Bucket", "CanaryCodeS3Key", "PagerCodeS3Key"}
+    code = {"CodeS3Bucket", "CanaryCodeS3Key", "PagerCodeS3Key", "StatusWidgetCodeS3Key"}
+    declared = PARAMETERS.keys() | code | {"FunctionName"}
     values = {key for command in COMMANDS for key in re.findall(r"(?<![-\w])([A-Z][a-z]\w+)=(?!')", command)}
     assert values
     assert values <= declared
