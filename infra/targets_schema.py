@@ -8,10 +8,10 @@ from typing import Any
 
 from connect_canary.config.endpoint_rules import HOST_PATTERN
 from connect_canary.config.settings import TARGET_SETTINGS, Setting
+from connect_canary.config.sources.schemes import REFERENCE_PATTERN
 from connect_canary.config.sources.table import REFERENCE_FORMS
 from connect_canary.config.target_validator import MAX_CONFIRM_AFTER_SECONDS, MAX_TIMEOUT_SECONDS, REGION_PATTERN
 from connect_canary.config.targets_document import MAX_TARGETS, NAME_PATTERN
-from connect_canary.config.values import REFERENCE_PATTERN
 from connect_canary.model.mqtt import MAX_CLIENT_ID_BYTES
 
 PUBLISHED = Path(__file__).parents[1] / "docs" / "targets.schema.json"

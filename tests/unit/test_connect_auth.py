@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connect_canary.config.values import is_reference
+from connect_canary.config.sources.schemes import is_reference
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import AuthorizerPlacement
 from connect_canary.probe.auth.authorizer_fields import sign_token

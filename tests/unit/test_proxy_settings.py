@@ -6,10 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connect_canary.config.plan import Plan
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.proxy_settings import ProxySettings
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import resolve
+from connect_canary.run import plan_run
+from tests.unit.factories import ENDPOINT, REGION, environment
+from tests.unit.fake_aws import FakeAws
 
 BAD = "HTTPS_PROXY is '***'; allowed: http://[user:password@]host[:port]"
 
@@ -104,3 +108,56 @@ def test_bypassed_hosts_in_lower_case_go_first() -> None:
     settings = ProxySettings.from_environment(environ)
     assert settings.proxy_for("lower.example", 443) is None
     assert settings.proxy_for("upper.example", 443) == settings.proxy
+
+
+REFERENCED = "ssm:/iot-connect-canary/canary/proxy"
+
+
+def _plan(monkeypatch: pytest.MonkeyPatch, variable: str = "HTTPS_PROXY", **settings: str) -> Plan:
+    """Return the plan with a proxy that is a reference, also in the process's own environment, which boto3 reads."""
+    monkeypatch.setenv(variable, REFERENCED)
+    return plan_run({}, {**environment(**settings), "AWS_REGION": REGION, variable: REFERENCED})
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
+def test_proxy_from_reference(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """It is read without a proxy, as other references are then, and used for the target with its password."""
+    aws.parameters = {REFERENCED.removeprefix("ssm:"): "http://user:hidden@proxy.test:3128\n", "/name": "prod"}
+    plan = _plan(monkeypatch, variable, client_id="ssm:/name")
+    (planned,) = plan.planned
+    assert planned.proxy is not None
+    assert (planned.proxy.host, planned.proxy.port) == ("proxy.test", 3128)
+    assert "hidden" in planned.proxy.secrets
+    assert planned.target.client_id == "prod"
+    assert sorted(aws.calls) == ["GetParameter /iot-connect-canary/canary/proxy", "GetParameter /name"]
+
+
+def test_endpoint_is_asked_for_past_a_referenced_proxy(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canary's own calls of AWS go directly while the proxy is a reference."""
+    aws.parameters = {REFERENCED.removeprefix("ssm:"): "http://proxy.test:3128"}
+    aws.endpoint = ENDPOINT
+    (planned,) = _plan(monkeypatch, endpoint="").planned
+    assert planned.target.host == ENDPOINT
+
+
+@pytest.mark.parametrize(
+    "value", ["hunter2", "user:hunter2@proxy.test:3128", "https://proxy.test", "http://hidden:99999", "ssm:/x"]
+)
+def test_referenced_proxy_that_is_none(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Without http:// a value could be any other secret, and a proxy's host is printed."""
+    aws.parameters = {REFERENCED.removeprefix("ssm:"): value}
+    with pytest.raises(SettingsError) as caught:
+        _plan(monkeypatch)
+    (problem,) = caught.value.problems
+    assert problem.endswith("is '***'; allowed: http://[user:password@]host[:port]")
+    assert value not in problem
+
+
+def test_referenced_proxy_that_cannot_be_read(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the variable, the reference and what AWS says."""
+    aws.denied = {REFERENCED.removeprefix("ssm:")}
+    with pytest.raises(SettingsError) as caught:
+        _plan(monkeypatch)
+    assert caught.value.problems == (
+        f"HTTPS_PROXY refers to {REFERENCED}: AccessDeniedException: not authorized to perform GetParameter",
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from connect_canary.cli.parser import new_parser
 from connect_canary.config.settings import SETTINGS, TARGET_KEYS, TARGET_SETTINGS, Group, Setting
-from connect_canary.config.values import is_reference
+from connect_canary.config.sources.schemes import is_reference
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import AuthMode, Target
 from connect_canary.probe.clients.table import CONNECTIONS

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from connect_canary.config.environment import read_environment, with_defaults
 from connect_canary.config.problems import SettingsError, abbreviated_repr, did_you_mean, display_name, problem_message
 from connect_canary.config.settings import BY_KEY, PREFIX, SETTINGS
-from connect_canary.config.values import Value, is_encodable, is_reference, new_value
+from connect_canary.config.sources.schemes import is_reference
+from connect_canary.config.values import Value, is_encodable, new_value
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.secret import Secret
 from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect

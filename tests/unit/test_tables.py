@@ -27,9 +27,9 @@ from connect_canary.config import sources
 from connect_canary.config.auth_rules import AUTH_RULES, PLACEMENT_RULES
 from connect_canary.config.references import ReferenceResolver
 from connect_canary.config.settings import BY_KEY, TARGET_KEYS
+from connect_canary.config.sources.schemes import SCHEMES, is_reference
 from connect_canary.config.sources.source import ReferenceSource
 from connect_canary.config.sources.table import SOURCES
-from connect_canary.config.values import is_reference
 from connect_canary.model.failures import Evidence, Failure, classify
 from connect_canary.model.hints import hint
 from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
@@ -144,6 +144,7 @@ def test_every_reference_source_is_in_the_table() -> None:
     made = [v for m in _modules(sources).values() for v in vars(m).values() if isinstance(v, ReferenceSource)]
     assert {id(source) for source in made} == {id(source) for source in SOURCES.values()}
     assert all(scheme == source.scheme for scheme, source in SOURCES.items())
+    assert tuple(SOURCES) == SCHEMES
 
 
 def test_every_reporter_is_in_the_table() -> None:

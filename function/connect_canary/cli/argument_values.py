@@ -9,8 +9,9 @@ from pathlib import Path
 
 from connect_canary.config.problems import problem_message
 from connect_canary.config.settings import BY_KEY, Setting
+from connect_canary.config.sources.schemes import is_reference
 from connect_canary.config.sources.table import SOURCES
-from connect_canary.config.values import Value, is_encodable, is_reference, new_value
+from connect_canary.config.values import Value, is_encodable, new_value
 from connect_canary.model.pem import is_der
 
 _MAX_FILE_BYTES = 4_000_000

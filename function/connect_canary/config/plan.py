@@ -62,7 +62,7 @@ def make_plan(  # noqa: PLR0913 - all but the event and the environment are keyw
     base["targets"] = select_document(members, own.name, base["targets"], problems)
     entries = read_entries(base["targets"], references, problems)
     entries = select_entries(members.get("only"), entries, problems, format_name("only"))
-    proxy_settings = _proxy_settings(environ, problems)
+    proxy_settings = _proxy_settings(environ, references, problems)
     confinement = Confinement(
         endpoint=base["endpoint"],
         signing_region=base["signing_region"],
@@ -98,9 +98,9 @@ def _base_settings(
     return with_defaults(values, format_name, name=name, signing_region=_region(environ))
 
 
-def _proxy_settings(environ: Mapping[str, str], problems: list[str]) -> ProxySettings:
+def _proxy_settings(environ: Mapping[str, str], references: ReferenceResolver, problems: list[str]) -> ProxySettings:
     try:
-        return ProxySettings.from_environment(environ)
+        return ProxySettings.from_environment(environ, references.fetch)
     except SettingsError as error:
         problems += error.problems
         return ProxySettings()

@@ -3,12 +3,14 @@
 import contextlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from connect_canary.config.problems import SettingsError
+from connect_canary.config.sources.schemes import is_reference
+from connect_canary.model.secret import Secret
 from connect_canary.network.proxy import Proxy
 
 _DEFAULT_PORT = 80
@@ -23,11 +25,18 @@ class ProxySettings:
     no_proxy: str = ""
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> "ProxySettings":
-        """Return what HTTPS_PROXY and NO_PROXY say; raise SettingsError if they cannot be used."""
-        url = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
+    def from_environment(
+        cls, environ: Mapping[str, str], fetch: Callable[[str], Secret] | None = None
+    ) -> "ProxySettings":
+        """Return what HTTPS_PROXY and NO_PROXY say; raise SettingsError if they cannot be used.
+
+        With `fetch`, which returns its value or raises ValueError with a sentence, HTTPS_PROXY may be a reference.
+        """
+        url = (environ.get("https_proxy") or environ.get("HTTPS_PROXY") or "").strip()
+        if fetch and is_reference(url):
+            url = _referenced_url(url, fetch)
         return cls(
-            proxy=_parse_proxy_url(url.strip()) if url and url.strip() else None,
+            proxy=_parse_proxy_url(url) if url else None,
             no_proxy=environ.get("no_proxy") or environ.get("NO_PROXY") or "",
         )
 
@@ -59,6 +68,17 @@ def _is_in_network(host: str, network: str) -> bool:
         return ip_address(host) in ip_network(network, strict=False)
     except ValueError:
         return False
+
+
+def _referenced_url(reference: str, fetch: Callable[[str], Secret]) -> str:
+    try:
+        url = fetch(reference).reveal().strip()
+    except ValueError as error:
+        raise SettingsError([f"HTTPS_PROXY refers to {reference}: {error}"]) from error
+    if not url.lower().startswith("http://"):
+        # A proxy's host is printed, and without a scheme any other secret would be taken for one.
+        raise SettingsError([f"HTTPS_PROXY (from {reference}) is '***'; allowed: http://[user:password@]host[:port]"])
+    return url
 
 
 def _parse_proxy_url(url: str) -> Proxy:

@@ -12,9 +12,10 @@ from typing import Any, TypeVar, cast
 
 from connect_canary.config.settings import BY_KEY
 from connect_canary.config.sources.account_endpoint import describe_endpoint
+from connect_canary.config.sources.schemes import is_reference
 from connect_canary.config.sources.service_call import ServiceUnreachableError, call_service
 from connect_canary.config.sources.table import SOURCES
-from connect_canary.config.values import Value, is_encodable, is_reference, new_value
+from connect_canary.config.values import Value, is_encodable, new_value
 from connect_canary.model.secret import Secret
 
 _MAX_CONCURRENT_CALLS = 10  # the size of botocore's connection pool

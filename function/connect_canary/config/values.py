@@ -1,14 +1,11 @@
 """The value of a setting, and where it was written."""
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from connect_canary.config.settings import Setting
-from connect_canary.config.sources.table import SOURCES
+from connect_canary.config.sources.schemes import is_reference
 from connect_canary.model.secret import Secret
-
-REFERENCE_PATTERN = re.compile(rf"({'|'.join(SOURCES)}):\S")
 
 
 class Author(Enum):
@@ -59,11 +56,6 @@ def new_value(setting: Setting, text: str, origin: str, *, referenced: bool = Fa
         return Value(text=stripped, origin=origin, referenced=referenced)
     secret = Secret(text if setting.secret else stripped)
     return Value(secret=secret, origin=origin, referenced=referenced)
-
-
-def is_reference(text: str) -> bool:
-    """Return whether `text` names a parameter or a secret instead of being the value."""
-    return REFERENCE_PATTERN.match(text) is not None
 
 
 def is_encodable(text: str) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from connect_canary.config.sources.schemes import is_reference
+
 if TYPE_CHECKING:
     from botocore.config import Config
 
@@ -53,4 +55,15 @@ def client_config(region: str) -> "Config":
         connect_timeout=_CONNECT_TIMEOUT_S,
         read_timeout=_READ_TIMEOUT_S,
         retries=retries,
+        proxies=_proxies(),
     )
+
+
+def _proxies() -> dict[str, str] | None:
+    """Return the proxies of a boto3 client, None for those that it reads from the environment itself.
+
+    It would take a reference for a URL. One is read without a proxy, whose user name and password it holds.
+    """
+    from urllib.request import getproxies  # noqa: PLC0415 - as boto3 does
+
+    return {} if is_reference(getproxies().get("https", "").strip()) else None
