@@ -1,6 +1,8 @@
 """The egress proxy of HTTPS_PROXY and NO_PROXY."""
 
+import socket
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -110,13 +112,18 @@ def test_bypassed_hosts_in_lower_case_go_first() -> None:
     assert settings.proxy_for("upper.example", 443) == settings.proxy
 
 
+TLS_HANDSHAKE = b"\x16"
 REFERENCED = "ssm:/iot-connect-canary/canary/proxy"
 
 
-def _plan(monkeypatch: pytest.MonkeyPatch, variable: str = "HTTPS_PROXY", **settings: str) -> Plan:
+def _plan(
+    monkeypatch: pytest.MonkeyPatch, variable: str = "HTTPS_PROXY", region: str = REGION, **settings: str
+) -> Plan:
     """Return the plan with a proxy that is a reference, also in the process's own environment, which boto3 reads."""
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, REFERENCED)
-    return plan_run({}, {**environment(**settings), "AWS_REGION": REGION, variable: REFERENCED})
+    return plan_run({}, {**environment(**settings), "AWS_REGION": region, variable: REFERENCED})
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
@@ -130,6 +137,28 @@ def test_proxy_from_reference(aws: FakeAws, monkeypatch: pytest.MonkeyPatch, var
     assert "hidden" in planned.proxy.secrets
     assert planned.target.client_id == "prod"
     assert sorted(aws.calls) == ["GetParameter /iot-connect-canary/canary/proxy", "GetParameter /name"]
+
+
+def test_referenced_proxy_does_not_stop_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 reads HTTPS_PROXY too, for services with https:// as all of AWS are, and must not take it for a URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+        with ThreadPoolExecutor(1) as pool:
+            hello = pool.submit(_first_byte, server)
+            with pytest.raises(SettingsError, match="HTTPS_PROXY refers to ssm:"):
+                _plan(monkeypatch, region="ca-west-1")
+            assert hello.result() == TLS_HANDSHAKE
+
+
+def _first_byte(server: socket.socket) -> bytes:
+    """Return the first byte of the first client, and close it and the server, so that none waits."""
+    client, _ = server.accept()
+    with client:
+        server.close()
+        return client.recv(1)
 
 
 def test_endpoint_is_asked_for_past_a_referenced_proxy(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
