@@ -21,7 +21,7 @@ ARTIFACT := $(BUILD_DIR)/CanaryFunction
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke verify-account lock clean environments new-runtime
+.PHONY: help run test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke verify-account lock clean environments new-runtime secret
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -115,6 +115,10 @@ deploy: .venv-sam/.ready ## Deploy to your account: STACK=name PARAMETERS="Name=
 	.venv-sam/bin/sam deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
 		--parameter-overrides Architecture=$(ARCHITECTURE) \
 		$(addprefix RunbookUrl=,$(shell .venv-sam/bin/python infra/build/runbook_url.py)) $(PARAMETERS) $(SAM_ARGUMENTS)
+
+# The secret is asked for, or read from standard input: make secret NAME=signing-key < key.pem
+secret: .venv/.ready ## Write a secret into the canary's own prefix, and print its reference: NAME=authorizer-password
+	@.venv/bin/python -m infra.secret $(NAME) --canary $(or $(CANARY),$(STACK)) $(if $(KEY),--key $(KEY))
 
 invoke: .venv-sam/.ready ## Run the deployed canary once: STACK=name
 	.venv-sam/bin/sam remote invoke CanaryFunction --stack-name $(STACK) --event '{}'

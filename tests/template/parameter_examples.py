@@ -27,6 +27,10 @@ def _range(least: int, most: int) -> Examples:
     return Examples(allowed=(str(least), str(most)), refused=(str(least - 1), str(most + 1)))
 
 
+_SECRET: Final = Examples(
+    allowed=("", *_REFERENCES),
+    refused=("hunter2", "https://hc-ping.com/5b1d", "base64:aGk=", "ssm:", "ssm: a", " ssm:/a", "a ssm:/a"),
+)
 _MINUTES: Final = _choices(1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, refused=("0", "7", "0.5", "120", "rate(1 minute)"))
 _TOPIC: Final = Examples(
     allowed=("", f"{_ARN}:sns:{_ACCOUNT}:alarms", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:A_l.arms-1"),
@@ -60,6 +64,13 @@ CANARY: Final[Mapping[str, Examples]] = {
         allowed=("", "iot.example.com", "*.example.com", "a.example:8443,*.b.example", "a.example, b.example"),
         refused=("https://a.example", "a.example/mqtt", "a b", "a.example,", "*", "*.", *_REFERENCES),
     ),
+    "Targets": Examples(
+        allowed=("", *_REFERENCES, "ssm:/a/", '{"targets": [{"name": "a", "authorizer_password": "ssm:/a"}]}'),
+        refused=(
+            '{"targets": [{"name": "a", "authorizer_password": "hunter2"}]}',
+            '{"targets": [{"secret_access_key": "ssm:/a", "session_token"\n:\n"hunter2"}]}',
+        ),
+    ),
     "SigningRegion": Examples(
         allowed=("", "eu-west-1", "us-gov-east-1", "ap-southeast-10"),
         refused=("EU-west-1", "eu-west", "eu-1", "euwest1", "eu-west-1a", "e-west-1", "*", *_NO_REFERENCES),
@@ -75,6 +86,8 @@ CANARY: Final[Mapping[str, Examples]] = {
         allowed=("", "test-1", "a:b/c@d=e_f.G", "c" * 128),
         refused=("*", "a b", "test-?", "a+", "a#", "c" * 129, *_NO_REFERENCES),
     ),
+    **dict.fromkeys(("AccessKeyId", "SecretAccessKey", "SessionToken", "AuthorizerPassword"), _SECRET),
+    **dict.fromkeys(("AuthorizerTokenValue", "AuthorizerTokenSignature", "AuthorizerSigningKey"), _SECRET),
     "AuthorizerPlacement": _choices("username", "headers", "query"),
     "EveryMinutes": _MINUTES,
     "ScheduleState": _choices("ENABLED", "DISABLED", refused=("enabled",)),
@@ -104,17 +117,7 @@ CANARY: Final[Mapping[str, Examples]] = {
         allowed=("99.9", "99", "99.999", "10"), refused=("", "100", "99.", "9", "99.9999", "099", "99,9", "x")
     ),
     "DashboardEnabled": _choices("true", "false", refused=("yes",)),
-    "HeartbeatUrl": Examples(
-        allowed=("", "https://hc-ping.com/5b1d", "https://host_1.example:8443?a=b", "https://h", *_REFERENCES),
-        refused=(
-            "http://host.example",
-            "host.example",
-            "https://",
-            "https://u:p@host.example",
-            "https://h/a b",
-            "ssm:",
-        ),
-    ),
+    "HeartbeatUrl": _SECRET,
     "ReadableParameters": Examples(
         allowed=("", f"{_ARN}:ssm:{_ACCOUNT}:parameter/a", "arn:aws-cn:ssm:cn-north-1:123456789012:parameter/a/b"),
         refused=(
@@ -172,8 +175,12 @@ CANARY: Final[Mapping[str, Examples]] = {
         refused=("sg-", "sg-0123456", "sg-0123456789abcdef01", "sg-0123456G", "subnet-01234567", "*"),
     ),
     "HttpsProxy": Examples(
-        allowed=("", "http://proxy.example:3128", "http://user:p@proxy.example"),
-        refused=("https://proxy.example", "proxy.example:3128", "http://", "http://a b", "socks5://proxy.example"),
+        allowed=("", "http://proxy.example:3128", "http://proxy.example/", "http://[::1]:3128", *_REFERENCES),
+        refused=(
+            *("https://proxy.example", "proxy.example:3128", "http://", "http://a b", "socks5://proxy.example"),
+            *("http://user:p@proxy.example", "http://user@proxy.example:3128", "http://proxy.example/path", "ssm:"),
+            *("http://proxy.example?token", "http://proxy.example#token", "http://proxy.example:123456"),
+        ),
     ),
     "Architecture": _choices("arm64", "x86_64", refused=("amd64",)),
     "MemorySize": _range(128, 10240),

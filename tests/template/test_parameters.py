@@ -1,5 +1,6 @@
 """The template's parameters and the code's settings are the same thing, one to one."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from connect_canary.config.settings import BY_KEY, SETTINGS, Setting
 from tests.template import parameter_examples
-from tests.template.cloudformation import canary, read
+from tests.template.cloudformation import ROOT, canary, read
 
 TEMPLATE = read("template.yaml")
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
@@ -84,14 +85,47 @@ def test_parameter_choices_are_the_settings(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_parameter_hidden_when_secret(name: str) -> None:
-    """Secrets, and nothing else, are hidden in the console; a proxy's address and a targets document may hold some.
+def test_parameter_is_no_secret(name: str) -> None:
+    """None is hidden, because none is a secret; `sam deploy --guided` would ask for a hidden one until it is set."""
+    assert "NoEcho" not in PARAMETERS[name]
 
-    The heartbeat's URL is masked in logs, and a template that hid it would hide whether there is one.
-    """
-    hidden_setting = name in OF_SETTINGS and OF_SETTINGS[name].secret and name != "HeartbeatUrl"
-    secret = name in {"HttpsProxy", "Targets"} or hidden_setting
-    assert PARAMETERS[name].get("NoEcho", False) is secret
+
+@pytest.mark.parametrize("name", [name for name, setting in OF_SETTINGS.items() if setting.secret])
+@pytest.mark.parametrize(
+    "value", ["hunter2", "base64:aGk=", "ssm:", "ssm: a", " ssm:/a", "x ssm:/a", "https://h/token"]
+)
+def test_secret_is_a_reference(name: str, value: str) -> None:
+    """A secret's parameter takes a reference or nothing, and says what to do instead."""
+    (refusal,) = canary(**{name: value}).refusals()
+    assert "make secret" in refusal
+    assert "reference" in refusal
+    assert canary(**{name: ""}).refusals() == []
+
+
+def _document(setting: Setting, value: object) -> str:
+    return json.dumps(
+        {"targets": [{"name": "a", setting.key: "secretsmanager:s#k"}, {"name": "b", setting.key: value}]}
+    )
+
+
+@pytest.mark.parametrize(
+    "setting", [setting for setting in SETTINGS if setting.secret], ids=lambda setting: setting.key
+)
+def test_targets_document_holds_no_secret(setting: Setting) -> None:
+    """A document in the parameter refers to each secret, as the parameters do."""
+    for value in ("hunter2", 12, " ssm:/a", "ssm:", None, ["ssm:/a"], {"a": "ssm:/a"}):
+        (refusal,) = canary(Targets=_document(setting, value)).refusals()
+        assert "make secret" in refusal
+    for value in ("", *REFERENCES):
+        assert canary(Targets=_document(setting, value)).refusals() == []
+        assert canary(Targets=_document(setting, value).replace('": ', '" \n:\t')).refusals() == []
+
+
+def test_targets_document_without_secrets() -> None:
+    """What holds no secret is allowed, however it is laid out."""
+    text = (ROOT / "docs" / "targets.example.json").read_text()
+    for document in (text, json.dumps(json.loads(text)), '{"targets": []}', "ssm:/a/", "secretsmanager:a", ""):
+        assert canary(Targets=document).refusals() == []
 
 
 @pytest.mark.parametrize("name", OF_SETTINGS)
@@ -137,26 +171,26 @@ def test_defaults_deploy() -> None:
     assert canary().refusals() == []
 
 
-SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "AuthorizerTokenValue": "token"}
+SIGNED = {"AuthMode": "custom-signed", "AuthorizerTokenKeyName": "Key", "AuthorizerTokenValue": "ssm:token"}
 
 
 @pytest.mark.parametrize(
     ("values", "problems"),
     [
         ({"AuthMode": "sigv4-static"}, 2),
-        ({"AuthMode": "sigv4-static", "AccessKeyId": "a", "SecretAccessKey": "s"}, 0),
+        ({"AuthMode": "sigv4-static", "AccessKeyId": "ssm:a", "SecretAccessKey": "ssm:s"}, 0),
         ({"AuthMode": "sigv4-static", "Targets": "ssm:/targets"}, 0),
         ({"AuthMode": "custom-signed"}, 3),
         (SIGNED, 1),
-        ({**SIGNED, "AuthorizerTokenSignature": "sig"}, 0),
+        ({**SIGNED, "AuthorizerTokenSignature": "ssm:sig"}, 0),
         ({**SIGNED, "AuthorizerSigningKey": "secretsmanager:key"}, 0),
-        ({**SIGNED, "AuthorizerTokenSignature": "sig", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
+        ({**SIGNED, "AuthorizerTokenSignature": "ssm:sig", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
         ({"AuthMode": "custom-unsigned"}, 0),
         ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t", "AlarmEmail": "a@example.com"}, 1),
         ({"AlarmEmail": "a@example.com"}, 0),
         ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:t"}, 0),
-        ({"AuthMode": "sigv4-static", "AccessKeyId": "a"}, 1),
-        ({"AuthMode": "sigv4-static", "SecretAccessKey": "s"}, 1),
+        ({"AuthMode": "sigv4-static", "AccessKeyId": "ssm:a"}, 1),
+        ({"AuthMode": "sigv4-static", "SecretAccessKey": "ssm:s"}, 1),
         ({**SIGNED, "AuthorizerTokenKeyName": "", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
         ({**SIGNED, "AuthorizerTokenValue": "", "AuthorizerSigningKey": "secretsmanager:key"}, 1),
         ({"AuthMode": "custom-signed", "Targets": "ssm:/targets"}, 0),

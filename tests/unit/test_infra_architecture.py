@@ -18,40 +18,27 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset(
         {
             *("architecture_diagram", "authorizer", "build", "cost", "dashboard", "pager"),
-            *("shard_deployment", "targets_schema"),
+            *("secret", "shard_deployment", "targets_schema"),
         }
     ),
     frozenset({"shards"}),
     # The server runs in MiniStack's environment, so neither side imports the other.
     frozenset({"local.client", "local.server"}),
-<<<<<<< HEAD
     frozenset({"invoke", "local.demo"}),
-=======
-    frozenset({"local.demo"}),
     frozenset({"verify_account"}),
->>>>>>> e44380e (Check a canary on a real account, from deployment to a page and deletion)
 )
 # The modules that import the function; the others know it only by its template and its responses.
 IMPORTS_FUNCTION = {"dashboard.body", "dashboard.queries", "shard_deployment", "shards", "targets_schema"}
 # Third-party packages and the modules that import them; every other module uses the standard library only.
 THIRD_PARTY = {
-<<<<<<< HEAD
-    "boto3": {"local.client.local_aws", "pager.function.pager.handler"},
-    "botocore": {
-        "invoke.credentials",
-        "pager.function.pager.handler",
-        "local.client.local_aws",
-        "local.client.stacks",
-        "local.demo.demo",
-=======
     "boto3": {
-        *("local.client.local_aws", "pager.function.pager.handler"),
+        *("local.client.local_aws", "pager.function.pager.handler", "secret"),
         *("verify_account.__main__", "verify_account.account"),
     },
     "botocore": {
-        *("pager.function.pager.handler", "local.client.local_aws", "local.client.stacks", "local.demo.demo"),
+        *("invoke.credentials", "pager.function.pager.handler", "secret"),
+        *("local.client.local_aws", "local.client.stacks", "local.demo.demo"),
         *("verify_account.__main__", "verify_account.account", "verify_account.cleanup"),
->>>>>>> e44380e (Check a canary on a real account, from deployment to a page and deletion)
     },
     "cryptography": {"local.demo.demo_targets", "local.server.token_signatures"},
     "yaml": {"invoke.env_file"},
