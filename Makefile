@@ -8,7 +8,7 @@ HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64
 STACK ?= iot-connect-canary
 RUNS ?= 0
 WORKERS ?= auto
-LOCKS := function/requirements requirements/dev requirements/sam requirements/local requirements/runtime requirements/audit requirements/cdk
+LOCKS := function/requirements requirements/dev requirements/sam requirements/local requirements/runtime requirements/audit requirements/cdk requirements/checkov
 PIP_INSTALL = -m pip install -qq --no-deps --disable-pip-version-check --require-hashes --requirement
 
 FUNCTION_FILES := template.yaml function/Makefile function/requirements.txt $(shell find function/connect_canary infra/pager/function -name "*.py") infra/pager/function/Makefile
@@ -17,6 +17,8 @@ RUNTIME_VERSION := 3.13
 FIND_RUNTIME_PYTHON = $(or $(RUNTIME_PYTHON),$$(sh infra/build/find_python.sh $(RUNTIME_VERSION)))
 BUILD_DIR := .aws-sam/build
 ARTIFACT := $(BUILD_DIR)/CanaryFunction
+
+TEMPLATES := template.yaml infra/authorizer/template.yaml .aws-sam/shards.json
 
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
@@ -42,7 +44,7 @@ invoke-local: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the artifac
 test-foreign: .venv/.ready .venv-local/.ready ## Run the tests with foreign servers and the SDK for Node.js, as far as they are installed
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) tests/foreign
 
-check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
+check: .venv/.ready .venv-sam/.ready .venv-checkov/.ready ## Check style, types and templates
 	@echo "Checking style"
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
@@ -51,7 +53,11 @@ check: .venv/.ready .venv-sam/.ready ## Check style, types and templates
 	@.venv/bin/mypy --platform darwin function
 	@.venv/bin/mypy --platform win32 function
 	@echo "Checking the templates"
-	@.venv-sam/bin/cfn-lint template.yaml infra/authorizer/template.yaml
+	@mkdir -p .aws-sam
+	@.venv/bin/python -m infra.shards docs/targets.example.json --canary fleet > .aws-sam/shards.json 2> /dev/null
+	@.venv-sam/bin/cfn-lint -c I -- $(TEMPLATES)
+	@.venv-checkov/bin/checkov --file $(TEMPLATES) --framework cloudformation --skip-download --compact --quiet > .aws-sam/checkov.log \
+		|| { cat .aws-sam/checkov.log; exit 1; }
 	@.venv-sam/bin/sam validate --lint --region us-east-1 > /dev/null
 
 format: .venv/.ready ## Format the code
@@ -172,6 +178,11 @@ new-runtime:
 	@.venv-audit/bin/python $(PIP_INSTALL) requirements/audit.txt
 	@touch $@
 
+.venv-checkov/.ready: requirements/checkov.txt
+	@$(call new_environment,.venv-checkov,the check of the templates)
+	@.venv-checkov/bin/python $(PIP_INSTALL) requirements/checkov.txt
+	@touch $@
+
 .venv-local/.ready: requirements/local.txt
 	@$(call new_environment,.venv-local,the local AWS)
 	@.venv-local/bin/python $(PIP_INSTALL) requirements/local.txt
@@ -194,5 +205,5 @@ lock: .venv/.ready ## Lock the requirements anew (needs uv)
 	done
 
 clean: ## Remove everything that the other targets made
-	rm -rf .venv .venv-sam .venv-local .venv-runtime .venv-audit .venv-cdk .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules
+	rm -rf .venv .venv-sam .venv-local .venv-runtime .venv-audit .venv-cdk .aws-sam dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants_cache tests/foreign/node/node_modules .venv-checkov
 	find function infra tests -name __pycache__ -prune -exec rm -rf {} +

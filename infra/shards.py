@@ -113,6 +113,9 @@ def template(canary: str, shards: Sequence[Sequence[TargetObject]], *, every: in
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"The targets of the IoT connect canary {canary}; schedules of their own: {len(shards)}.",
         "Parameters": _PARAMETERS,
+        "Conditions": {
+            "HasPermissionsBoundary": {"Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundaryArn"}, ""]}]}
+        },
         "Resources": resources,
     }
 
@@ -130,8 +133,17 @@ _PARAMETERS = {
         "ConstraintDescription": "A topic's ARN looks like arn:aws:sns:eu-west-1:123456789012:alarms.",
         "Description": "The topic that alarms go to, output AlarmTopicArn of the canary's stack.",
     },
+    "PermissionsBoundaryArn": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": "^(|arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]+)$",
+        "ConstraintDescription": "A policy's ARN looks like arn:aws:iam::123456789012:policy/boundary.",
+        "Description": "Policy that is the boundary of the schedules' role. Empty sets none.",
+    },
 }
 _FUNCTION_ARN = {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${FunctionName}"}
+
+_GROUP_ARN = {"Fn::Sub": "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"}
 
 
 def _role() -> dict[str, Any]:
@@ -139,11 +151,15 @@ def _role() -> dict[str, Any]:
         "Effect": "Allow",
         "Principal": {"Service": "scheduler.amazonaws.com"},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        # A schedule's group, never the schedule (EventBridge Scheduler, cross-service-confused-deputy-prevention).
+        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}, "aws:SourceArn": _GROUP_ARN}},
     }
     invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": _FUNCTION_ARN}
     properties = {
         "Description": "Lets the shards' schedules invoke the IoT connect canary.",
+        "PermissionsBoundary": {
+            "Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
+        },
         "AssumeRolePolicyDocument": _policy(trust),
         "Policies": [{"PolicyName": "invoke", "PolicyDocument": _policy(invoke)}],
     }

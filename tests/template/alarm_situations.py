@@ -212,9 +212,5 @@ def _alarms(situation: Situation, every: int) -> dict[str, Any]:
 def shard_alarms(every: int) -> Mapping[str, Any]:
     """Return the alarms of two shards of the canary, resolved as CloudFormation would."""
     made = shards_template("stack-name", [[{"name": "a"}], [{"name": "b"}]], every=every)
-    parameters = {
-        "FunctionName": {"Type": "String", "Default": "<CanaryFunction>"},
-        "AlarmTopicArn": {"Type": "String", "Default": "<AlarmTopic>"},
-    }
-    stack = ResolvedTemplate(template={**json.loads(json.dumps(made)), "Parameters": parameters, "Conditions": {}})
-    return stack.of_type(ALARM)
+    values = {"FunctionName": "<CanaryFunction>", "AlarmTopicArn": "<AlarmTopic>"}
+    return ResolvedTemplate(template=json.loads(json.dumps(made)), values=values).of_type(ALARM)

@@ -16,6 +16,7 @@ PSEUDO: Final[Mapping[str, str]] = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
     "AWS::StackName": STACK,
+    "AWS::URLSuffix": "amazonaws.com",
 }
 _NOTHING: Final = object()
 _OF_LISTS: Final = frozenset({"Fn::Join", "Fn::Select", "Fn::Split"})
@@ -56,6 +57,7 @@ class ResolvedTemplate:
 
     template: Mapping[str, Any]
     values: Mapping[str, str] = field(default_factory=dict)
+    pseudo: Mapping[str, str] = field(default_factory=lambda: PSEUDO)
 
     def __post_init__(self) -> None:
         unknown = self.values.keys() - self.template["Parameters"].keys()
@@ -64,7 +66,7 @@ class ResolvedTemplate:
     def parameter(self, name: str) -> Any:
         """Return a parameter's value, lists split."""
         definition = self.template["Parameters"][name]
-        value = str(self.values.get(name, definition["Default"]))
+        value = str(self.values[name] if name in self.values else definition["Default"])
         return value.split(",") if definition["Type"] == "CommaDelimitedList" else value
 
     def condition(self, name: str) -> bool:
@@ -154,8 +156,8 @@ class ResolvedTemplate:
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return _NOTHING
-        if name in PSEUDO:
-            return PSEUDO[name]
+        if name in self.pseudo:
+            return self.pseudo[name]
         return self.parameter(name) if name in self.template["Parameters"] else f"<{name}>"
 
     def _sub(self, argument: Any) -> str:

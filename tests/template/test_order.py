@@ -33,7 +33,8 @@ def _refs(value: Any) -> set[str]:
         return {name for each in value for name in _refs(each)}
     if not isinstance(value, dict):
         return set()
-    return {name for key, each in value.items() for name in ({str(each)} if key == "Ref" else _refs(each))}
+    names = {name for key, each in value.items() for name in ({str(each)} if key == "Ref" else _refs(each))}
+    return {name for name in names if not name.startswith("AWS::")}
 
 
 def test_variables_stand_in_the_order_of_the_settings() -> None:
@@ -65,8 +66,10 @@ def test_every_arn_of_a_service_is_made_the_same_way() -> None:
     assert sorted(stems) == [
         "cloudwatch:REGION:${AWS::AccountId}:alarm:${AWS::StackName}-*",
         "iot:REGION:${AWS::AccountId}:client",
+        "lambda:REGION:${AWS::AccountId}:function:*",
         "logs:REGION:${AWS::AccountId}:log-group:${CanaryLogGroup}",
         "logs:REGION:${AWS::AccountId}:log-group:${PagerLogGroup}",
+        "scheduler:REGION:${AWS::AccountId}:schedule-group",
         # The two with a variable are of one value, which a parameter names.
         "secretsmanager:REGION:${AWS::AccountId}:secret:${Secret}-??????",
         "secretsmanager:REGION:${AWS::AccountId}:secret:iot-connect-canary",

@@ -31,6 +31,8 @@ DEFAULTS: Final[Mapping[str, str]] = {
     "ReadableParameters": "",
     "ReadableSecrets": "",
     "KmsKeyArn": "",
+    "PermissionsBoundaryArn": "",
+    "ReservedConcurrency": "",
     "SubnetIds": "",
     "SecurityGroupIds": "",
     "HttpsProxy": "",

@@ -36,6 +36,8 @@ INTERFACES = [
     "ec2:UnassignPrivateIpAddresses",
 ]
 
+DENIED_TO_CODE = sorted([*INTERFACES, "ec2:DetachNetworkInterface"])
+
 
 def _list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
@@ -46,6 +48,8 @@ def allowed(**values: str) -> dict[str, list[str]]:
     resources: dict[str, list[str]] = {}
     for policy in canary(**values).resources["CanaryRole"]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny":
+                continue
             assert statement["Effect"] == "Allow"
             assert statement.keys() <= {"Effect", "Action", "Resource", "Condition"}
             for action in _list(statement["Action"]):
@@ -62,7 +66,7 @@ def _policies(**values: str) -> dict[str, Any]:
 
 def _trust(**values: str) -> dict[str, Any]:
     role = canary(**values).resources["CanaryRole"]["Properties"]
-    # No managed policy, no boundary, no path.
+    # No managed policy, no path.
     assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
     return dict(role["AssumeRolePolicyDocument"])
 
@@ -77,13 +81,19 @@ def test_role_is_lambdas(values: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("path", ["template.yaml", "infra/authorizer/template.yaml"])
 def test_principals(path: str) -> None:
-    """No statement or permission of any template allows any principal but the two required services."""
+    """No statement or permission of any template allows any principal but the required services."""
     principals = list(_principals(read(path)["Resources"]))
     assert (
         principals
         == {
-            "template.yaml": [{"Service": "lambda.amazonaws.com"}] * 3,
-            "infra/authorizer/template.yaml": ["iot.amazonaws.com", "iot.amazonaws.com"],
+            "template.yaml": [
+                *({"Service": f"{name}.amazonaws.com"} for name in ("lambda", "scheduler", "cloudwatch", "cloudwatch")),
+                *({"Service": "lambda.amazonaws.com"} for _ in range(2)),
+            ],
+            "infra/authorizer/template.yaml": [
+                {"Service": "lambda.amazonaws.com"},
+                *("iot.amazonaws.com", "iot.amazonaws.com"),
+            ],
         }[path]
     )
 
@@ -147,10 +157,19 @@ def test_role_with_named_references() -> None:
 
 
 def test_role_in_subnets() -> None:
-    """Only a function in subnets may make network interfaces there."""
+    """Only a function in subnets may make network interfaces there, and its code may not."""
     resources = allowed(SubnetIds="subnet-0123456789abcdef0", SecurityGroupIds="sg-0123456789abcdef0")
     assert resources.keys() - allowed().keys() == set(INTERFACES)
     assert {resource for action in INTERFACES for resource in resources[action]} == {"*"}
+    _, denied = _policies(SubnetIds="subnet-01234567", SecurityGroupIds="sg-01234567")["attach-to-subnets"]["Statement"]
+    assert denied == {
+        "Effect": "Deny",
+        "Action": DENIED_TO_CODE,
+        "Resource": "*",
+        "Condition": {
+            "ArnLike": {"lambda:SourceFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:*"},
+        },
+    }
 
 
 def test_own_place_with_name() -> None:
@@ -199,8 +218,9 @@ def test_no_resource_is_everything() -> None:
     statements = list(_statements(read("template.yaml")["Resources"]))
     everything = [s["Action"] for s in statements if "*" in (s.get("Resource"), *_items(s.get("Resource")))]
     assert len(statements) > len(everything)
-    # The second is Lambda's own need in a VPC, whose interfaces have no names beforehand; the third lists.
-    assert everything == ["iot:DescribeEndpoint", INTERFACES, "cloudwatch:ListAlarmMuteRules"]
+    # The second is Lambda's own need in a VPC, whose interfaces have no names beforehand; the third denies that to the
+    # function's code; the fourth lists.
+    assert everything == ["iot:DescribeEndpoint", INTERFACES, DENIED_TO_CODE, "cloudwatch:ListAlarmMuteRules"]
     assert not [s for s in statements if "*" in str(s["Action"])]
 
 

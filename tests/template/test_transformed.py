@@ -12,12 +12,10 @@ from tests.template.sam_tools import run_tool
 ADDED = {
     "CanaryFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
     "CanaryFunctionSchedule": "AWS::Scheduler::Schedule",
-    "CanaryFunctionScheduleRole": "AWS::IAM::Role",
     "PagerFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
     "PagerFunctionAlarms": "AWS::SNS::Subscription",
     "PagerFunctionAlarmsPermission": "AWS::Lambda::Permission",
     "PagerFunctionTick": "AWS::Scheduler::Schedule",
-    "PagerFunctionTickRole": "AWS::IAM::Role",
 }
 FUNCTION_ARN = {"Fn::GetAtt": ["CanaryFunction", "Arn"]}
 _TRANSFORM = """
@@ -65,30 +63,34 @@ def test_transform_adds_no_other_resource(resources: dict[str, Any]) -> None:
 
 
 def test_schedule_invokes_the_function(resources: dict[str, Any]) -> None:
-    """The schedule's target is the function, with a role of its own, one attempt and a short life."""
+    """The schedule's target is the function, with the schedules' role, one attempt and a short life."""
     assert resources["CanaryFunctionSchedule"]["Properties"]["Target"] == {
         "Arn": FUNCTION_ARN,
-        "RoleArn": {"Fn::GetAtt": ["CanaryFunctionScheduleRole", "Arn"]},
+        "RoleArn": {"Fn::GetAtt": ["ScheduleRole", "Arn"]},
         "Input": {"Ref": "ScheduleInput"},
         "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
     }
 
 
 def test_schedule_role_may_only_invoke(resources: dict[str, Any]) -> None:
-    """The schedule's role may invoke this function and nothing else."""
-    role = resources["CanaryFunctionScheduleRole"]["Properties"]
-    assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
+    """The schedules' role may invoke the two functions that have schedules, and nothing else."""
+    role = resources["ScheduleRole"]["Properties"]
+    assert role.keys() == {"Description", "PermissionsBoundary", "AssumeRolePolicyDocument", "Policies"}
     statement = _only(_only(role["Policies"])["PolicyDocument"]["Statement"])
-    assert statement == {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": FUNCTION_ARN}
+    scheduled = [
+        made["Properties"]["Target"] for made in resources.values() if made["Type"] == "AWS::Scheduler::Schedule"
+    ]
+    assert {target["RoleArn"]["Fn::GetAtt"][0] for target in scheduled} == {"ScheduleRole"}
+    functions = [target["Arn"] for target in scheduled]
+    assert statement == {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": functions}
 
 
 @pytest.mark.parametrize(
     ("role", "service"),
     [
         ("CanaryRole", "lambda.amazonaws.com"),
-        ("CanaryFunctionScheduleRole", "scheduler.amazonaws.com"),
+        ("ScheduleRole", "scheduler.amazonaws.com"),
         ("PagerRole", "lambda.amazonaws.com"),
-        ("PagerFunctionTickRole", "scheduler.amazonaws.com"),
         ("StatusWidgetRole", "lambda.amazonaws.com"),
     ],
 )
@@ -96,9 +98,8 @@ def test_roles_trusted_services(resources: dict[str, Any], role: str, service: s
     """Each role can be taken by the one service that needs it."""
     assert {name for name, made in resources.items() if made["Type"] == "AWS::IAM::Role"} == {
         "CanaryRole",
-        "CanaryFunctionScheduleRole",
+        "ScheduleRole",
         "PagerRole",
-        "PagerFunctionTickRole",
         "StatusWidgetRole",
     }
     statement = _only(resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"])
