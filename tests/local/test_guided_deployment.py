@@ -1,6 +1,5 @@
 """`sam deploy --guided` with Enter alone, at a terminal."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -25,7 +24,6 @@ def test_guided_deployment_with_enter_alone(aws: LocalAws, tmp_path: Path) -> No
     """Every question has an answer that is taken: the canary is deployed, and connects."""
     config = tmp_path / "samconfig.toml"
     shutil.copy(ROOT / "samconfig.toml", config)
-    _make_source_bucket(aws)
     done = terminal.run(
         [SAM, "deploy", "--guided", "--stack-name", STACK, "--template-file", BUILT_TEMPLATE, "--config-file", config],
         _enter,
@@ -38,18 +36,3 @@ def test_guided_deployment_with_enter_alone(aws: LocalAws, tmp_path: Path) -> No
     stack = describe(aws.client("cloudformation"), STACK)
     assert aws.invoke(stack.outputs["FunctionName"], {}).payload["healthy"]
     aws.delete(STACK)
-
-
-def _make_source_bucket(aws: LocalAws) -> None:
-    """Make the stack that sam uploads through, which it makes itself with a policy that refuses plain HTTP."""
-    body = {
-        "Resources": {"SamCliSourceBucket": {"Type": "AWS::S3::Bucket"}},
-        "Outputs": {"SourceBucket": {"Value": {"Ref": "SamCliSourceBucket"}}},
-    }
-    cloudformation = aws.client("cloudformation")
-    cloudformation.create_stack(
-        StackName="aws-sam-cli-managed-default",
-        TemplateBody=json.dumps(body),
-        Tags=[{"Key": "ManagedStackSource", "Value": "AwsSamCli"}],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="aws-sam-cli-managed-default")
