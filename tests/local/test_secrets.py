@@ -9,12 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from infra.local.client.local_aws import LocalAws
-from infra.local.client.process import BUILT_TEMPLATE
+from infra.local.client.process import BUILT_TEMPLATE, LocalAwsError
 from infra.local.client.stacks import DeployedStack
 from tests.local.deployed import DeployedCanary
 
 MARK = "MARKEDSECRET"
-PARAMETERS = {
+SECRETS = {
     "AccessKeyId": f"AKIA{MARK}",
     "SecretAccessKey": f"{MARK}-secret-key+/=",
     "SessionToken": f"{MARK}-session-token+/=",
@@ -34,7 +34,15 @@ def encodings(secret: str) -> Iterator[str]:
 
 def leaked_secrets(text: str) -> list[str]:
     """Return the names of the secrets that a text contains in any encoding."""
-    return [name for name, secret in PARAMETERS.items() if any(s in text for s in encodings(secret))]
+    return [name for name, secret in SECRETS.items() if any(s in text for s in encodings(secret))]
+
+
+def references(aws: LocalAws, canary: str, **secrets: str) -> dict[str, str]:
+    """Store each secret below the canary's own prefix; return the parameters of the stack, which refer to them."""
+    names = {parameter: f"/iot-connect-canary/{canary}/{parameter}" for parameter in SECRETS | secrets}
+    for parameter, value in {**SECRETS, **secrets}.items():
+        aws.client("ssm").put_parameter(Name=names[parameter], Value=value, Type="SecureString")
+    return {parameter: f"ssm:{name}" for parameter, name in names.items()}
 
 
 def all_output(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
@@ -59,10 +67,11 @@ def all_output(aws: LocalAws, stack: DeployedStack, returned: list[Any]) -> str:
 )
 def test_refused_connect_shows_no_secret(aws: LocalAws, mode: str, placement: str) -> None:
     """A refusal with invalid secrets is reported without them."""
+    name = f"marked-{mode}-{placement}"
     stack = aws.deploy(
         BUILT_TEMPLATE,
-        name=f"marked-{mode}-{placement}",
-        parameters=PARAMETERS
+        name=name,
+        parameters=references(aws, name)
         | {
             "ScheduleState": "DISABLED",
             "AuthMode": mode,
@@ -80,21 +89,40 @@ def test_refused_connect_shows_no_secret(aws: LocalAws, mode: str, placement: st
 
 def test_mistaken_settings_show_no_secret(aws: LocalAws) -> None:
     """The error of invalid settings does not contain their secrets."""
+    name = "marked-mistakes"
+    mistaken = {
+        "AuthorizerPassword": f"base64:{SECRETS['AuthorizerPassword']}",
+        "AuthorizerSigningKey": f"{MARK} is no key",
+        "Targets": json.dumps({"targets": [{"name": "a", "session_token": f"{MARK}-a"}], "unknown": "x"}),
+    }
     stack = aws.deploy(
         BUILT_TEMPLATE,
-        name="marked-mistakes",
-        parameters=PARAMETERS
+        name=name,
+        parameters=references(aws, name, **mistaken)
         | {
             "ScheduleState": "DISABLED",
-            "AuthorizerPassword": f"base64:{PARAMETERS['AuthorizerPassword']}",
-            "AuthorizerSigningKey": f"{MARK} is no key",
             "AuthMode": "custom-signed",
-            "Targets": json.dumps({"targets": [{"name": "a", "session_token": f"{MARK}-a"}], "unknown": "x"}),
         },
     )
     invocation = aws.invoke(stack.resources["CanaryFunction"], {})
     assert invocation.failed
     assert MARK not in all_output(aws, stack, [invocation.payload])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"AuthorizerPassword": f"{MARK}-password"},
+        {"Targets": json.dumps({"targets": [{"name": "a", "session_token": f"{MARK}-a"}]})},
+        {"HttpsProxy": f"http://user:{MARK}@proxy.test:3128"},
+    ],
+    ids=lambda parameters: next(iter(parameters)),
+)
+def test_deployment_refuses_a_secret(aws: LocalAws, parameters: dict[str, str]) -> None:
+    """A stack whose parameter is a secret is not made, and the error says what to do instead."""
+    with pytest.raises(LocalAwsError, match="make secret") as caught:
+        aws.deploy(BUILT_TEMPLATE, name="plain-secret", parameters=parameters)
+    assert MARK not in str(caught.value)
 
 
 def test_healthy_connect_shows_no_secret(aws: LocalAws, canary: DeployedCanary) -> None:
