@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connect_canary.config.endpoint_rules import DEFAULT_PORT, endpoint_problem
-from connect_canary.config.values import is_reference
+from connect_canary.config.sources.schemes import is_reference
 
 # All variables of a Lambda function together hold 4 KB (developer guide, quotas).
 _MAX_CHARACTERS = 3000

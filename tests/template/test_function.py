@@ -16,6 +16,7 @@ EVENTS = sorted(path for path in (ROOT / "events").glob("*.json") if not path.st
 CLOCK = read("template.yaml")["Mappings"]["Clock"]
 # Seconds that a function needs beside its attempts: to load, to read references, to report.
 MARGIN_S = 10
+QUERIES = ("FailedAttemptsQuery", "FailuresByTargetQuery", "SlowAttemptsQuery", "CanaryProblemsQuery")
 ATTRIBUTES = {"Type", "Properties", "Condition", "Metadata", "DeletionPolicy", "UpdateReplacePolicy"}
 ENVIRONMENT = {"AWS_REGION": "eu-west-1", "CANARY_ENDPOINT": "host.example"}
 
@@ -191,6 +192,7 @@ def test_resources(values: dict[str, str], missing: set[str], more: set[str]) ->
         "StatusWidgetRole": "AWS::IAM::Role",
         "CanaryDashboard": "AWS::CloudWatch::Dashboard",
         "AlarmEmailSubscription": "AWS::SNS::Subscription",
+        **dict.fromkeys(QUERIES, "AWS::Logs::QueryDefinition"),
     }
     alarms = {
         *("TargetsFailingAlarm", "UnexpectedAcceptAlarm", "SilentCanaryAlarm", "CanaryErrorsAlarm", "CertificateAlarm"),

@@ -104,7 +104,7 @@ def test_key_is_used_through_services_only(partition: str) -> None:
     template = _in(partition, read("template.yaml"), **EVERYTHING)
     used = [statement for statement in _statements(template.resources) if statement.get("Resource") == KEY]
     ends = dict.fromkeys(["amazonaws.com", suffix])
-    services = [["ssm", "secretsmanager"], ["ssm", "secretsmanager"], ["sns"]]
+    services = [["ssm", "secretsmanager"], ["sns"]] * 2
     assert [statement["Condition"] for statement in used] == [
         {"StringEquals": {"kms:ViaService": [f"{name}.{region}.{end}" for end in ends for name in names]}}
         for names in services

@@ -153,7 +153,7 @@ def test_role_with_named_references() -> None:
         *OWN_PLACE["secretsmanager:GetSecretValue"],
         f"{SECRET}:shared-AbCdEf",
     ]
-    assert resources["kms:Decrypt"] == [KEY]
+    assert {*resources["kms:Decrypt"], *resources["kms:GenerateDataKey"]} == {KEY}
 
 
 def test_role_in_subnets() -> None:
@@ -181,7 +181,7 @@ def test_own_place_with_name() -> None:
 
 def test_decryption_only_for_parameters_and_secrets() -> None:
     """The key decrypts for SSM and Secrets Manager of the region only."""
-    (statement,) = _policies(KmsKeyArn=KEY)["decrypt"]["Statement"]
+    statement, _ = _policies(KmsKeyArn=KEY)["use-key"]["Statement"]
     assert statement["Condition"] == {
         "StringEquals": {"kms:ViaService": ["ssm.eu-west-1.amazonaws.com", "secretsmanager.eu-west-1.amazonaws.com"]}
     }
@@ -189,7 +189,7 @@ def test_decryption_only_for_parameters_and_secrets() -> None:
 
 def test_policies_by_name() -> None:
     """Each permission that a parameter adds has its own policy."""
-    optional = ["read-parameters", "read-secrets", "decrypt", "attach-to-subnets"]
+    optional = ["read-parameters", "read-secrets", "use-key", "attach-to-subnets"]
     always = ["write-log", "report-failed-runs", "read-own-prefix"]
     assert list(_policies()) == [*always, "connect", "ask-for-endpoint"]
     assert list(_policies(**EVERYTHING)) == [*_policies(), *optional]
