@@ -2,8 +2,10 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
-	$(shell $(p) -c 'import sys; print("$(p)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
+# Looked for when needed, and once.
+PYTHON ?= $(eval PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && { echo $$python; break; }; done))$(PYTHON)
+UV ?= $(eval UV := $(shell uv --version > /dev/null 2>&1 && command -v uv))$(UV)
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 STACK ?= iot-connect-canary
 RUNS ?= 0
@@ -23,15 +25,29 @@ TEMPLATES := template.yaml infra/authorizer/template.yaml .aws-sam/shards.json
 export SAM_CLI_TELEMETRY := 0
 export BUILD_PYTHON := $(CURDIR)/.venv-sam/bin/python
 
-.PHONY: help run test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke verify-account lock clean environments new-runtime secret
+# What can be done at the same time, infra/build/set_up.py does at the same time.
+.NOTPARALLEL:
+.PHONY: help run break mend drill test invoke-local test-foreign check format bench fidelity mutants nightly pictures build package audit deploy invoke logs delete smoke lock clean environments new-runtime verify-account secret
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # -- on this machine -------------------------------------------------------------------------------------------------
 
-run: .venv/.ready .venv-local/.ready $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 times
-	@.venv/bin/python -m infra.local.demo.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS))
+run: ## Run the canary on a local AWS until Ctrl-C, or RUNS=2 times; SPEED=12 lets time pass faster there
+	@$(SET_UP) .venv .venv-local .aws-sam/local
+	@.venv/bin/python -m infra.local.demo.run $(if $(filter-out 0,$(RUNS)),--runs $(RUNS)) $(if $(SPEED),--speed $(SPEED))
+
+break: .venv/.ready ## Break something in the running demo, from another terminal: WHAT=permission; without WHAT list it all
+	@.venv/bin/python -m infra.local.demo.break_command break $(if $(WHAT),"$(WHAT)") $(if $(OPERATOR),--operator "$(OPERATOR)")
+
+mend: .venv/.ready ## Mend what was broken, or only WHAT=permission
+	@.venv/bin/python -m infra.local.demo.break_command mend $(if $(WHAT),"$(WHAT)") $(if $(OPERATOR),--operator "$(OPERATOR)")
+
+drill: ## Break everything in turn on a local AWS; show which alarm and page tell, and after how long: ONLY=permission WRITE=1
+	@$(SET_UP) .venv .venv-local .aws-sam/local
+	@.venv/bin/python -m infra.local.demo.drill $(if $(ONLY),--only "$(ONLY)") $(if $(SPEED),--speed $(SPEED)) \
+		$(if $(WRITE),--write docs/operations.md)
 
 test: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run every test that needs no AWS account; SEED=1 repeats a run
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) $(PYTEST_ARGUMENTS)
@@ -144,7 +160,8 @@ verify-account: .venv/.ready $(if $(ACCOUNT),$(BUILD_DIR)/.$(HOST_ARCHITECTURE))
 
 # -- what the targets need -------------------------------------------------------------------------------------------
 
-environments: .venv/.ready .venv-sam/.ready .venv-local/.ready .venv-runtime/.ready
+environments: .venv-runtime/.ready
+	@$(SET_UP) .venv .venv-sam .venv-local .aws-sam/local
 
 # Yours to edit: git ignores it, and make does not touch it again.
 events/env.json: | events/env.example.json
@@ -154,15 +171,10 @@ $(BUILD_DIR)/.%: $(FUNCTION_FILES) | .venv-sam/.ready
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$*
 
 .venv/.ready: requirements/dev.txt pyproject.toml
-	@$(call new_environment,.venv,the function with its tests and command line)
-	@.venv/bin/python $(PIP_INSTALL) requirements/dev.txt
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(SET_UP) .venv
 
 .venv-sam/.ready: requirements/sam.txt
-	@$(call new_environment,.venv-sam,the AWS SAM command line)
-	@.venv-sam/bin/python $(PIP_INSTALL) requirements/sam.txt
-	@touch $@
+	@$(SET_UP) .venv-sam
 
 # With the runtime's own Python where there is one: only that loads the artifact's bytecode.
 .venv-runtime/.ready: requirements/runtime.txt
@@ -184,9 +196,7 @@ new-runtime:
 	@touch $@
 
 .venv-local/.ready: requirements/local.txt
-	@$(call new_environment,.venv-local,the local AWS)
-	@.venv-local/bin/python $(PIP_INSTALL) requirements/local.txt
-	@touch $@
+	@$(SET_UP) .venv-local
 
 # `venv --clear` would empty the directory that a link leads to, which others may use.
 define new_environment
@@ -196,6 +206,13 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
 	|| { echo "$(PYTHON) is no Python 3.11 or later. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
 echo "Setting up $(1): $(2)"; \
 $(PYTHON) -m venv --clear $(1) || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 2; }
+endef
+
+# With uv where there is one, which is several times as fast; UV= takes pip.
+define SET_UP
+test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; none was found. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { echo "$(PYTHON) is no Python 3.11 or later. Name one: make PYTHON=/path/to/python3.13"; exit 2; }; \
+"$(PYTHON)" -B -m infra.build.set_up --uv="$(UV)"
 endef
 
 lock: .venv/.ready ## Lock the requirements anew (needs uv)

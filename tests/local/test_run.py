@@ -1,11 +1,20 @@
 """`make run`: its output, its exit codes and its clean-up."""
 
+import fcntl
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,11 +40,23 @@ def read_until(command: subprocess.Popen[str], part: str) -> str:
     """Return the command's output up to a line that contains `part`."""
     printed = ""
     assert command.stdout is not None
-    for line in command.stdout:
-        printed += line
-        if part in line:
-            return printed
+    with ended_late(command):
+        for line in command.stdout:
+            printed += line
+            if part in line:
+                return printed
     raise AssertionError(printed)
+
+
+@contextmanager
+def ended_late(command: subprocess.Popen[Any]) -> Iterator[None]:
+    """End a command that does not come to what is waited for, so that the test fails instead of waiting."""
+    timer = threading.Timer(120, command.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def test_run_of_one_scheduled_run(tmp_path: Path) -> None:
@@ -68,21 +89,73 @@ def run_as_operator(operator: Path, command: str) -> subprocess.CompletedProcess
     )
 
 
+def in_another_terminal(operator: Path, *arguments: str) -> str:
+    """Run `make break` or `make mend` for one of several demos, and return what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.local.demo.break_command", *arguments, "--operator", str(operator)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_run_broken_on_purpose(tmp_path: Path) -> None:
-    """With the operator file one can connect and delete the role's policy: the next run and the exit code show it."""
+    """From another terminal one can connect, break and mend: the next runs and the exit code show it."""
     command = start(tmp_path, "--speed", "12")
     operator = Path(read_until(command, "operator.sh").splitlines()[-1].removeprefix("  . "))
     assert operator.stat().st_mode & 0o777 == 0o600
     connected = run_as_operator(operator, "connect-canary connect")
     assert "healthy      connected in" in connected.stdout, connected.stderr
-    boto = "import boto3, os; boto3.client('iam').delete_role_policy(RoleName=os.environ['ROLE'], PolicyName='connect')"
-    broken = run_as_operator(operator, f'python -c "{boto}"')
-    assert broken.returncode == 0, broken.stderr
+    assert "Expect TargetsFailingAlarm." in in_another_terminal(operator, "break", "permission")
     read_until(command, "UNHEALTHY: NotAuthorized in connack")
+    assert in_another_terminal(operator, "mend") == "Mended: permission.\n"
+    read_until(command, " healthy: role")
     command.send_signal(signal.SIGINT)
     command.communicate(timeout=60)
     assert command.returncode == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_screen_on_a_terminal(tmp_path: Path) -> None:
+    """On a terminal there is one screen, drawn again and again, with targets, alarms and what people are told."""
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
+    command = subprocess.Popen(
+        [sys.executable, "-m", "infra.local.demo.run", "--runs", "2", "--speed", "12"],
+        cwd=REPOSITORY,
+        env=os.environ | {"TMPDIR": str(tmp_path), "TERM": "xterm-256color"},
+        stdin=end,
+        stdout=end,
+        stderr=end,
+    )
+    os.close(end)
+    with ended_late(command):
+        printed = read_terminal(terminal)
+    assert command.wait(timeout=60) == 0, printed
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed[printed.rindex("Local AWS,") :]).splitlines()
+    rows = {line.split()[0]: line for line in last if line.split()}
+    assert all("▁▁" in rows[name] for name in ("role", "static", "unsigned", "signed", "stranger"))
+    assert rows["stranger"].rstrip().endswith("refused, as expected")
+    assert "TargetsFailingAlarm" in rows
+    assert "Nothing yet." in [line.strip() for line in last]
+
+
+def read_terminal(terminal: int) -> str:
+    """Return everything that is written to a terminal until its last user is gone."""
+    written = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            part = b""
+        if not part:
+            os.close(terminal)
+            return written.decode(errors="replace")
+        written += part
 
 
 @pytest.mark.parametrize(

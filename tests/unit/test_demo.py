@@ -44,7 +44,8 @@ class Calls:
 
         def call(**parameters: Any) -> Any:
             self._kept.append((operation, parameters))
-            return self._answers.get(operation)
+            answer = self._answers.get(operation)
+            return answer() if callable(answer) else answer
 
         return call
 
@@ -60,6 +61,7 @@ class PlayedAws:
         self.unhealthy: set[str] = set()
         self.failed: set[str] = set()
         self.runs: list[list[dict[str, Any]]] = []
+        self.messages: list[dict[str, str]] = []
         self.days_left: float | None = 42.4
         self.speed = 0.0
         self.error: Exception | None = None
@@ -83,7 +85,11 @@ class PlayedAws:
         self.deployed.append((template, name, dict(parameters)))
         return DeployedStack(
             name=name,
-            outputs={"UnsignedAuthorizerName": "an-unsigned", "SignedAuthorizerName": "a-signed"},
+            outputs={
+                "UnsignedAuthorizerName": "an-unsigned",
+                "SignedAuthorizerName": "a-signed",
+                "PageTopicArn": "people",
+            },
             resources={key: value for key, (_, value) in RESOURCES.items()},
             types={key: kind for key, (kind, _) in RESOURCES.items()},
         )
@@ -92,8 +98,13 @@ class PlayedAws:
         """Return a client of a service."""
         if service == "logs":
             return SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=self._events))
-        key = {"AccessKey": {"AccessKeyId": "AKIA2", "SecretAccessKey": "t"}}
-        return Calls(self.calls, {"create_access_key": key})
+        answers = {
+            "create_access_key": {"AccessKey": {"AccessKeyId": "AKIA2", "SecretAccessKey": "t"}},
+            "create_queue": {"QueueUrl": "queue"},
+            "get_queue_attributes": {"Attributes": {"QueueArn": "arn-of-queue"}},
+            "receive_message": lambda: {"Messages": [self.messages.pop(0)] if self.messages else []},
+        }
+        return Calls(self.calls, answers)
 
     def _events(self, **_: Any) -> list[dict[str, Any]]:
         records = self.runs.pop(0) if self.runs else []
@@ -184,7 +195,7 @@ def test_healthy_demo(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_tables(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
     """A run is followed by a row for each target and each alarm, and by why an alarm is not OK."""
-    aws.runs = [[], [outcome("role")]]
+    aws.runs = [[], [outcome(name) for name in ("unsigned", "signed", "role", "static")]]
     demo().run()
     lines = lines_of(capsys)
     start = next(place for place, line in enumerate(lines) if " run 1 " in line)
@@ -193,8 +204,9 @@ def test_tables(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
         [],
         ["target", "runs", "ConnectSuccess", "last", "ConnectLatency"],
         ["-" * len(word) for word in ("unsigned", "runs", "ConnectSuccess", "last ConnectLatency")],
-        *([name, "3", "1", "41", "ms"] for name in ("role", "static", "unsigned")),
+        ["role", "3", "1", "41", "ms"],
         ["signed", "3", "1", "-"],
+        *([name, "3", "1", "41", "ms"] for name in ("static", "unsigned")),
         [],
         ["CertificateDaysLeft", "of", "all", "targets,", "minimum:", "42"],
         [],
@@ -271,7 +283,7 @@ def test_two_runs(aws: PlayedAws) -> None:
     assert (told.scheduled, len(aws.runs)) == (2, 1)
 
 
-@pytest.mark.parametrize(("speed", "seconds"), [(12.0, 17), (1.0, 182)])
+@pytest.mark.parametrize(("speed", "seconds"), [(12.0, 77), (1.0, 902)])
 def test_schedule_that_does_not_fire(
     aws: PlayedAws,
     capsys: pytest.CaptureFixture[str],
@@ -279,7 +291,7 @@ def test_schedule_that_does_not_fire(
     speed: float,
     seconds: int,
 ) -> None:
-    """Three minutes of its clock without a run are a problem, and the exit code is 1."""
+    """For a number of runs, fifteen minutes of its clock without one are a problem, and the exit code is 1."""
     passed = [0.0]
 
     def monotonic() -> float:
@@ -292,6 +304,35 @@ def test_schedule_that_does_not_fire(
     said = capsys.readouterr().err.split()
     assert said == f"make run cannot go on: The schedule has not fired for {seconds} s.".split()
     assert seconds < passed[0] < seconds + 6
+
+
+def test_silence_without_a_number_of_runs(aws: PlayedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until Ctrl-C it goes on through hours of silence, so that the alarm on silence is seen to ring."""
+    passed = [0.0]
+
+    def monotonic() -> float:
+        passed[0] += 60.0
+        return passed[0]
+
+    set_clock(monkeypatch, monotonic=monotonic)
+    aws.runs = [[], [outcome("role")]]
+    told = Demo(template=Path("t"), runs=None, speed=1.0, stopped=lambda: passed[0] > 4 * 3600)
+    assert told.run() == 0
+    assert told.scheduled == 1
+
+
+def test_pages_are_told(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
+    """What people are told is shown as they read it, and taken from the queue."""
+    body = {"Subject": "ALARM local: role fails", "Message": "1 of 5 targets\n\nWHAT TO DO"}
+    aws.messages = [{"Body": json.dumps(body), "ReceiptHandle": "handle"}]
+    aws.runs = [[], [outcome("role")]]
+    demo().run()
+    lines = lines_of(capsys)
+    start = next(place for place, line in enumerate(lines) if line.endswith("people are told: ALARM local: role fails"))
+    assert lines[start + 1 : start + 5] == ["  | 1 of 5 targets", "  |", "  | WHAT TO DO", ""]
+    assert ("delete_message", {"QueueUrl": "queue", "ReceiptHandle": "handle"}) in aws.calls
+    subscribed = dict(aws.calls)["subscribe"]
+    assert subscribed == {"TopicArn": "people", "Protocol": "sqs", "Endpoint": "arn-of-queue"}
 
 
 def test_demo_that_cannot_go_on(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
@@ -329,6 +370,8 @@ def test_canary_is_deployed(aws: PlayedAws, monkeypatch: pytest.MonkeyPatch, mac
         "Name": "local",
         "Targets": "ssm:/iot-connect-canary/local/targets",
         "Architecture": architecture,
+        "SettleMinutes": "1.25",
+        "RemindEveryMinutes": "20",
     }
     told = (aws.server.state / "operator.sh").read_text()
     assert f"export FUNCTION={FUNCTION}\n" in told

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from infra.local.client.process import BUILT_TEMPLATE
 from infra.local.demo import run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -92,10 +91,10 @@ def test_arguments(plays: Plays, template: str, arguments: list[str], runs: int 
 
 def test_template_by_default(plays: Plays) -> None:
     """It is the one that make builds."""
-    assert BUILT_TEMPLATE.parts[-3:] == (".aws-sam", "build", "template.yaml")
+    assert run.LOCAL_TEMPLATE.parts[-3:] == (".aws-sam", "local", "template.yaml")
     plays(lambda _: 0)
     assert run.main([]) == 0
-    assert PlayedDemo.given["template"] == BUILT_TEMPLATE
+    assert PlayedDemo.given["template"] == run.LOCAL_TEMPLATE
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_template_by_default(plays: Plays) -> None:
         (["--speed", "0.9"], "argument --speed: '0.9' is not a number from 1 to 12"),
         (["--speed", "12.1"], "'12.1' is not a number from 1 to 12"),
         (["--speed", "fast"], "'fast' is not a number from 1 to 12"),
-        (["--template", "nowhere.yaml"], "there is no template at nowhere.yaml; `make build` makes it"),
+        (["--template", "nowhere.yaml"], "there is no template at nowhere.yaml; `make run` makes it"),
     ],
 )
 def test_wrong_arguments(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:

@@ -56,7 +56,7 @@ def test_failure_with_reason_owner_and_hint() -> None:
     [
         (run(HEALTHY), ["12:00:00 run 7 healthy: unsigned 40 ms"]),
         (run(REFUSED), ["12:00:00 run 7 healthy: unsigned refused"]),
-        (run(errors=("it broke",)), ["12:00:00 run 7 UNHEALTHY: ", "the canary: it broke"]),
+        (run(errors=("it broke",)), ["12:00:00 run 7 UNHEALTHY:", "the canary: it broke"]),
     ],
 )
 def test_run_in_lines(what: Run, expected: list[str]) -> None:

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "infra"
 ORDER: tuple[frozenset[str], ...] = (
     frozenset(
         {
-            *("architecture_diagram", "authorizer", "build", "cost", "dashboard", "pager"),
+            *("architecture_diagram", "authorizer", "build", "cost", "dashboard", "marked_text", "pager"),
             *("secret", "shard_deployment", "targets_schema"),
         }
     ),
@@ -37,13 +37,15 @@ THIRD_PARTY = {
     },
     "botocore": {
         *("invoke.credentials", "pager.function.pager.handler", "secret"),
-        *("local.client.local_aws", "local.client.stacks", "local.demo.demo"),
+        *("local.client.local_aws", "local.client.stacks"),
+        *("local.demo.break_command", "local.demo.demo", "local.demo.drill"),
         *("verify_account.__main__", "verify_account.account", "verify_account.cleanup"),
     },
     "cryptography": {"local.demo.demo_targets", "local.server.token_signatures"},
     "yaml": {"invoke.env_file"},
     "hypercorn": {"local.server.main"},
     "samtranslator": {"build.package", "build.plain_template"},
+    "rich": {"local.demo.display", "local.demo.screen"},
 }
 # MiniStack is imported by name, through the table of patches.
 IMPORTS_BY_NAME = {"local.server.ministack_patches"}

@@ -54,8 +54,7 @@ class LocalAws:
         self._clients: dict[str, Any] = {}
         root = AccessKey(access_key_id=server.root_key_id, secret_access_key=server.root_secret)
         # MiniStack applies no policies to root, so root only creates the user that all other calls are made as.
-        iam = self._session(root).client("iam", **self._client_options())
-        self.operator = create_user(iam, _OPERATOR, _ADMINISTRATOR)
+        self.operator = create_user(client_of("iam", root, server.api_url), _OPERATOR, _ADMINISTRATOR)
         self.client("s3").create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     @classmethod
@@ -81,32 +80,10 @@ class LocalAws:
     def client(self, service: str, key: AccessKey | None = None) -> stacks.Client:
         """Return a boto3 client with `key`, by default the administrator's."""
         if key is not None:
-            return self._session(key).client(service, **self._client_options())
+            return client_of(service, key, self.server.api_url)
         if service not in self._clients:
-            session = self._session(self.operator)
-            self._clients[service] = session.client(service, **self._client_options())
+            self._clients[service] = client_of(service, self.operator, self.server.api_url)
         return self._clients[service]
-
-    def _client_options(self) -> dict[str, Any]:
-        # botocore rejects DurationSeconds below 900; a test needs a session that expires sooner.
-        config = Config(proxies={}, retries={"max_attempts": 1}, parameter_validation=False)
-        return {"endpoint_url": self.server.api_url, "config": config}
-
-    @staticmethod
-    def _session(key: AccessKey) -> boto3.Session:
-        # The caller's AWS profile and files must have no effect.
-        variables = {
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-        return boto3.Session(
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key,
-            aws_session_token=key.session_token,
-            region_name=REGION,
-            botocore_session=botocore.session.Session(session_vars=variables),
-        )
 
     def deploy(self, template: Path, *, name: str, parameters: Mapping[str, str] | None = None) -> stacks.DeployedStack:
         """Create or update a stack from a (built) SAM template, or raise `LocalAwsError`."""
@@ -167,6 +144,25 @@ class LocalAws:
     def alarm_states(self, prefix: str = "") -> dict[str, str]:
         """Return the state of every alarm by name."""
         return {name: str(alarm["StateValue"]) for name, alarm in self.alarms(prefix).items()}
+
+
+def client_of(service: str, key: AccessKey, api_url: str) -> stacks.Client:
+    """Return a boto3 client of the local AWS at an address; the caller's AWS profile and files have no effect."""
+    variables = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = boto3.Session(
+        aws_access_key_id=key.access_key_id,
+        aws_secret_access_key=key.secret_access_key,
+        aws_session_token=key.session_token,
+        region_name=REGION,
+        botocore_session=botocore.session.Session(session_vars=variables),
+    )
+    # botocore rejects DurationSeconds below 900; a test needs a session that expires sooner.
+    config = Config(proxies={}, retries={"max_attempts": 1}, parameter_validation=False)
+    return session.client(service, endpoint_url=api_url, config=config)
 
 
 def create_user(iam: stacks.Client, name: str, policy: Mapping[str, Any]) -> AccessKey:

@@ -1,6 +1,5 @@
-"""The demo of `make run`: one invocation for each auth mode, then scheduled runs with metrics and alarms."""
+"""The demo of `make run`: one invocation for each auth mode, then scheduled runs with metrics, alarms and pages."""
 
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,22 +13,18 @@ from infra.local.client.local_aws import LocalAws
 from infra.local.client.process import LocalAwsError
 from infra.local.client.stacks import DeployedStack
 from infra.local.demo import demo_targets, operator_env, report
+from infra.local.demo.deployment import deploy
+from infra.local.demo.display import Display, open_display
+from infra.local.demo.pages import PageInbox
 from infra.local.demo.run_log import RunLog
+from infra.local.demo.running import announced
+from infra.local.demo.view import View
+from infra.local.demo.watch import Watch
 
-CANARY = "local"
-STACK = "iot-connect-canary"
-
-_NAMESPACE = "IoTConnectCanary"
-_METRIC_HEADERS = (
-    "target",
-    "runs",
-    "ConnectSuccess",
-    "last ConnectLatency",
-)
-_ALARM_TYPES = frozenset({"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"})
 _POLL_SECONDS = 0.5
 _ALARM_DELAY_SECONDS = 2.0
-_MAX_WAIT_MINUTES = 3
+# Whoever asked for a number of runs waits for no run longer than this; the alarm on silence has rung by then.
+_MAX_WAIT_MINUTES = 15
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,15 +59,20 @@ class Demo:
         started = time.monotonic()
         with LocalAws.start(speed=self.speed) as aws:
             _print("Deploying a sample custom authorizer and the canary ...")
-            stack = _deploy(aws, self.template)
+            stack, _ = deploy(aws, self.template, speed=self.speed)
             _print(f"Ready after {time.monotonic() - started:.1f} s. IoT endpoint: {aws.iot_endpoint}")
             function = stack.resource("CanaryFunction")
-            log = RunLog(aws=aws, group=aws.log_group(function))
             self._show_modes(aws, function)
-            for _ in log.new_runs():
-                pass  # our own invocations
-            _print_operator_hint(aws, stack)
-            self._follow_schedule(aws, stack, log)
+            watch = Watch(
+                aws=aws,
+                stack=stack,
+                log=RunLog(aws=aws, group=aws.log_group(function)),
+                inbox=PageInbox.subscribe(aws, stack.outputs["PageTopicArn"]),
+                view=View(speed=self.speed, endpoint=aws.iot_endpoint),
+            )
+            operator = _write_operator(aws, stack)
+            with announced(operator):
+                self._follow_schedule(watch)
 
     def _show_modes(self, aws: LocalAws, function: str) -> None:
         _print()
@@ -88,24 +88,41 @@ class Demo:
             for line in report.outcome_lines(outcome):
                 _print(line)
 
-    def _follow_schedule(self, aws: LocalAws, stack: DeployedStack, log: RunLog) -> None:
+    def _follow_schedule(self, watch: Watch) -> None:
         end = f"{self.runs} scheduled run(s)" if self.runs else "Ctrl-C"
         _print()
         _print(f"The schedule takes over: all targets every {60 / self.speed:.0f} s, until {end}.")
-        max_wait_s = _MAX_WAIT_MINUTES * 60 / self.speed + _ALARM_DELAY_SECONDS
         last_run = time.monotonic()
-        while not self.stopped() and (self.runs is None or self.scheduled < self.runs):
-            time.sleep(_POLL_SECONDS)
-            for run in log.new_runs():
-                last_run = time.monotonic()
-                self.scheduled += 1
-                self.verdicts.append(run.healthy)
-                # The alarms are evaluated after the run.
-                time.sleep(_ALARM_DELAY_SECONDS / self.speed)
-                for line in report.run_lines(self.scheduled, run) + _tables(aws, stack):
-                    _print(line)
-            if time.monotonic() - last_run > max_wait_s:
-                raise LocalAwsError(f"The schedule has not fired for {max_wait_s:.0f} s.")
+        with open_display() as display:
+            while not self.stopped() and (self.runs is None or self.scheduled < self.runs):
+                time.sleep(_POLL_SECONDS)
+                if self._tell(watch, display):
+                    last_run = time.monotonic()
+                self._check_silence(time.monotonic() - last_run)
+
+    def _tell(self, watch: Watch, display: Display) -> bool:
+        """Tell what is new; return whether there was a scheduled run."""
+        runs = watch.runs()
+        for run in runs:
+            self.scheduled += 1
+            self.verdicts.append(run.healthy)
+        if runs:
+            # The alarms are evaluated after the run.
+            time.sleep(_ALARM_DELAY_SECONDS / self.speed)
+            watch.metrics(watch.view.targets)
+        for alarm, before in watch.alarms():
+            display.on_alarm(alarm, before)
+        for page in watch.pages():
+            display.on_page(page)
+        for run in runs:
+            display.on_run(watch.view, run)
+        display.refresh(watch.view)
+        return bool(runs)
+
+    def _check_silence(self, seconds: float) -> None:
+        max_wait_s = _MAX_WAIT_MINUTES * 60 / self.speed + _ALARM_DELAY_SECONDS
+        if self.runs is not None and seconds > max_wait_s:
+            raise LocalAwsError(f"The schedule has not fired for {max_wait_s:.0f} s.")
 
 
 def _first_outcome(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,63 +137,10 @@ def _print(line: str = "") -> None:
     sys.stdout.flush()
 
 
-def _print_operator_hint(aws: LocalAws, stack: DeployedStack) -> None:
+def _write_operator(aws: LocalAws, stack: DeployedStack) -> Path:
     names = {"FUNCTION": stack.resource("CanaryFunction"), "ROLE": stack.resource("CanaryRole")}
     path = operator_env.write(aws, names)
     _print()
-    _print("To look in or to break something, in another terminal (see README, Break it):")
+    _print("To break something, in another terminal: make break. To look in (see README):")
     _print(f"  . {path}")
-
-
-def _deploy(aws: LocalAws, template: Path) -> DeployedStack:
-    targets = demo_targets.set_up(aws, CANARY)
-    machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    parameters = {"Name": CANARY, "Targets": targets.reference, "Architecture": machine}
-    return aws.deploy(template, name=STACK, parameters=parameters)
-
-
-def _tables(aws: LocalAws, stack: DeployedStack) -> list[str]:
-    metrics = [_metric_row(aws, target) for target in demo_targets.MODES]
-    all_alarms = aws.alarms()
-    alarms = {
-        logical_id: all_alarms[stack.resources[logical_id]]
-        for logical_id, kind in stack.types.items()
-        if kind in _ALARM_TYPES
-    }
-    states = [(logical_id, str(alarm["StateValue"])) for logical_id, alarm in alarms.items()]
-    reasons = [
-        report.wrap(f"{logical_id} is {alarm['StateValue']} since {_local_time(alarm)}: {alarm['StateReason']}")
-        for logical_id, alarm in alarms.items()
-        if alarm["StateValue"] != "OK"
-    ]
-    return [
-        "",
-        *report.table(metrics, _METRIC_HEADERS),
-        "",
-        *_certificate_lines(aws),
-        *report.table(states, ("alarm", "state")),
-        "",
-        *(line for reason in reasons for line in [*reason, ""]),
-    ]
-
-
-def _local_time(alarm: Mapping[str, Any]) -> str:
-    return f"{alarm['StateUpdatedTimestamp'].astimezone():%H:%M:%S}"
-
-
-def _metric_row(aws: LocalAws, target: str) -> tuple[str, ...]:
-    dimensions = {"Canary": CANARY, "Target": target}
-    success, latency = (
-        aws.metric_points(_NAMESPACE, metric, dimensions) for metric in ("ConnectSuccess", "ConnectLatency")
-    )
-    return (
-        target,
-        f"{sum(point['SampleCount'] for point in success):.0f}",
-        f"{sum(point['Sum'] for point in success):.0f}",
-        f"{latency[-1]['Average']:.0f} ms" if latency else "-",
-    )
-
-
-def _certificate_lines(aws: LocalAws) -> list[str]:
-    days = aws.metric_points(_NAMESPACE, "CertificateDaysLeft", {"Canary": CANARY})
-    return [f"CertificateDaysLeft of all targets, minimum: {days[-1]['Minimum']:.0f}", ""] if days else []
+    return path

@@ -74,8 +74,8 @@ def set_up(aws: LocalAws, canary: str, demo_secrets: DemoSecrets | None = None) 
     demo_secrets = demo_secrets or DemoSecrets()
     authorizers = deploy_authorizer(aws, demo_secrets).outputs
     static_key = _static_key(aws, canary)
-    static = _store_secret(aws, f"{canary}/static", static_key)
-    custom = _store_secret(
+    static = store_secret(aws, f"{canary}/static", static_key)
+    custom = store_secret(
         aws,
         f"{canary}/authorizer",
         {
@@ -109,7 +109,7 @@ def _static_key(aws: LocalAws, canary: str) -> dict[str, str]:
     return {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
 
 
-def _store_secret(aws: LocalAws, name: str, values: Mapping[str, str]) -> str:
+def store_secret(aws: LocalAws, name: str, values: Mapping[str, str]) -> str:
     """Store a JSON secret under the canary's own prefix and return the reference to it."""
     full_name = f"iot-connect-canary/{name}"
     aws.client("secretsmanager").create_secret(Name=full_name, SecretString=json.dumps(values))

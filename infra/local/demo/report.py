@@ -4,11 +4,14 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from infra.local.demo.pages import Page
 from infra.local.demo.run_log import Run
+from infra.local.demo.view import TargetView, View
 
 WIDTH = 80
 
 _MIN_PHASE_SHARE = 0.1
+_METRIC_HEADERS = ("target", "runs", "ConnectSuccess", "last ConnectLatency")
 
 
 def outcome_lines(outcome: Mapping[str, Any]) -> list[str]:
@@ -36,7 +39,7 @@ def run_lines(number: int, run: Run) -> list[str]:
     """Return a scheduled run as one line, followed by its failed outcomes and errors."""
     verdict = "healthy" if run.healthy else "UNHEALTHY"
     targets = ", ".join(sorted(_short(outcome) for outcome in run.outcomes))
-    lines = [shorten(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}")]
+    lines = textwrap.wrap(f"{run.ended:%H:%M:%S} run {number} {verdict}: {targets}", WIDTH, subsequent_indent="  ")
     lines += [line for outcome in run.outcomes if not outcome["healthy"] for line in outcome_lines(outcome)]
     return lines + [line for error in run.errors for line in wrap(f"the canary: {error}")]
 
@@ -46,6 +49,40 @@ def _short(outcome: Mapping[str, Any]) -> str:
         return f"{outcome['target']} {outcome['failure']}"
     connect_ms = outcome["connect_ms"]
     return f"{outcome['target']} {'refused' if connect_ms is None else f'{connect_ms:.0f} ms'}"
+
+
+def tables(view: View) -> list[str]:
+    """Return the metrics of each target, the certificate's days, the alarms, and why an alarm is not OK."""
+    rows = [_metric_row(name, target) for name, target in view.targets.items() if target.metrics]
+    certificate = f"CertificateDaysLeft of all targets, minimum: {view.days_left or 0:.0f}"
+    reasons = [
+        wrap(f"{alarm.name} is {alarm.state} since {alarm.since.astimezone():%H:%M:%S}: {alarm.reason}")
+        for alarm in view.alarms
+        if alarm.state != "OK"
+    ]
+    return [
+        "",
+        *table(rows, _METRIC_HEADERS),
+        "",
+        *([] if view.days_left is None else [certificate, ""]),
+        *table([(alarm.name, alarm.state) for alarm in view.alarms], ("alarm", "state")),
+        "",
+        *(line for reason in reasons for line in [*reason, ""]),
+    ]
+
+
+def _metric_row(name: str, target: TargetView) -> tuple[str, ...]:
+    metrics = target.metrics
+    if metrics is None:
+        return (name, "-", "-", "-")
+    latency = "-" if metrics.latency_ms is None else f"{metrics.latency_ms:.0f} ms"
+    return name, f"{metrics.runs:.0f}", f"{metrics.healthy:.0f}", latency
+
+
+def page_lines(page: Page) -> list[str]:
+    """Return a page as people read it, marked off from what the demo itself says."""
+    head = wrap(f"{page.received:%H:%M:%S} people are told: {page.subject}")
+    return [*head, *(f"  | {line}".rstrip() for line in page.text.splitlines()), ""]
 
 
 def table(rows: Iterable[Sequence[str]], headers: Sequence[str]) -> list[str]:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from infra.local.client.process import BUILT_TEMPLATE
+from infra.local.client.process import REPOSITORY
 
+LOCAL_TEMPLATE = REPOSITORY / ".aws-sam" / "local" / "template.yaml"
 _FASTEST = 12
 _EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -70,10 +71,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="X",
         help=f"let X minutes of schedules and alarms pass in one (1 to {_FASTEST}; default 1)",
     )
-    parser.add_argument("--template", type=Path, default=BUILT_TEMPLATE, help="built template to deploy")
+    parser.add_argument("--template", type=Path, default=LOCAL_TEMPLATE, help="built template to deploy")
     options = parser.parse_args(arguments)
     if not options.template.is_file():
-        parser.error(f"there is no template at {options.template}; `make build` makes it")
+        parser.error(f"there is no template at {options.template}; `make run` makes it")
     return options
 
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,24 @@ def _hypercorn_config(
     return config
 
 
+def _keep_contexts(config: ministack_patches.Foreign) -> list[ssl.SSLContext]:
+    """Return the list that gets each TLS context that hypercorn makes, so that its certificate can be renewed."""
+    contexts: list[ssl.SSLContext] = []
+    create = config.create_ssl_context
+
+    def create_and_keep() -> ssl.SSLContext:
+        contexts.append(create())
+        return contexts[-1]
+
+    config.create_ssl_context = create_and_keep
+    return contexts
+
+
 async def _serve(
-    app: App, config: ministack_patches.Foreign, ready: dict[str, object], evaluator: AlarmEvaluator
+    app: App,
+    config: ministack_patches.Foreign,
+    ready: dict[str, object],
+    *jobs: Coroutine[None, None, None],
 ) -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - only in MiniStack's environment
 
@@ -106,7 +123,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     background = [
         asyncio.create_task(_exit_with_parent(stop)),
-        asyncio.create_task(evaluator.run()),
+        *(asyncio.create_task(job) for job in jobs),
     ]
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
@@ -152,8 +169,10 @@ def _start(state: Path, *, speed: float) -> int:
         "authority": str(identity.authority),
         "root_secret": root_secret,
     }
+    config = _hypercorn_config(api, iot, identity)
+    renewal = identity.renew_on_request(_keep_contexts(config))
     with suppress(asyncio.CancelledError):
-        asyncio.run(_serve(app, _hypercorn_config(api, iot, identity), ready, evaluator))
+        asyncio.run(_serve(app, config, ready, evaluator.run(), renewal))
     ministack_patches.WORKERS_RESET.original()()
     return 0
 
@@ -170,6 +189,7 @@ def _build_app(rules: RequestRules, speed: float) -> tuple[App, AlarmEvaluator]:
     running = RunningExecutions()
     lambda_metrics.install_execution_metrics(running)
     lambda_metrics.install_asynchronous_schedules(running)
+    schedule_speed.start_at_once()
     schedule_speed.set_speed(speed)
     install_deliveries()
     install_log_patterns()
