@@ -25,7 +25,8 @@ OF_CANARY = {"Canary": "${Canary}"}
 OF_FUNCTION = {"FunctionName": "${CanaryFunction}"}
 _CONSOLE = "https://${AWS::Region}.console.aws.amazon.com"
 _CLOUDWATCH = f"{_CONSOLE}/cloudwatch/home?region=${{AWS::Region}}"
-_GROUP = "$252Faws$252Flambda$252F${AWS::StackName}"
+# CloudFormation's name of the group has no character that a link must encode.
+_GROUP = "${CanaryLogGroup}"
 _MILLISECONDS = {"left": {"min": 0, "label": "ms", "showUnits": False}}
 _RANGES = {"24 hours": "-P1D", "7 days": "-P7D", "30 days": "-P30D"}
 

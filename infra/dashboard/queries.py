@@ -8,8 +8,8 @@ from connect_canary.reporting.metrics import NAMESPACE
 # Metrics Insights shows the worst of any number of targets, where SEARCH stops at 500 series; ten each keep the
 # dashboard below the 50 metrics of a free one.
 WORST = 10
-# The name of the log group, with the stack's name where a variable must not be encoded.
-_GROUP = "/aws/lambda/STACK"
+# Stands for the log group's name, a variable that must not be encoded.
+_GROUP = "GROUP"
 RECORDS = 'filter message = "connect attempt finished"'
 # The phases that a healthy connect goes through; DISCONNECT is no part of it.
 CONNECT_PHASES = tuple(phase for phase in Phase if phase is not Phase.DISCONNECT)
@@ -67,7 +67,7 @@ def log_query_link(console: str, query: str) -> str:
     detail = "~(" + "~".join(f"{name}~{value}" for name, value in members.items()) + ")"
     escaped = quote(detail, safe="@*_+-./").replace("~", "%7E")
     fragment = quote(f"?queryDetail={escaped}", safe="*").replace("%", "$")
-    return f"{console}#logsV2:logs-insights{fragment}".replace("STACK", "${AWS::StackName}")
+    return f"{console}#logsV2:logs-insights{fragment}".replace("GROUP", "${CanaryLogGroup}")
 
 
 def _member(value: str) -> str:

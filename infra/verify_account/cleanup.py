@@ -86,12 +86,14 @@ def _delete_bucket(account: Account) -> None:
 
 
 def _delete_logs(account: Account) -> None:
-    # A run that ended after its stack may have written once more.
+    # The stacks retain them, and a run that ended after its stack may have written once more.
     logs = account.client("logs")
     for stack in (account.names.canary, account.names.authorizer):
-        pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{stack}")
-        for name in [each["logGroupName"] for page in pages for each in page["logGroups"]]:
-            logs.delete_log_group(logGroupName=name)
+        # Retained ones have CloudFormation's names: on AWS and on the local AWS.
+        for prefix in (f"/aws/lambda/{stack}", f"{stack}-", f"/aws/cloudformation/{stack}/"):
+            pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+            for name in [each["logGroupName"] for page in pages for each in page["logGroups"]]:
+                logs.delete_log_group(logGroupName=name)
 
 
 # The canary first, so that it does not page about what is deleted under it; the code last.

@@ -352,7 +352,7 @@ def test_links_are_of_the_stacks_console() -> None:
     assert list(links) == ["Targets that fail now", "Log", "Function", "Alarms"]
     assert all(link.startswith("https://eu-west-1.console.aws.amazon.com/") for link in links.values())
     assert "<CanaryFunction>" in links["Function"]
-    assert unquote(unquote(links["Log"].replace("$", "%"))).endswith("log-group//aws/lambda/stack-name")
+    assert unquote(unquote(links["Log"].replace("$", "%"))).endswith("log-group/<CanaryLogGroup>")
 
 
 def test_link_to_the_query_is_the_query() -> None:
@@ -362,4 +362,4 @@ def test_link_to_the_query_is_the_query() -> None:
     found = dict(itertools.pairwise(re.split(r"~(?=[(\w'])", detail.strip("~()"))))
     query = unquote(found["editorString"].removeprefix("'").replace("*", "%"))
     assert query == titled("Targets that fail now")["query"].partition(" | ")[2]
-    assert unquote(detail.rpartition("'")[2].rstrip(")").replace("*", "%")) == "/aws/lambda/stack-name"
+    assert unquote(detail.rpartition("'")[2].rstrip(")").replace("*", "%")) == "<CanaryLogGroup>"

@@ -10,7 +10,7 @@ import pytest
 from tests.template.cloudformation import ROOT
 
 
-@pytest.mark.parametrize("name", ["sam", "local"])
+@pytest.mark.parametrize("name", ["audit", "checkov"])
 def test_linked_environment_is_not_cleared(tmp_path: Path, name: str) -> None:
     """An environment that is a link is left alone, with what it leads to, and make says what to do."""
     tree, shared = tmp_path / "tree", tmp_path / "shared"

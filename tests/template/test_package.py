@@ -38,6 +38,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
             root / architecture,
             {
                 "CanaryFunction/native.so": architecture,
+                "CanaryFunction/connect_canary/__init__.py": f'__version__ = "{VERSION}"\n',
                 "PagerFunction/pager/handler.py": "# the same for both\n",
                 "StatusWidgetFunction/widget.py": "# this too\n",
             },
@@ -58,6 +59,8 @@ def test_files(package: Path) -> None:
     assert {path.name for path in package.parent.iterdir()} == {
         f"iot-connect-canary-{VERSION}-arm64.zip",
         f"iot-connect-canary-{VERSION}-x86_64.zip",
+        f"iot-connect-canary-{VERSION}-arm64.cdx.json",
+        f"iot-connect-canary-{VERSION}-x86_64.cdx.json",
         f"iot-connect-canary-pager-{VERSION}.zip",
         f"iot-connect-canary-status-widget-{VERSION}.zip",
         f"iot-connect-canary-{VERSION}.template.json",
@@ -68,7 +71,10 @@ def test_files(package: Path) -> None:
 def test_zip_holds_the_build(package: Path) -> None:
     """The zip of an architecture has the files of its build."""
     with zipfile.ZipFile(package.parent / f"iot-connect-canary-{VERSION}-arm64.zip") as archive:
-        assert {name: archive.read(name) for name in archive.namelist()} == {"native.so": b"arm64"}
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "connect_canary/__init__.py": f'__version__ = "{VERSION}"\n'.encode(),
+            "native.so": b"arm64",
+        }
 
 
 def test_checksums(package: Path) -> None:

@@ -1,5 +1,6 @@
 """The egress proxy of HTTPS_PROXY and NO_PROXY."""
 
+import re
 import socket
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
@@ -96,11 +97,12 @@ def test_any_text_makes_a_proxy_or_a_settings_error(url: str, bypassed: str, hos
     assert sentences == (BAD,)
 
 
-async def test_proxy_whose_name_is_no_host_name_does_not_resolve() -> None:
-    """Python's own error about it is not an OSError."""
-    proxy = ProxySettings.from_environment({"HTTPS_PROXY": "http://a..b:3128"}).proxy_for("iot.example.com", 443)
+@pytest.mark.parametrize(("host", "why"), [("a..b", "Name or service not known"), ("ä..b", "it is no host name")])
+async def test_proxy_whose_name_is_no_host_name_does_not_resolve(host: str, why: str) -> None:
+    """Python's own error about one that is not ASCII is not an OSError."""
+    proxy = ProxySettings.from_environment({"HTTPS_PROXY": f"http://{host}:3128"}).proxy_for("iot.example.com", 443)
     assert proxy is not None
-    with pytest.raises(DialError, match=r"^a\.\.b does not resolve: it is no host name$"):
+    with pytest.raises(DialError, match=rf"^{re.escape(host)} does not resolve: {why}$"):
         await resolve(proxy.host, proxy.port)
 
 

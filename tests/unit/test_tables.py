@@ -261,7 +261,7 @@ def test_role_may_read_from_every_source() -> None:
     assert _services(statements["read-own-prefix"]) == set(SOURCES)
     named = [each for name, found in statements.items() if name.startswith("read-") for each in found]
     assert _services(named[len(statements["read-own-prefix"]) :]) == set(SOURCES)
-    (decrypt,) = statements["decrypt"]
+    decrypt, _ = statements["use-key"]
     services = {f"{scheme}.eu-west-1.amazonaws.com" for scheme in SOURCES}
     assert set(decrypt["Condition"]["StringEquals"]["kms:ViaService"]) == services
 
