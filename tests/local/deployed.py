@@ -128,9 +128,12 @@ class SqsSubscriber:
     aws: LocalAws
     url: str
     messages: list[dict[str, Any]] = field(default_factory=list)
+    failed_runs: bool = False
 
     @staticmethod
-    def subscribe(aws: LocalAws, topic: str, name: str, *, raw: bool = True) -> "SqsSubscriber":
+    def subscribe(
+        aws: LocalAws, topic: str, name: str, *, raw: bool = True, failed_runs: bool = False
+    ) -> "SqsSubscriber":
         """Create a queue and subscribe it to a topic, for the messages alone or, not `raw`, with their subjects."""
         sqs = aws.client("sqs")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -146,7 +149,7 @@ class SqsSubscriber:
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
         attributes = {"RawMessageDelivery": str(raw).lower()}
         aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
-        return SqsSubscriber(aws=aws, url=url)
+        return SqsSubscriber(aws=aws, url=url, failed_runs=failed_runs)
 
     def read(self) -> list[dict[str, Any]]:
         """Receive new messages and return all, oldest first."""
@@ -155,7 +158,7 @@ class SqsSubscriber:
             for message in messages:
                 body = json.loads(message["Body"])
                 # Lambda reports failed runs on the alarms' topic; they are no alarms.
-                if "requestContext" not in body:
+                if self.failed_runs or "requestContext" not in body:
                     self.messages.append(body)
                 sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return self.messages

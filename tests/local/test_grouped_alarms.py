@@ -89,8 +89,11 @@ class Alarms:
 
     def events(self, pattern: str) -> list[dict[str, Any]]:
         """Return what the receiver logged and the pattern matches."""
-        group = self.aws.log_group(self.stack.resources["Receiver"])
-        events = self.aws.client("logs").filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+        group, logs = self.aws.log_group(self.stack.resources["Receiver"]), self.aws.client("logs")
+        try:
+            events = logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]
+        except logs.exceptions.ResourceNotFoundException:  # it has not run yet
+            return []
         return [json.loads(event["message"]) for event in events]
 
     def metric(self, namespace: str, name: str, **dimensions: str) -> int:
@@ -103,7 +106,7 @@ def alarms(aws: LocalAws) -> Iterator[Alarms]:
     """The stack, with one healthy target."""
     stack = aws.deploy(TEMPLATE, name="alarm-stack")
     subscribers = [
-        SqsSubscriber.subscribe(aws, stack.resources[topic], f"{topic}-{uuid.uuid4()}")
+        SqsSubscriber.subscribe(aws, stack.resources[topic], f"{topic}-{uuid.uuid4()}", failed_runs=True)
         for topic in ("AlarmTopic", "FailureTopic")
     ]
     feed = Feed(aws=aws, values={"healthy": 1})
