@@ -113,6 +113,11 @@ def is_shown(chain: Sequence[str], secret: str, shown: str) -> bool:
     return any(_shares(text, _comparable(secret)) for text in told)
 
 
+def shares_characters(text: str, secret: str) -> bool:
+    """Return whether 8 characters of a secret stand in a text, but for case and white space."""
+    return _shares(_comparable(secret), _comparable(text))
+
+
 def _shares(told: str, secret: str) -> bool:
     windows = (told[start : start + SHARED_CHARACTERS] for start in range(len(told) - SHARED_CHARACTERS + 1))
     return any(window in secret for window in windows)

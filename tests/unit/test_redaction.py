@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from connect_canary.config import target_validator
 from connect_canary.model.readings import MAX_READINGS, readings
 from connect_canary.model.redaction import MAX_TEXT_CHARACTERS, NOT_SHOWN, redact
 from tests.faulty.secret_forms import (
@@ -16,6 +17,7 @@ from tests.faulty.secret_forms import (
     random_chain,
     random_secret,
 )
+from tests.faulty.secret_fuzz import leaks
 
 SECRET = 'Zx8/kT+p2=Lq7 w9&Vb3<->"Rm5'
 TWICE = [chain for chain in chains(2) if chain[0] == "whole"]
@@ -106,3 +108,14 @@ def test_hostile_text_is_bounded(text: str) -> None:
     shown = redact(text, ["a" * 400 + "b", "A" * 3000])
     assert len(shown) <= MAX_TEXT_CHARACTERS + len("...")
     assert len(list(readings(text[:MAX_TEXT_CHARACTERS]))) <= MAX_READINGS
+
+
+def test_secrets_in_every_place_are_not_shown() -> None:
+    """Random questions to redaction, handler and command line; a slice of what `make nightly` tries."""
+    assert list(leaks(300, 20261124)) == []
+
+
+def test_secret_that_a_sentence_tells_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same search with sentences that reveal their values."""
+    monkeypatch.setattr(target_validator, "problem_message", lambda value, allowed: f"{value.reveal()!r}; {allowed}")
+    assert len(list(leaks(300, 20261124))) > 3

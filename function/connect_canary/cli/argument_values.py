@@ -92,11 +92,13 @@ def _plain_secret_problem(setting: Setting) -> str:
 
 
 def _from_file(flag: str, name: str) -> str:
+    # The name is not repeated: it may be a secret that begins with @.
+    where = f"{flag} names a file, which"
     try:
         with Path(name).open("rb") as file:
-            return _decode(file.read(_MAX_FILE_BYTES + 1), f"{flag} names the file {name!r}, which")
+            return _decode(file.read(_MAX_FILE_BYTES + 1), where)
     except OSError as error:
-        raise ValueError(f"{flag} names the file {name!r}, which cannot be read: {error.strerror}") from None
+        raise ValueError(f"{where} cannot be read: {error.strerror}") from None
 
 
 def _from_standard_input(flag: str) -> str:
