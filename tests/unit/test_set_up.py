@@ -103,7 +103,7 @@ def test_failure_keeps_the_output(tmp_path: Path) -> None:
             "WARNING: Retrying after connection broken by 'NewConnectionError('...')'\nERROR: No matching",
             "package index",
         ),
-        ("error: Failed to fetch: `https://pypi.org/x`\n  Caused by: dns error", "package index cannot be reached"),
+        ("error: Failed to fetch: `https://a.example/x`\n  Caused by: dns error", "package index cannot be reached"),
         ("error: Request failed after 3 retries\n  Caused by: error sending request", "HTTPS_PROXY"),
         ("OSError: [Errno 28] No space left on device", "no space is left"),
         ("ERROR: something else\n\n", "ERROR: something else."),
