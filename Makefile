@@ -72,7 +72,7 @@ check: .venv/.ready .venv-sam/.ready .venv-checkov/.ready ## Check style, types 
 	@mkdir -p .aws-sam
 	@.venv/bin/python -m infra.shards docs/targets.example.json --canary fleet > .aws-sam/shards.json 2> /dev/null
 	@.venv-sam/bin/cfn-lint -c I -- $(TEMPLATES)
-	@.venv-checkov/bin/checkov --file $(TEMPLATES) --framework cloudformation --skip-download --compact --quiet > .aws-sam/checkov.log \
+	@.venv-checkov/bin/python -m checkov.main --file $(TEMPLATES) --framework cloudformation --skip-download --compact --quiet > .aws-sam/checkov.log \
 		|| { cat .aws-sam/checkov.log; exit 1; }
 	@.venv-sam/bin/sam validate --lint --region us-east-1 > /dev/null
 
