@@ -14,7 +14,7 @@ from infra.local.demo.demo_targets import DemoSecrets, DemoTargets, store_target
 
 # A minute of schedules and alarms takes three seconds; connects and deadlines stay real.
 SPEED = 20.0
-MAX_WAIT_SECONDS = 75.0
+MAX_WAIT_SECONDS = 150.0
 
 T = TypeVar("T")
 

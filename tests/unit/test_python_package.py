@@ -64,9 +64,9 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new environment with the wheel, and beside it the locked packages that it depends on."""
     environment = tmp_path_factory.mktemp("installed")
-    venv.create(environment, with_pip=False, symlinks=True)
+    venv.create(environment, with_pip=True, symlinks=True)
     python = environment / "bin" / "python"
-    done = _run(sys.executable, "-m", "pip", "--python", python, "install", "--no-index", "--no-deps", "-qq", wheel)
+    done = _run(python, "-m", "pip", "install", "--disable-pip-version-check", "--no-index", "--no-deps", "-qq", wheel)
     assert done.returncode == 0, done.stderr
     (packages,) = environment.glob("lib/python*/site-packages")
     # A path in a .pth file is searched, but its own .pth files, as that of the editable install, are not read.
