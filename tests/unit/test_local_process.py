@@ -34,7 +34,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> Pa
     script = tmp_path / "python"
     told = "{'arguments': sys.argv[1:], 'variables': dict(os.environ), 'directory': os.getcwd(), 'id': os.getpid()}"
     body = ["import json, os, signal, sys, time", f"open({str(seen)!r}, 'w').write(json.dumps({told}))", *lines]
-    script.write_text(f"#!{sys.executable} -I\n" + "\n".join(body) + "\n")
+    # By a shell, which adds PWD: the path behind #! cannot have a space.
+    script.write_text(f'#!/bin/sh\nunset PWD OLDPWD\nexec "{sys.executable}" -I "$0.py" "$@"\n')
+    script.with_name("python.py").write_text("\n".join(body) + "\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("LOCAL_AWS_PYTHON", str(script))
     return seen
