@@ -118,3 +118,36 @@ def test_every_patched_name_exists(tmp_path: Path) -> None:
     )
     assert "lacks ministack.app.gone (a test)." in ran.stdout
     assert json.dumps(ministack_patches.MINISTACK_VERSION).strip('"') in ran.stdout
+
+
+LOGGING = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Group:
+    Type: AWS::Logs::LogGroup
+    Properties:
+      LogGroupName: named-by-a-function
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: "def lambda_handler(event, context): return print(event)"
+      Handler: index.lambda_handler
+      Runtime: python3.13
+      LoggingConfig:
+        LogGroup: !Ref Group
+"""
+
+
+def test_deleted_log_group_stays_deleted(aws: LocalAws, tmp_path: Path) -> None:
+    """An execution that ends after its stack's log was deleted does not make the log again."""
+    template = tmp_path / "template.yaml"
+    template.write_text(LOGGING)
+    function = aws.deploy(template, name="logging").resources["Function"]
+    logs, group = aws.client("logs"), aws.log_group(function)
+    assert not aws.invoke(function, {"said": "before"}).failed
+    assert any("before" in message for message in aws.log_messages(group))
+    logs.delete_log_group(logGroupName=group)
+    assert not aws.invoke(function, {"said": "after"}).failed
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
+    aws.delete("logging")

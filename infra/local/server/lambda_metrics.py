@@ -23,16 +23,29 @@ def install_execution_metrics(running: RunningExecutions) -> None:
     def wrapper(original: Callable[..., None]) -> Callable[..., None]:
         def emit(func: Record, request_id: str, log_text: str, *measured: float, **options: object) -> None:
             failed, duration_ms = measured
-            original(func, request_id, log_text, *measured, **options)
-            name = (func.get("config") or func).get("FunctionName", "")
+            configuration = func.get("config") or func
+            name = configuration.get("FunctionName", "")
             running.end(name)
             _record_execution(name, failed=bool(failed), duration_ms=duration_ms)
-            _put_metrics([datum for line in log_text.splitlines() for datum in metric_data(line)])
+            if _has_log_group(configuration):
+                original(func, request_id, log_text, *measured, **options)
+                _put_metrics([datum for line in log_text.splitlines() for datum in metric_data(line)])
 
         return emit
 
     ministack_patches.LAMBDA_LOGS.wrap(wrapper)
     ministack_patches.LAMBDA_METRICS.replace(_record_throttle)
+
+
+def _has_log_group(configuration: Record) -> bool:
+    """Tell whether a log takes the lines: only the function's default group is made by the first line.
+
+    Lambda writes to a named group as the function's role, which may create none: the last lines of a deleted stack
+    are lost.
+    """
+    group = (configuration.get("LoggingConfig") or {}).get("LogGroup")
+    default = f"/aws/lambda/{configuration.get('FunctionName', '')}"
+    return group in (None, default) or group in ministack_patches.LOG_GROUPS.original()
 
 
 def _record_execution(function: str, *, failed: bool, duration_ms: float) -> None:

@@ -87,6 +87,7 @@ REQUEST_ORIGIN = _patch("app", "pin_request_origin", "buckets that take nothing 
 ROUTING_PARAMETERS = _patch("app", "_routing_params", "errors as the service says them")
 LAMBDA_LOGS = _patch("services.lambda_svc", "_emit_lambda_logs", "metrics of every execution")
 LAMBDA_METRICS = _patch("services.lambda_svc", "_emit_lambda_metrics", "it misses executions")
+LOG_GROUPS = _patch("services.cloudwatch_logs", "_log_groups", "functions that log to a group that is gone")
 DISPATCH_TO_LAMBDA = _patch("services.eventbridge", "_dispatch_to_lambda", "asynchronous schedules")
 RATE_SECONDS = _patch("services.eventbridge", "_parse_rate_seconds", "schedules at another speed")
 SCHEDULE_TICK = _patch("services.scheduler", "_SCHEDULE_TICK_INTERVAL", "schedules to the second")
