@@ -146,6 +146,13 @@ def test_silence() -> None:
     assert "last record 2026-11-24 11:23:20 UTC: target prod: healthy" in page.text
 
 
+def test_silence_with_records() -> None:
+    """A canary whose runs only fail is silent since the alarm at the latest, not since the record of just now."""
+    page = page_of("SilentCanaryAlarm", Evidence(last=Line(NOW, "Task timed out after 50.00 seconds")))
+    assert " s)" not in page.text.partition("so nobody")[0]
+    assert f"last record {moment(NOW)}: Task timed out" in page.text
+
+
 def test_certificate() -> None:
     """Which endpoint, how many days, and who issued it; the one that ends first is first."""
     states = evidence_of(record_of("a", certificate_days_left=90.0), record_of("b", certificate_days_left=6.34))

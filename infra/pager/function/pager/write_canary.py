@@ -15,7 +15,8 @@ _Parts = tuple[tuple[str, ...], str, str, list[str]]
 def silence(situation: Situation) -> Draft:
     """Write of a canary that is not heard of."""
     last = situation.evidence.last
-    since = last.at if last else situation.began
+    # Runs that fail write records too, also after the alarm.
+    since = min(last.at, situation.began) if last else situation.began
     subject = f"{situation.prefix('CANARY SILENT')} nothing known about clients since {moment(since)}"
     first = (
         f"The canary {situation.canary} is silent since {moment(since)} ({duration(situation.now - since)}), so nobody"
