@@ -10,9 +10,9 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from connect_canary.model.frozen import frozen
 from connect_canary.pages.log_reader import Budget, Client, LogRange, read_log
 from connect_canary.pages.markup import Markup, joined, tag, text
 from connect_canary.pages.status_grid import grid_of_times
@@ -35,7 +35,7 @@ _DEFAULT_HOURS, _MAX_DAYS = 3, 31
 _MIN_WIDTH_PX, _MAX_WIDTH_PX, _DEFAULT_WIDTH_PX, _FRAME_PX = 480, 4000, 1200, 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WidgetView:
     """What the dashboard asks for: the time (milliseconds since 1970), the width, and the theme."""
 

@@ -4,7 +4,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 from connect_canary.cli.argument_values import read_values
@@ -18,6 +18,7 @@ from connect_canary.config.problems import SettingsError, abbreviated_repr, did_
 from connect_canary.config.settings import BY_KEY
 from connect_canary.config.target_validator import REGION_PATTERN
 from connect_canary.config.values import Value
+from connect_canary.model.frozen import frozen
 
 MAX_REPEAT = 1_000_000
 MAX_INTERVAL_S = 86_400.0
@@ -30,7 +31,7 @@ _OWN_FLAGS = [*GLOBAL_FLAGS, *(flag for flags in FLAGS.values() for flag in flag
 _FORMS: Mapping[str, str] = {flag.replace("-", "_"): flag for flag in [*(f"--{key}" for key in BY_KEY), *_OWN_FLAGS]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Arguments:
     """Parsed and validated arguments."""
 

@@ -4,10 +4,11 @@ The SDK's own chain (awscrt) reads no session of IAM Identity Center (SSO) and n
 """
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from connect_canary.config.sources.service_call import client_config
+from connect_canary.model.frozen import frozen
 
 ENVIRONMENT = "environment"
 # botocore's names of its ways, for people; those that a profile names, and those that the machine has.
@@ -30,7 +31,7 @@ class CredentialsError(Exception):
     """A profile does not exist or gives no credentials; the message is a sentence without any secret."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AwsCredentials:
     """Credentials and the `source` that they are from; `region` is the profile's, empty if it has none."""
 

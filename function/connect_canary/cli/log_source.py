@@ -1,9 +1,9 @@
 """A deployed canary's log, read with the AWS credentials of this machine."""
 
 import time
-from dataclasses import dataclass
 
 from connect_canary.config.problems import SettingsError
+from connect_canary.model.frozen import frozen
 from connect_canary.pages.log_reader import Budget, LogRange, LogRecords, read_log
 
 _MAX_PAGES, _MAX_SECONDS = 5000, 300.0
@@ -13,7 +13,7 @@ class LogUnreadableError(Exception):
     """AWS does not let this machine read the log; the message is a sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LogSource:
     """Which log to read, how many hours of it, and with which AWS region and profile."""
 

@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from connect_canary.cli.log_source import LogSource
 from connect_canary.config.problems import SettingsError
+from connect_canary.model.frozen import frozen
 
 DEFAULT_HOURS = 3.0
 MAX_HOURS = 744.0
@@ -22,7 +22,7 @@ _NAMES = {"--html": "html", "--log-group": "log_group"}
 _OF_LOG = ("hours", "region", "profile")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReportArguments:
     """Parsed flags: the input file or the log, and the output file; None is standard input and output."""
 

@@ -3,15 +3,15 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from connect_canary.config.problems import SettingsError
+from connect_canary.model.frozen import frozen
 from connect_canary.pages.attempt_record import AttemptRecord, RecordError, read_record
 
 _CHARACTER = re.compile(r"\S")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Runs:
     """The canary's name and the attempts of each run, in order."""
 

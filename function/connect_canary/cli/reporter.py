@@ -2,18 +2,18 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from connect_canary.cli.json_report import JsonReporter
+from connect_canary.model.frozen import frozen
 
 if TYPE_CHECKING:
     from connect_canary.config.plan import Plan
     from connect_canary.model.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReportOptions:
     """What is shown: how many `runs`, None for one that is shown in full; all evidence if it is `verbose`."""
 

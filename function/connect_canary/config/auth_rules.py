@@ -1,12 +1,12 @@
 """Which settings each auth mode needs, and each placement restricts: one row for each of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.target import AuthMode, AuthorizerPlacement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuthRules:
     """The settings of one auth mode.
 
@@ -44,7 +44,7 @@ AUTH_RULES: Mapping[AuthMode, AuthRules] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlacementRules:
     """What a placement makes of the authorizer's fields; where they are `http_headers`, each must be able to be one."""
 

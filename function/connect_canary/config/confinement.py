@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connect_canary.config.auth_rules import AUTH_RULES
 from connect_canary.config.endpoint_rules import DEFAULT_PORT, HOST_PATTERN, PORT_PATTERN
@@ -10,6 +10,7 @@ from connect_canary.config.problems import problem_message
 from connect_canary.config.references import ReferenceResolver
 from connect_canary.config.settings import BY_KEY
 from connect_canary.config.values import Author, Value
+from connect_canary.model.frozen import frozen
 from connect_canary.model.target import AuthMode
 
 # The fields that stand in logs, metrics and responses.
@@ -18,7 +19,7 @@ _WILDCARD = "*."
 _REFERENCE_REFUSED = "whoever may write what it refers to would decide where secrets go; allowed: the hosts themselves"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AllowedEndpoint:
     """One item of `allowed_endpoints`: a host or, after `*.`, a domain; on every port unless one is named."""
 
@@ -61,7 +62,7 @@ def _is_shared(domain: str) -> bool:
     return "." not in domain or re.fullmatch(r"(.+\.)?amazonaws\.com(\.cn)?", domain) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Confinement:
     """The endpoints of the deployer: the canary's own, whose `endpoint` may be unset, and those that he allows."""
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from connect_canary.config.confinement import AllowedEndpoint, parse_allowed_endpoints
 from connect_canary.config.problems import problem_message
 from connect_canary.config.references import ReferenceResolver, resolve_values
 from connect_canary.config.values import Value
+from connect_canary.model.frozen import frozen
 
 DEFAULT_NAME = "iot-connect-canary"
 MAX_CONCURRENT_CONNECTS = 1000
@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _CONCURRENT = re.compile(r"[1-9][0-9]{0,2}|1000")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class GlobalSettings:
     """The canary's name, how many targets connect at the same time, and the endpoints that documents may name."""
 

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from connect_canary.config.confinement import Confinement
 from connect_canary.config.entries import read_entries
@@ -17,13 +16,14 @@ from connect_canary.config.proxy_settings import ProxySettings
 from connect_canary.config.references import ReferenceResolver
 from connect_canary.config.targets_document import TargetEntry
 from connect_canary.config.values import Value
+from connect_canary.model.frozen import frozen
 from connect_canary.reporting.heartbeat import Heartbeat
 
 # Time that the targets' settings may be checked for once their references are read; 2,000 targets take 0.1 s.
 _CHECKING_S = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Plan:
     """What a run does, and the problems of the targets that it leaves out.
 

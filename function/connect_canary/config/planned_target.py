@@ -1,7 +1,7 @@
 """A target that can run, and how it is resolved from its settings."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from connect_canary.config.confinement import Confinement
 from connect_canary.config.entries import masked_fields, read_entries
@@ -10,6 +10,7 @@ from connect_canary.config.references import ReferenceResolver, resolve_values
 from connect_canary.config.target_validator import REGION_ALLOWED, REGION_PATTERN, build_target
 from connect_canary.config.targets_document import TargetEntry
 from connect_canary.config.values import Value
+from connect_canary.model.frozen import frozen
 from connect_canary.model.target import Target
 from connect_canary.network.proxy import Proxy
 
@@ -17,7 +18,7 @@ from connect_canary.network.proxy import Proxy
 TargetCheck = Callable[[Target], Iterable[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TargetResolver:
     """Resolves settings to a target: references, endpoint, confinement, validation, and the `checks` of the SDK."""
 
@@ -71,7 +72,7 @@ class TargetResolver:
             raise ValueError(f"{unset.origin} is not set, and iot:DescribeEndpoint failed: {error}") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PlannedTarget:
     """A target that can run, and what it was resolved from.
 

@@ -4,12 +4,12 @@ import contextlib
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from connect_canary.config.problems import SettingsError
 from connect_canary.config.sources.schemes import is_reference
+from connect_canary.model.frozen import frozen
 from connect_canary.model.secret import Secret
 from connect_canary.network.proxy import Proxy
 
@@ -17,7 +17,7 @@ _DEFAULT_PORT = 80
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ProxySettings:
     """The egress proxy, and what NO_PROXY says of the hosts that are connected directly."""
 

@@ -1,9 +1,9 @@
 """The settings: one table of their names, defaults, help, groups and secrecy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.target import AuthMode, AuthorizerPlacement, Expect
 
@@ -19,7 +19,7 @@ class Group(StrEnum):
     RUN = "this canary, and many targets"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Setting:
     """One setting: `key` is its name in a targets document, and of its variable and flag.
 

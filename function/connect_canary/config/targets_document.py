@@ -4,13 +4,14 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from connect_canary.config.problems import abbreviated_repr, did_you_mean, display_name, problem_message
 from connect_canary.config.settings import BY_KEY, TARGET_KEYS
 from connect_canary.config.sources.table import SOURCES
 from connect_canary.config.values import Value, is_encodable, new_value
+from connect_canary.model.frozen import frozen
 from connect_canary.model.secret import Secret
 
 DEFAULT_TARGET = "default"
@@ -25,7 +26,7 @@ _PATH = re.compile(rf"({_PATH_SCHEMES}):(/\S*)?/")
 _JSON_TYPES = {bool: "boolean", dict: "object", list: "array", str: "string", int: "number", float: "number"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TargetEntry:
     """One entry of a targets document and the problems found so far; `location` names it in them.
 

@@ -1,10 +1,11 @@
 """The value of a setting, and where it was written."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
 from connect_canary.config.settings import Setting
 from connect_canary.config.sources.schemes import is_reference
+from connect_canary.model.frozen import frozen
 from connect_canary.model.secret import Secret
 
 
@@ -16,7 +17,7 @@ class Author(Enum):
     REFERENCED_DOCUMENT = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Value:
     """The value of a setting: `text`, or `secret` if it must be masked; at most one of them is set.
 

@@ -1,9 +1,9 @@
 """The addresses of an endpoint: what came of dialing each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from connect_canary.model.failures import Evidence, Failure, classify
+from connect_canary.model.frozen import frozen
 from connect_canary.model.phases import Phase
 
 # The verb for one address and for several, in the order in which failures are told.
@@ -14,7 +14,7 @@ _VERBS: Mapping[Failure, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AddressResult:
     """What came of dialing one address.
 

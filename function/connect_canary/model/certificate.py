@@ -1,15 +1,15 @@
 """A server certificate, and the result of checking it."""
 
 import time
-from dataclasses import dataclass
 from datetime import datetime
 
 from connect_canary.model.failures import Failure
+from connect_canary.model.frozen import frozen
 
 _SECONDS_PER_DAY = 86400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Certificate:
     """A server certificate and the connection that showed it; `subject` and `issuer` are common names."""
 
@@ -37,7 +37,7 @@ class Certificate:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CertificateCheck:
     """The result of our own TLS handshake; `failure` is set if every client with this trust store must fail too."""
 

@@ -1,9 +1,9 @@
 """The closed list of failures, and the table that maps errors of the SDK and the system to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
 from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.phases import Phase
@@ -45,7 +45,7 @@ class Failure(StrEnum):
     UNCLASSIFIED = "Unclassified"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Evidence:
     """What is known of a failed attempt: facts from the SDK, the tunnel, the certificate and the diagnosis.
 

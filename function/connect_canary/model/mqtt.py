@@ -1,8 +1,9 @@
 """What differs between the versions of MQTT, as far as connecting is concerned: one row for each version."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from connect_canary.model.frozen import frozen
 
 MAX_CLIENT_ID_BYTES = 128  # AWS general reference, AWS IoT Core quotas
 MAX_FIELD_BYTES = 65535  # MQTT, section 1.5: the length of a field takes two bytes
@@ -15,7 +16,7 @@ class MqttVersion(StrEnum):
     V3_1_1 = "3.1.1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class MqttProtocol:
     """One version of MQTT.
 

@@ -1,16 +1,17 @@
 """The outcome of one attempt, and how it turns into a dict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from connect_canary.model.addresses import AddressResult
 from connect_canary.model.failures import Failure
+from connect_canary.model.frozen import frozen
 from connect_canary.model.owners import Owner
 from connect_canary.model.phases import Phase
 from connect_canary.model.tcp_info import TcpInfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outcome:
     """What one attempt came to. Times are in milliseconds; what is not known is None.
 

@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import StrEnum
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.mqtt import MqttVersion
 from connect_canary.model.secret import Secret
 
@@ -42,7 +43,7 @@ SUFFIX_CHARACTERS = 8
 _BINARY = "base64:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Target:
     """One endpoint and one way to authenticate there; secrets are masked in its repr."""
 

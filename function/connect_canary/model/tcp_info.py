@@ -1,7 +1,6 @@
 """TCP's counters of a connection, and what they show of the network."""
 
-from dataclasses import dataclass
-
+from connect_canary.model.frozen import frozen
 from connect_canary.model.network_finding import NetworkFinding
 from connect_canary.model.phases import Phase
 
@@ -13,7 +12,7 @@ _MIN_UNANSWERED_PROBES = 2
 _AFTER_TLS = {Phase.UPGRADE, Phase.CONNACK, Phase.DISCONNECT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TcpInfo:
     """TCP_INFO of Linux, as far as it says whether data arrive.
 

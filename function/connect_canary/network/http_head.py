@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from connect_canary.model.frozen import frozen
 
 # awscrt 0.36.1, measured: no lower case, no other version, and a space after the status also without a reason phrase.
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) (.*)", re.DOTALL)
@@ -11,7 +12,7 @@ _INTERIM = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResponseHead:
     """Status line and headers; their names are in lower case, the values of repeated ones are joined by commas."""
 

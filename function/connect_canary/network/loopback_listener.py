@@ -9,9 +9,9 @@ import hmac
 import secrets
 import socket
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import cast
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.secret import Secret
 from connect_canary.network.socket_options import set_quickack
 
@@ -26,7 +26,7 @@ _BACKLOG = 128
 _RETRY_S = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class TunnelAddress:
     """Where an attempt's client finds its tunnel, and what it shows there in basic authentication."""
 

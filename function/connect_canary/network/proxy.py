@@ -6,8 +6,9 @@ import errno
 import socket
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.redaction import redact
 from connect_canary.network.errors import DialError, errno_name
 from connect_canary.network.http_head import ResponseHead, can_be_http, parse_response_head
@@ -19,7 +20,7 @@ _OK = 200
 _TELLING_HEADERS = ("Proxy-Status", "X-Squid-Error", "Proxy-Authenticate", "Via", "Server")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Proxy:
     """An egress proxy; `authorization` is the value of its Proxy-Authorization header."""
 

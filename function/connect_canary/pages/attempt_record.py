@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.phases import Phase
 
 
@@ -11,7 +12,7 @@ class RecordError(ValueError):
     """A document is no record of an attempt; the message is the rest of a sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AttemptRecord:
     """One attempt; `at` is seconds since 1970, None where nothing says when it was. Texts are foreign."""
 

@@ -1,8 +1,8 @@
 """A page of results as HTML: one file, without scripts and without anything from elsewhere."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.percentile import percentile
 from connect_canary.pages.attempt_record import AttemptRecord
 from connect_canary.pages.markup import Markup, joined, number, tag, text
@@ -39,7 +39,7 @@ th, td {{ padding: 4px 14px 4px 0; border-bottom: 1px solid {LIGHT.line}; overfl
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     """What a page shows: its heading, where its records are from, the records, and their grid."""
 

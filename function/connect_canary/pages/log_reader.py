@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from connect_canary.model.frozen import frozen
 from connect_canary.pages.attempt_record import AttemptRecord, RecordError, read_record
 
 # boto3 creates its client classes at run time.
@@ -15,7 +16,7 @@ FILTER_PATTERN = '{ $.message = "connect attempt finished" }'
 _FIRST_WINDOW_MS = 300_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LogRange:
     """A log group, and from when to when to read it (milliseconds since 1970)."""
 
@@ -24,7 +25,7 @@ class LogRange:
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Budget:
     """How much to read: pages of at most 1 MB, until a moment of `time.monotonic`."""
 

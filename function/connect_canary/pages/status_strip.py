@@ -1,8 +1,8 @@
 """Status strips as SVG: a row a target, a cell a column, what failed with a letter and its reason as tooltip."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.phases import Phase
 from connect_canary.pages.markup import Markup, joined, number, tag, text
 from connect_canary.pages.status_grid import LETTERS, OTHER_LETTER, Cell, CellState, StatusGrid
@@ -16,7 +16,7 @@ _MIN_LETTER_PX, _GAP_PX, _TICK_PX = 10.0, 2.0, 76
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Amazon Ember', sans-serif"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StripStyle:
     """How to draw: width in pixels, colours, and how many targets at most."""
 

@@ -1,12 +1,12 @@
 """The colours of pages. No two states differ in colour alone: cells also differ in height, failed ones in a letter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.phases import Phase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Theme:
     """Colours for one background; `letter` is written on `failed`, `letter_on_some` on `some_failed`."""
 

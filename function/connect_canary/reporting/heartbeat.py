@@ -5,10 +5,10 @@ import re
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 import connect_canary
+from connect_canary.model.frozen import frozen
 from connect_canary.model.redaction import redact
 from connect_canary.model.secret import Secret
 from connect_canary.network.proxy import Proxy
@@ -18,7 +18,7 @@ _MIN_TIMEOUT_S = 0.05
 _SUCCESSFUL = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Heartbeat:
     """Whom to ask, and the egress proxy on the way; such URLs often hold a token, so all of it is secret."""
 

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.outcome import Outcome
 from connect_canary.reporting.heartbeat import TIMEOUT_S, Heartbeat, send_heartbeat
 from connect_canary.reporting.log import log_heartbeat_failure, log_outcome, log_unconfirmed
 from connect_canary.reporting.metrics import emit_metrics
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunContext:
     """What reporters need beside an outcome; `shard` is that of a run whose event names a targets document."""
 

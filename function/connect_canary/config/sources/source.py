@@ -1,8 +1,8 @@
 """What a source of referenced values offers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.secret import Secret
 
 MAX_AGE_SECONDS = 300  # a rotated secret is noticed by the refusal that follows, not by its age
@@ -15,7 +15,7 @@ GetByPath = Callable[[str, str, bool], Mapping[str, Secret]]
 IsSecret = Callable[[str, str], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReferenceSource:
     """One scheme of references, `scheme:name`; the scheme is the service's prefix in IAM actions.
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from awscrt.http import HttpRequest
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.target import Target
 
 # Changes the upgrade request in place; the future is done when it may be sent.
 SignRequest = Callable[[HttpRequest], "Future[object]"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ConnectAuth:
     """What authenticates one connect.
 
@@ -27,7 +28,7 @@ class ConnectAuth:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AuthStrategy:
     """One auth mode.
 

@@ -6,7 +6,6 @@ import functools
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from awscrt.aws_iot_metrics import IOT_SDK_METRICS_FEATURE_VERSION, AWSIoTMetric
 from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpProxyAuthenticationType, HttpProxyOptions
 
+from connect_canary.model.frozen import frozen
 from connect_canary.model.target import Target
 from connect_canary.network.loopback_listener import TunnelAddress
 from connect_canary.probe.auth.connect_auth import ConnectAuth, SignRequest
@@ -35,7 +35,7 @@ class ConnectFailedError(Exception):
         super().__init__(self.error_name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ConnectionOptions:
     """What an SDK client needs for one attempt: it connects through `tunnel_address` within `deadline_ms`."""
 
