@@ -19,6 +19,7 @@ LATE = {
     "connect_canary.probe.clients.mqtt311",
     "connect_canary.probe.diagnosis",
     "encodings.idna",
+    "connect_canary.model.readings",
     "html",
 }
 CUSTOM = {"name": "unsigned", "auth_mode": "custom-unsigned", "authorizer_password": "p"}

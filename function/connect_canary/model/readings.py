@@ -5,6 +5,7 @@ Whoever looks for a secret in foreign text has to look in all of them. The work 
 """
 
 import binascii
+import html
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -56,9 +57,6 @@ def _dense(text: str) -> Iterator[str]:
 
 
 def _html(text: str) -> Iterator[str]:
-    # Imported late: only the text of a failure needs it.
-    import html  # noqa: PLC0415
-
     yield _until_stable(html.unescape, text)
 
 

@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
-from connect_canary.model.readings import readings, without_gaps
-
 MAX_TEXT_CHARACTERS = 160
 # What is shown if a secret stands in the text in another form than one that can be masked.
 NOT_SHOWN = "(not shown: it repeats a secret)"
@@ -72,6 +70,9 @@ def _mask(line: str, width: int, parts: frozenset[str]) -> str:
 
 def _repeats_any(line: str, secrets: Iterable[str]) -> bool:
     """Return whether any reading of `line` shares 8 characters with a secret, whatever stands between them."""
+    # Imported late: only the text of a failure needs it, and its expressions are compiled.
+    from connect_canary.model.readings import readings, without_gaps  # noqa: PLC0415
+
     # Readings of decoded bytes have one character a byte.
     forms = {form for secret in secrets for form in (secret, secret.encode(errors="replace").decode("latin-1"))}
     wanted = [(normalize, *part) for normalize in (without_gaps, _letters) for part in _parts(forms, normalize)]
