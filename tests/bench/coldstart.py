@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.build.archive import write_zip
+from infra.build.check_artifact import size_mb
 from infra.invoke.emulator import Emulator, EmulatorError, LocalFunction
 from infra.invoke.programs import built_artifact, emulator_binary, runtime_python
 from infra.local.client.process import REGION, LocalAwsError
@@ -34,6 +36,7 @@ _LIMITS: Mapping[bool, Mapping[str, float | None]] = {
 }
 _HEAD = ("share of a core", "reference", _CANARY, _HELLO, _OTHER_NAME)
 _PROCESSOR_HEAD = ("processor time at 0.29 of a core", _CANARY, _HELLO, "ratio", _OTHER_NAME, "ratio")
+_SIZE_HEAD = ("size, MB", _CANARY, _OTHER_NAME)
 _JOIN = 'echo 0 > "$0/cgroup.procs"; echo 0 > "$1/cgroup.procs"; shift; exec "$@"'
 _HELLO_WORLD = '''"""A function with the imports that the SDK's samples and Powertools' guide begin with."""
 
@@ -82,10 +85,13 @@ def bench(*, rounds: int) -> Section:
             rows.append(_row(megabytes, timings, reference=reference))
             if megabytes == _LIMITED_AT_MB:
                 limited.append(_processor_row(timings, reference=reference))
+        sizes = _size_rows(artifacts)
     return Section(
         name="coldstart",
         title="Cold start of the built artifact",
-        body="\n\n".join([_words(rounds), table(_HEAD, rows), table(_PROCESSOR_HEAD, limited), *notes]),
+        body="\n\n".join(
+            [_words(rounds), table(_HEAD, rows), table(_PROCESSOR_HEAD, limited), table(_SIZE_HEAD, sizes), *notes]
+        ),
         results=results,
         failed=[row[0] for row in limited if any("missed" in cell for cell in row)],
     )
@@ -164,6 +170,23 @@ def _processor_row(timings: Timings, *, reference: bool) -> Sequence[str]:
         else:
             cells += ["", ""]
     return cells
+
+
+def _size_rows(artifacts: Mapping[str, Path]) -> list[Sequence[str]]:
+    sizes = [_sizes_mb(artifacts[name]) if name in artifacts else {} for name in (_CANARY, _OTHER_NAME)]
+    return [(what, *(f"{each[what]:.1f}" if each else "" for each in sizes)) for what in sizes[0]]
+
+
+def _sizes_mb(artifact: Path) -> Mapping[str, float]:
+    with tempfile.TemporaryDirectory() as directory:
+        archive = Path(directory) / "artifact.zip"
+        write_zip(artifact, archive)
+        bytecode = sum(path.stat().st_size for path in artifact.rglob("*.pyc")) / 1e6
+        return {
+            "zipped": archive.stat().st_size / 1e6,
+            "unpacked": size_mb(artifact),
+            "unpacked, bytecode": bytecode,
+        }
 
 
 def _which_other() -> str:

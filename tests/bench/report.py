@@ -13,7 +13,7 @@ from typing import Any
 
 _PACKAGES = ("awsiotsdk", "awscrt", "aws-lambda-powertools")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "measurements.md"
-_ORDER = ("connect", "certificate", "memory", "targets", "fidelity")
+_ORDER = ("connect", "certificate", "memory", "coldstart", "targets", "fidelity")
 _HEAD = """# Measurements
 
 Written by `make bench` (`python -m tests.bench`, which also takes the names of single benches), the last section by
@@ -83,7 +83,7 @@ def write(path: Path, sections: Iterable[Section]) -> None:
     by_name |= {section.name: render(section) for section in sections}
     path.parent.mkdir(exist_ok=True)
     path.write_text(
-        "\n\n".join([_HEAD, *(by_name[name] for name in _ORDER if name in by_name)]) + "\n",
+        "\n\n".join([_HEAD, *(by_name[name] for name in sorted(by_name, key=_ORDER.index))]) + "\n",
         encoding="utf-8",
     )
 
