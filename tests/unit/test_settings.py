@@ -146,6 +146,10 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {**SIGNED, "authorizer_token_signature": "abcd abcdabcd"},
         f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
     ),
+    "signature-with-a-space-and-no-base64": (
+        {**SIGNED, "authorizer_token_signature": "abcd ab\x80="},
+        f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",
+    ),
     "signature-of-uneven-parts": (
         {**SIGNED, "authorizer_token_signature": "abcdabcd abcd abcdabcd"},
         f"CANARY_AUTHORIZER_TOKEN_SIGNATURE is '***'; {NO_SPACES}",

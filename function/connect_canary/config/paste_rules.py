@@ -1,6 +1,5 @@
 """What comes along when a value is pasted: quotes, `export NAME=`, and spaces in a signature."""
 
-import binascii
 import re
 from base64 import b64decode
 from urllib.parse import unquote
@@ -47,6 +46,6 @@ def _are_wrapped_lines(lines: list[str]) -> bool:
         return False
     try:
         b64decode(unquote("".join(lines)), validate=True)
-    except binascii.Error:
+    except ValueError:
         return False
     return True
