@@ -1,5 +1,6 @@
 """What several unit tests share."""
 
+import functools
 import importlib
 from collections.abc import Iterator
 
@@ -17,8 +18,17 @@ def _nowhere() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _parsed_once() -> Iterator[None]:
+    """Parse each of botocore's descriptions of AWS once, not for each test's own client: nine tenths of its making."""
+    session = importlib.import_module("botocore.session")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", functools.cache(session.create_loader))
+        yield
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
+def aws(_parsed_once: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     """An empty AWS account on loopback, and a process with empty caches."""
     # The first import takes a second or more on a busy machine; no test's own time limit pays for it.
     importlib.import_module("aws_lambda_powertools.utilities.parameters")
