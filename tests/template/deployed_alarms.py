@@ -26,6 +26,7 @@ def stack_history(
     shard: str | None = None,
 ) -> list[Datum]:
     """Return the data of the stack's own canary, under the names that the stack with these parameters gives to it."""
-    function = canary(**values or {}).resources["CanaryFunction"]["Properties"]
-    name = function["Environment"]["Variables"][BY_KEY["name"].variable]
+    stack = canary(**values or {})
+    environment = stack.resolve(stack.template["Resources"]["CanaryFunction"]["Properties"]["Environment"])
+    name = environment["Variables"][BY_KEY["name"].variable]
     return history(patterns, canary=name, function="<CanaryFunction>", schedule=schedule or Schedule(), shard=shard)

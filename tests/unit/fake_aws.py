@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_PAGE = 2
 Response = tuple[int, Mapping[str, Any]]
 
 
@@ -24,7 +23,10 @@ class Request:
 
 @dataclass(kw_only=True)
 class FakeAws:
-    """The content of the account and the calls it received; a parameter in `encrypted` is a SecureString."""
+    """The content of the account and the calls it received; a parameter in `encrypted` is a SecureString.
+
+    SSM returns ten parameters of a path at most; a page of two makes several of few.
+    """
 
     url: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class FakeAws:
     denied: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    page: int = 2
 
     def respond(self, operation: str, body: Mapping[str, Any], region: str) -> Response:
         """Return status and body of a response."""
@@ -70,8 +73,8 @@ class FakeAws:
             for name in self.parameters
             if name.startswith(path) and (recursive or "/" not in name.removeprefix(path))
         ]
-        page: dict[str, Any] = {"Parameters": matching[start : start + _PAGE]}
-        return 200, page | ({"NextToken": str(start + _PAGE)} if start + _PAGE < len(matching) else {})
+        page: dict[str, Any] = {"Parameters": matching[start : (end := start + self.page)]}
+        return 200, page | ({"NextToken": str(end)} if end < len(matching) else {})
 
     def _secret(self, name: str) -> Response:
         if name not in self.secrets:

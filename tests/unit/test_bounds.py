@@ -55,6 +55,7 @@ def test_document_has_at_most_2000_targets() -> None:
 
 def test_path_has_at_most_2000_parameters(aws: FakeAws) -> None:
     """One parameter a target."""
+    aws.page = 10
     aws.parameters = {f"/targets/t{index}": "{}" for index in range(MAX_TARGETS + 1)}
     assert problems_of(targets="ssm:/targets/") == (
         "CANARY_TARGETS refers to ssm:/targets/: ssm:/targets/ holds 2,001 targets; allowed: at most 2,000",

@@ -195,12 +195,12 @@ async def test_losing_family_that_connects_too_is_closed() -> None:
             connected, _address_of = await connect_as_sdk([_address(listening.getsockname()[1]), ipv6], [])
             connected.close()
             await asyncio.sleep(0.01)
-            gc.collect()
             for server in (listening, other):
                 accepted, _ = server.accept()
                 with accepted:
                     accepted.settimeout(10)
                     assert accepted.recv(1) == b""
+        gc.collect()
 
 
 async def test_silent_address_is_left_when_time_is_over() -> None:

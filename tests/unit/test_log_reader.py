@@ -17,11 +17,8 @@ NO_LIMIT = Budget(pages=10_000, deadline=math.inf)
 
 def _minutes(count: int = 180, targets: int = 1) -> list[tuple[int, str]]:
     """Return the lines of a run a minute, the first at the very start."""
-    return [
-        (START_MS + minute * 60_000, log_line(target=f"t{target}"))
-        for minute in range(count)
-        for target in range(targets)
-    ]
+    lines = [log_line(target=f"t{target}") for target in range(targets)]
+    return [(START_MS + minute * 60_000, line) for minute in range(count) for line in lines]
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 10_000])

@@ -1,5 +1,6 @@
 """Incidents: changes of state joined, so that one that flaps is one incident. Pure functions."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -73,7 +74,7 @@ def _latest(changes: list[Transition], settle_s: float) -> Incident | None:
             alarms.append(change.at)
             incident = _reopened(incident, change)
         elif change.state == OK and incident and incident.in_alarm:
-            recent = sum(at > change.at - _RECENT_S for at in alarms)
+            recent = len(alarms) - bisect_right(alarms, change.at - _RECENT_S)
             factor = min(2 ** max(0, recent - 1), MAX_SETTLE_FACTOR)
             incident = replace(incident, healthy_since=change.at, settles_after_s=settle_s * factor)
     return incident
