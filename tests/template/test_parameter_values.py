@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import pytest
-
 from connect_canary.config.settings import SETTINGS
 from tests.template.cloudformation import canary, read
 from tests.template.parameter_examples import CANARY
@@ -67,16 +65,14 @@ def test_examples_complete() -> None:
     assert {name for name, made in PARAMETERS.items() if CONSTRAINTS & made.keys()} == CANARY.keys()
 
 
-@pytest.mark.parametrize(("name", "value"), ALLOWED)
-def test_value_allowed(name: str, value: str) -> None:
+def test_value_allowed() -> None:
     """A useful value is allowed."""
-    assert _refusal(name, value) is None
+    assert [(name, value) for name, value in ALLOWED if _refusal(name, value) is not None] == []
 
 
-@pytest.mark.parametrize(("name", "value"), REFUSED)
-def test_value_refused(name: str, value: str) -> None:
+def test_value_refused() -> None:
     """A value that would deploy something useless, or more than was meant, is refused with the parameter's sentence."""
-    assert _refusal(name, value) is not None
+    assert [(name, value) for name, value in REFUSED if _refusal(name, value) is None] == []
 
 
 def test_defaults() -> None:

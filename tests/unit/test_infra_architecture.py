@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 from tests.unit.module_imports import imported_names
 
 PACKAGE = Path(__file__).parents[2] / "infra"
@@ -93,19 +91,20 @@ def test_every_room_has_its_place() -> None:
     assert {room for rooms in ORDER for room in rooms} == {_room(module) for module in MODULES}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_names_are_imported_from_their_modules(module: str) -> None:
+def test_names_are_imported_from_their_modules() -> None:
     """No package re-exports names and no import is relative, so the order below covers every import."""
-    assert _own_modules(module) <= set(MODULES)
-    assert not any(name.startswith(".") for name in _imports(module))
+    assert {module: foreign for module in MODULES if (foreign := _own_modules(module) - set(MODULES))} == {}
+    assert [module for module in MODULES if any(name.startswith(".") for name in _imports(module))] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_run_downwards(module: str) -> None:
+def test_imports_run_downwards() -> None:
     """No room imports one above it or beside it."""
+    assert {module: upwards for module in MODULES if (upwards := _imports_upwards(module))} == {}
+
+
+def _imports_upwards(module: str) -> set[str]:
     place = next(number for number, rooms in enumerate(ORDER) if _room(module) in rooms)
-    allowed = frozenset({_room(module)}).union(*ORDER[:place])
-    assert {_room(name) for name in _own_modules(module)} <= allowed
+    return {_room(name) for name in _own_modules(module)}.difference({_room(module)}, *ORDER[:place])
 
 
 def test_modules_have_no_cycle() -> None:
@@ -113,41 +112,40 @@ def test_modules_have_no_cycle() -> None:
     TopologicalSorter({module: _own_modules(module) for module in MODULES}).prepare()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_function_is_imported_where_it_is_needed(module: str) -> None:
+def test_function_is_imported_where_it_is_needed() -> None:
     """Only what is generated from the settings imports the function."""
-    assert ("connect_canary" in _top_level_packages(module)) is (module in IMPORTS_FUNCTION)
+    importing = {module for module in MODULES if "connect_canary" in _top_level_packages(module)}
+    assert importing == IMPORTS_FUNCTION
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_third_party_packages_have_their_modules(module: str) -> None:
+def test_third_party_packages_have_their_modules() -> None:
     """Each package is imported where its job is done, and nowhere else."""
-    third_party = _top_level_packages(module) - sys.stdlib_module_names - {"infra", "connect_canary", "pager"}
-    assert third_party == {package for package, modules in THIRD_PARTY.items() if module in modules}
+    own = sys.stdlib_module_names | {"infra", "connect_canary", "pager"}
+    imported = {module: _top_level_packages(module) - own for module in MODULES}
+    assert imported == {module: {name for name, users in THIRD_PARTY.items() if module in users} for module in MODULES}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_imported_by_name_in_one_place(module: str) -> None:
+def test_modules_are_imported_by_name_in_one_place() -> None:
     """Only the table of patches imports by name, which the tests above cannot see."""
-    by_name = {name for name in _imports(module) if name.partition(".")[0] == "importlib"} - {"importlib.metadata"}
-    assert bool(by_name) is (module in IMPORTS_BY_NAME)
+    imported = {module: _imports(module) - {"importlib.metadata"} for module in MODULES}
+    by_name = {module for module, names in imported.items() if any(name.startswith("importlib") for name in names)}
+    assert by_name == IMPORTS_BY_NAME
 
 
 def _top_level_packages(module: str) -> set[str]:
     return {name.partition(".")[0] for name in _imports(module)}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_environment_is_read_at_the_entry_points(module: str) -> None:
+def test_environment_is_read_at_the_entry_points() -> None:
     """Only these modules read os.environ; every other one gets what it needs as arguments."""
-    assert ("os.environ" in _source(module)) is (module in READS_ENVIRONMENT)
+    assert {module for module in MODULES if "os.environ" in _source(module)} == READS_ENVIRONMENT
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_and_its_functions_are_short(module: str) -> None:
+def test_module_and_its_functions_are_short() -> None:
     """A module has at most 300 lines, a function at most 30."""
-    assert len(_source(module).splitlines()) <= MAX_MODULE_LINES
-    assert {name: lines for name, lines in _function_lengths(module) if lines > MAX_FUNCTION_LINES} == {}
+    assert [module for module in MODULES if len(_source(module).splitlines()) > MAX_MODULE_LINES] == []
+    lengths = [(module, name, lines) for module in MODULES for name, lines in _function_lengths(module)]
+    assert [each for each in lengths if each[-1] > MAX_FUNCTION_LINES] == []
 
 
 def _function_lengths(module: str) -> Iterator[tuple[str, int]]:

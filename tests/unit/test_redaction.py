@@ -31,10 +31,10 @@ def test_secret_that_is_encoded_once_is_not_shown(encoder: str, part: str) -> No
     assert not is_shown(chain, SECRET, redact(f"denied: {encode(chain, SECRET)} (403)", [SECRET]))
 
 
-@pytest.mark.parametrize("chain", TWICE, ids=" of ".join)
-def test_secret_that_is_encoded_twice_is_not_shown(chain: tuple[str, ...]) -> None:
+def test_secret_that_is_encoded_twice_is_not_shown() -> None:
     """Each pair of forms."""
-    assert not is_shown(chain, SECRET, redact(f"denied: {encode(chain, SECRET)}", [SECRET]))
+    redacted = {chain: redact(f"denied: {encode(chain, SECRET)}", [SECRET]) for chain in TWICE}
+    assert [chain for chain, text in redacted.items() if is_shown(chain, SECRET, text)] == []
 
 
 @pytest.mark.parametrize("form", [r"\{:03o}", r"\x{:02x}", r"\u{:04x}"], ids=["octal", "hexadecimal", "JSON"])
