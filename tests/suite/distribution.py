@@ -16,6 +16,8 @@ _MOST_WORKERS = 8
 # How the modules of a group begin; the groups that take longest first. Those wait for schedules and deadlines.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "local-aws": ("tests/local/",),
+    "local-sam": ("tests/local/test_sam.py",),
+    "local-drill": ("tests/local/test_drill.py",),
     "local-pages": ("tests/local/test_pages.py",),
     "leak-check": ("tests/integration/test_leak_check.py",),
     "local-alarms": ("tests/local/test_alarms.py",),
