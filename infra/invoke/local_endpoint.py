@@ -38,10 +38,10 @@ class LocalEndpointError(RuntimeError):
 
 
 @contextmanager
-def local_endpoint(scenario: str) -> Iterator[dict[str, str]]:
-    """Yield the settings that lead to a local endpoint with this scenario of docs/faults.md."""
+def local_endpoint(scenario: str, *, name: str = "localhost", address: str = "127.0.0.1") -> Iterator[dict[str, str]]:
+    """Yield the settings that lead, by this name, to an endpoint at this address with a scenario of docs/faults.md."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.faulty.server", scenario],
+        [sys.executable, "-m", "tests.faulty.server", "--host", address, scenario],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -49,23 +49,25 @@ def local_endpoint(scenario: str) -> Iterator[dict[str, str]]:
         text=True,
     )
     try:
-        yield _settings(server)
+        yield _settings(server, name)
     finally:
         _stop(server)
 
 
-def _settings(server: "subprocess.Popen[str]") -> dict[str, str]:
+def _settings(server: "subprocess.Popen[str]", name: str) -> dict[str, str]:
     hello = server.stdout.readline() if server.stdout else ""
     if not hello.startswith("PORTS "):
         said = server.stderr.read().strip().splitlines()[-1:] if server.stderr else []
         raise LocalEndpointError(f"The local endpoint did not start: {' '.join(said).rpartition('error: ')[2]}")
     listening = json.loads(hello.removeprefix("PORTS "))
+    host = name if listening["host"] == "localhost" else listening["host"]
     return {
         "CANARY_NAME": "local",
-        "CANARY_ENDPOINT": f"localhost:{listening['ports'][0][1]}",
+        "CANARY_ENDPOINT": f"{host}:{listening['ports'][0][1]}",
         "CANARY_SIGNING_REGION": ROLE["AWS_REGION"],
         # The text, because a container does not see the file.
         "CANARY_CA_FILE": Path(listening["ca_file"]).read_text(encoding="ascii"),
+        "HTTPS_PROXY": listening["proxy"],
     }
 
 

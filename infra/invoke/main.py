@@ -16,7 +16,7 @@ from infra.invoke.env_file import EnvFileError, declared_variables, read_env_fil
 from infra.invoke.local_endpoint import HEALTHY, MODES, ROLE, LocalEndpointError, local_endpoint
 from infra.invoke.programs import REPOSITORY, built_artifact, emulator_binary, runtime_python
 from infra.invoke.report import FAILED, INVALID, exit_code, lacks_credentials, report_lines
-from infra.invoke.sam import invoke_in_container
+from infra.invoke.sam import HOST_NAME, host_address, invoke_in_container
 
 _TEMPLATE = REPOSITORY / ".aws-sam" / "build" / "template.yaml"
 _EVENT = REPOSITORY / "events" / "every.json"
@@ -59,7 +59,8 @@ def _invoke(options: argparse.Namespace) -> Invocation:
         settings = read_env_file(options.env, declared_variables(_TEMPLATE))
         return _invoke_with(options, event, settings, caller_credentials())
     mode = options.mode or "sigv4"
-    with local_endpoint(options.fault or HEALTHY) as endpoint:
+    where = {"name": HOST_NAME, "address": host_address()} if options.docker else {}
+    with local_endpoint(options.fault or HEALTHY, **where) as endpoint:
         return _invoke_with(options, event, {**endpoint, "CANARY_AUTH_MODE": mode, **MODES[mode]}, ROLE)
 
 

@@ -39,11 +39,23 @@ def test_healthy() -> None:
     assert report.startswith("REPORT RequestId: ")
 
 
-def test_fault() -> None:
-    """Failure, phase, owner and reason in a line, exit code 1."""
-    done = _invoke_local("--fault", "certificate-expired")
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (
+            "certificate-expired",
+            "CertificateExpired in phase tls (endpoint's owner): the certificate of localhost expired",
+        ),
+        ("name-unknown", "DnsFailed in phase dns (network team): endpoint.invalid does not resolve"),
+        ("proxy-407", "ProxyAuthRequired in phase proxy (canary's owner): egress proxy 127.0.0.1:"),
+        ("proxy-name-unknown", "ProxyUnreachable in phase proxy (proxy's owner): egress proxy proxy.invalid does not"),
+    ],
+)
+def test_fault(fault: str, line: str) -> None:
+    """Failure, phase, owner and reason in a line, exit code 1; egress proxies too."""
+    done = _invoke_local("--fault", fault)
     assert done.returncode == 1, done.stderr
-    assert "CertificateExpired in phase tls (endpoint's owner): the certificate of localhost expired" in done.stdout
+    assert line in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The faulty endpoint as a process of its own: `python -m tests.faulty.server [--host H] ID ...`.
 
-It prints `PORTS` and a JSON object with the CA file and a port for each id, responds to each line `report` on standard
-input with `REPORT` and its request logs, and ends with its standard input. Ids are those of the scenarios,
-of the egress proxies, and `fuzz-<layer>:<seed>`; `all` stands for every scenario. An id given twice has two listeners.
+It prints `PORTS` and a JSON object with the CA file, a port for each id, and the host and egress proxy of the first.
+It responds to each line `report` on standard input with `REPORT` and its request logs, and ends with its standard
+input. Ids are those of the scenarios, of the egress proxies, and `fuzz-<layer>:<seed>`; `all` stands for every
+scenario. An id given twice has two listeners.
 """
 
 import argparse
@@ -125,10 +126,23 @@ async def _main(ids: Sequence[str], host: str) -> None:
     with tempfile.TemporaryDirectory(prefix="faulty-") as directory:
         async with FaultyEndpoint(Path(directory), host) as endpoint:
             ports = [(id_, await endpoint.listen(id_)) for id_ in ids]
-            _print("PORTS", {"ca_file": str(endpoint.pki.ca_file), "ports": ports})
+            where = {"host": _host(ids[0]), "proxy": await _proxy(ids[0], endpoint, host)}
+            _print("PORTS", {"ca_file": str(endpoint.pki.ca_file), "ports": ports, **where})
             while line := await asyncio.to_thread(sys.stdin.readline):
                 if line.strip() == "report":
                     _print("REPORT", [request_log.as_dict() for request_log in endpoint.request_logs])
+
+
+def _host(id_: str) -> str:
+    return BY_ID[id_].host if id_ in BY_ID else "localhost"
+
+
+async def _proxy(id_: str, endpoint: FaultyEndpoint, host: str) -> str:
+    """Listen as the egress proxy before a scenario and return its URL, empty for none."""
+    if id_ not in BY_ID or not BY_ID[id_].proxy:
+        return ""
+    port = await endpoint.listen(BY_ID[id_].proxy)
+    return f"http://{host if BY_ID[id_].proxy_host == LOOPBACK else BY_ID[id_].proxy_host}:{port}"
 
 
 def _print(what: str, document: object) -> None:
