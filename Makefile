@@ -57,7 +57,7 @@ invoke-local: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the artifac
 		$(if $(MODE),--mode $(MODE)) $(if $(FAULT),--fault $(FAULT)) $(if $(DOCKER),--docker)
 
 # It installs none of the programs that it tests: without one its tests skip, and say which.
-test-foreign: .venv/.ready .venv-local/.ready ## Run the tests with foreign servers and the SDK for Node.js, as far as they are installed
+test-foreign: environments $(BUILD_DIR)/.$(HOST_ARCHITECTURE) ## Run the tests with foreign programs: servers, the SDK for Node.js, Docker, Terraform, CDK, as far as installed
 	@.venv/bin/python -m pytest --numprocesses=$(WORKERS) $(if $(SEED),--randomly-seed=$(SEED)) tests/foreign
 
 check: .venv/.ready .venv-sam/.ready .venv-checkov/.ready ## Check style, types and templates
