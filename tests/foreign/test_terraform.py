@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,36 @@ def test_module_is_formatted() -> None:
     """`terraform fmt` has nothing to change, so it has parsed every file."""
     done = _terraform(MODULE, "fmt", "-check", "-diff", "-recursive")
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def _evaluated(directory: Path, package: Package, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Apply the module's variables and locals alone, which need no provider, and return how that ended."""
+    (locals_block,) = re.findall(r"^locals \{.*?^\}", (MODULE / "main.tf").read_text(), re.MULTILINE | re.DOTALL)
+    outputs = "".join(f'output "{name}" {{ value = local.{name} }}\n' for name in ("code", "body"))
+    (directory / "main.tf").write_text(f"{(MODULE / 'variables.tf').read_text()}\n{locals_block}\n{outputs}")
+    values = {"template": str(package.path), "code_bucket": BUCKET, "architecture": package.architecture, **variables}
+    assert _terraform(directory, "init", "-input=false", "-no-color").returncode == 0
+    options = [f"-var={name}={value}" for name, value in values.items()]
+    return _terraform(directory, "apply", "-input=false", "-no-color", "-auto-approve", *options)
+
+
+def test_module_is_evaluated(package: Package, tmp_path: Path) -> None:
+    """Without a provider too: the template's parameters get the values as defaults, and each function has its zip."""
+    done = _evaluated(tmp_path, package, parameters='{"Name": "prod"}')
+    assert done.returncode == 0, done.stderr
+    outputs = json.loads(_terraform(tmp_path, "output", "-json").stdout)
+    expected = package.template
+    expected["Parameters"]["Name"]["Default"] = "prod"
+    expected["Parameters"]["Architecture"]["Default"] = package.architecture
+    assert json.loads(outputs["body"]["value"]) == expected
+    assert {name: package.path.parent / file for name, file in outputs["code"]["value"].items()} == package.code
+
+
+def test_unknown_architecture_is_refused(package: Package, tmp_path: Path) -> None:
+    """It is a sentence with the two that there are."""
+    done = _evaluated(tmp_path, package, architecture="sparc")
+    assert done.returncode == 1
+    assert "The architecture is arm64 or x86_64." in done.stderr
 
 
 def test_module_is_planned(aws: LocalAws, package: Package, tmp_path: Path) -> None:
