@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,22 @@ def test_release_is_of_the_codes_version() -> None:
             ["sh", "-c", check], cwd=ROOT, env={"GITHUB_REF_NAME": tag, "PATH": "/bin:/usr/bin"}, check=False
         )
         assert done.returncode == code, tag
+
+
+@pytest.mark.parametrize(("owner", "code"), [("OWNER", 1), ("someone", 0), ("someone-else", 1)])
+def test_release_links_to_its_own_repository(owner: str, code: int, tmp_path: Path) -> None:
+    """Without a link to the repository that releases, as with the placeholder, the build stops with one sentence."""
+    steps = [step.get("run", "") for step in _yaml(".github/workflows/release.yml")["jobs"]["build"]["steps"]]
+    (check,) = [step for step in steps if "GITHUB_REPOSITORY" in step]
+    assert steps.index(check) < steps.index("make package")
+    text, links = re.subn(r"github\.com/[\w-]+/", f"github.com/{owner}/", (ROOT / "pyproject.toml").read_text())
+    assert links
+    (tmp_path / "pyproject.toml").write_text(text)
+    environ = {"GITHUB_REPOSITORY": "someone/iot-connect-canary", "PATH": "/bin:/usr/bin"}
+    done = subprocess.run(["sh", "-c", check], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+    sentence = "Replace OWNER in the links of pyproject.toml: they lead elsewhere than someone/iot-connect-canary."
+    assert done.stdout == (f"::error::{sentence}\n" if code else "")
 
 
 def test_audit_is_tried() -> None:
