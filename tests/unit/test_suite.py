@@ -97,6 +97,17 @@ def test_allowed_skip_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.Monke
     _run_skipping(pytester).assert_outcomes(skipped=1, xfailed=1)
 
 
+@pytest.mark.parametrize(("platform", "outcome"), [("linux", "failed"), ("darwin", "skipped")])
+def test_skip_for_want_of_linux(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, platform: str, outcome: str
+) -> None:
+    """What only Linux has may skip in the jobs of other systems, and nowhere else."""
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setattr("tests.suite.skips.sys.platform", platform)
+    source = "import pytest\ndef test_it(): pytest.skip('this system offers no TCP_INFO')\n"
+    _run_skipping(pytester, source).assert_outcomes(**{outcome: 1})
+
+
 # -- seed ----------------------------------------------------------------------------------------------------------
 
 
