@@ -19,6 +19,8 @@ MISSING = {
         *("signal.SIGHUP", "signal.SIGKILL", "signal.SIGPIPE", "signal.SIGCHLD", "time.tzset"),
     ],
 }
+# Windows cannot play macOS: it lacks what both others have.
+PLAYED = sorted(MISSING) if sys.platform != "win32" else ["win32"]
 _HIDE = """\
 import os, select, signal, socket, sys, time
 import asyncio, awscrt.io, boto3.s3.transfer, rich.console, subprocess  # they ask for the real platform
@@ -59,7 +61,7 @@ def _python(platform: str, program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("platform", MISSING)
+@pytest.mark.parametrize("platform", PLAYED)
 def test_every_module_is_imported_without_what_the_platform_lacks(platform: str) -> None:
     """No module needs Linux to be imported."""
     done = _python(platform, _IMPORT)
@@ -67,7 +69,7 @@ def test_every_module_is_imported_without_what_the_platform_lacks(platform: str)
     assert int(done.stdout) > 50
 
 
-@pytest.mark.parametrize("platform", MISSING)
+@pytest.mark.parametrize("platform", PLAYED)
 def test_command_line_runs_without_what_the_platform_lacks(platform: str) -> None:
     """It says what it found: a refused connection, and null for what the system does not tell."""
     done = _python(platform, _RUN)
