@@ -12,8 +12,6 @@ _SO_ATTACH_FILTER = 26
 _LOAD_LENGTH, _JUMP_IF_GREATER, _RETURN = 0x80, 0x25, 0x06  # BPF_LD|W|LEN, BPF_JMP|JGT|K, BPF_RET|K
 _WHOLE_PACKET = 0xFFFFFFFF
 
-POSSIBLE = sys.platform.startswith("linux")
-
 
 def lose_packets(received: socket.socket, *, longer_than: int = 0) -> None:
     """Drop what arrives in segments of more bytes than `longer_than`, TCP header included.
@@ -32,3 +30,18 @@ def lose_packets(received: socket.socket, *, longer_than: int = 0) -> None:
     kept = ctypes.create_string_buffer(instructions)
     program = struct.pack("HP", len(instructions) // 8, ctypes.addressof(kept))
     received.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+def _is_possible() -> bool:
+    """Return whether this system has socket filters and lets this user attach one, which some keep for root."""
+    if not sys.platform.startswith("linux"):
+        return False
+    with socket.socket() as tried:
+        try:
+            lose_packets(tried)
+        except PermissionError:
+            return False
+    return True
+
+
+POSSIBLE = _is_possible()
