@@ -46,6 +46,12 @@ AREAS: Final[tuple[Area, ...]] = (
         goals={"template": 85, "alarms": 95},
     ),
     Area(
+        name="pager",
+        files="infra/pager/function/**/*.py",
+        tiers=(_unit_tests_of("pager"),),
+        goals={"pager": 92},
+    ),
+    Area(
         name="local",
         files="infra/local/**/*.py",
         tiers=(_unit_tests_of("infra.local"), concerned.all_tests()),
