@@ -90,6 +90,17 @@ def test_queries_look_back_three_hours_at_most(minutes: str) -> None:
 
 
 @pytest.mark.parametrize("minutes", CLOCK)
+def test_windows_follow_from_minutes(minutes: str) -> None:
+    """Silence is two runs long, slow connects are counted over six, and a new stack is quiet for ten minutes more."""
+    every, alarms = int(minutes), canary_alarms(EveryMinutes=minutes, **ALL_ALARMS)
+    assert int(alarms["SilentCanaryAlarm"]["EvaluationPeriods"]) == 2 * every + 1
+    # Two minutes less than a query can look back at.
+    assert int(alarms["SlowConnectAlarm"]["EvaluationPeriods"]) == min(6 * every + 2, QUERIED_MINUTES - 2)
+    warm_up = alarms["SilentCanaryAlarm"]["WarmUpConfiguration"]["WarmUpPeriodDurationInMinutes"]
+    assert int(warm_up) == 2 * every + 10
+
+
+@pytest.mark.parametrize("minutes", CLOCK)
 def test_alarm_numbers_are_possible(minutes: str) -> None:
     """An alarm looks at no more than a day, and needs no more bad minutes than it looks at."""
     for alarm in canary_alarms(EveryMinutes=minutes, **ALL_ALARMS).values():
