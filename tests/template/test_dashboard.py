@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from connect_canary import status_widget
 from connect_canary.model.outcome import Outcome
 from connect_canary.model.phases import Phase
 from infra.dashboard.template_file import BEGIN, alarms_of, rewritten
@@ -307,6 +308,25 @@ def test_status_widget_asks_the_stacks_function() -> None:
     (widget,) = widgets("custom")
     assert widget["endpoint"] == "<StatusWidgetFunction.Arn>"
     assert (widget["params"], widget["updateOn"]) == ({}, {"refresh": True, "resize": True, "timeRange": True})
+
+
+def test_status_widgets_function() -> None:
+    """It reads the canary's log with a cell for each run, and has a full processor while somebody waits."""
+    function = canary(EveryMinutes="5", Architecture="x86_64").resources["StatusWidgetFunction"]["Properties"]
+    assert callable(getattr(status_widget, function["Handler"].removeprefix(f"{status_widget.__name__}.")))
+    assert function == {
+        "Description": "Draws the status of each target on the dashboard.",
+        "CodeUri": "function/",
+        "Handler": function["Handler"],
+        "Runtime": "python3.13",
+        "Architectures": ["x86_64"],
+        "MemorySize": 1769,
+        "Timeout": 20,
+        "Role": "<StatusWidgetRole.Arn>",
+        "Environment": {
+            "Variables": {"WIDGET_LOG_GROUP": "<CanaryLogGroup>", "WIDGET_PERIOD_SECONDS": "300"},
+        },
+    }
 
 
 @pytest.mark.parametrize("name", ["", "fleet"])

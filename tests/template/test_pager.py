@@ -41,6 +41,12 @@ def _allowed(**values: str) -> dict[str, list[str]]:
     return allowed
 
 
+def test_role_is_lambdas() -> None:
+    """Only Lambda may assume it."""
+    (trust,) = canary().resources["PagerRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
 def test_role() -> None:
     """It reads the canary's log and its own, the history of this stack's alarms, and publishes to one topic."""
     assert _allowed() == {
@@ -186,7 +192,11 @@ def test_pager_is_a_small_function_of_its_own() -> None:
     """Built by copying, from its own folder, without the canary's packages."""
     pager = _pager()
     assert (pager["CodeUri"], pager["Handler"]) == ("infra/pager/function/", "pager.handler.lambda_handler")
-    assert (pager["Runtime"], pager["Role"]) == ("python3.13", "<PagerRole.Arn>")
+    assert (pager["Runtime"], pager["Role"], pager["Architectures"]) == ("python3.13", "<PagerRole.Arn>", ["arm64"])
+    # It waits for targets that fail together, and then reads logs within time limits of its own.
+    assert (pager["MemorySize"], pager["Timeout"]) == (256, 120)
+    # The log is the pager's own memory; Lambda's JSON would wrap its records.
+    assert pager["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "<PagerLogGroup>"}
     assert read("template.yaml")["Resources"]["PagerFunction"]["Metadata"]["BuildMethod"] == "makefile"
     assert "build-PagerFunction:" in (ROOT / pager["CodeUri"] / "Makefile").read_text()
 

@@ -250,6 +250,8 @@ def test_status_widget_reads_the_log_only() -> None:
     """Whoever may look at the dashboard may invoke the widget's function, so it may do nothing but read this log."""
     role = canary().resources["StatusWidgetRole"]["Properties"]
     assert role.keys() == {"Description", "AssumeRolePolicyDocument", "Policies"}
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     (policy,) = role["Policies"]
     own = "arn:aws:logs:eu-west-1:123456789012:log-group:<CanaryLogGroup>"
     assert policy["PolicyDocument"]["Statement"] == [
