@@ -159,6 +159,27 @@ def test_execution_is_counted(executions: Executions, function: dict[str, Any], 
     assert requests.asked == []
 
 
+@pytest.mark.parametrize(
+    ("logging_config", "existing", "is_written"),
+    [
+        (None, [], True),
+        ({}, [], True),
+        ({"LogGroup": "/aws/lambda/f"}, [], True),
+        ({"LogGroup": "named"}, ["named"], True),
+        ({"LogGroup": "named"}, ["/aws/lambda/f"], False),
+    ],
+)
+def test_log_of_a_deleted_group_is_lost(
+    stand_in: PutInPlace, executions: Executions, logging_config: object, existing: list[str], *, is_written: bool
+) -> None:
+    """Lambda makes a function's default log group; what it cannot write is counted, and no metric is read from it."""
+    logged, recorded, requests = executions
+    stand_in(ministack_patches.LOG_GROUPS, {name: {} for name in existing})
+    function = {"config": {"FunctionName": "f", "LoggingConfig": logging_config}}
+    ministack_patches.LAMBDA_LOGS.original()(function, "id", emf("A", 1), None, 1.0)
+    assert (len(recorded), len(logged), len(requests.asked)) == (4, is_written, is_written)
+
+
 def test_embedded_metrics_are_put(executions: Executions) -> None:
     """The metrics of the log's lines are put, one request for each namespace."""
     *_, requests = executions
