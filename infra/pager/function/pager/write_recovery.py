@@ -34,7 +34,8 @@ def recovery(situation: Situation) -> Draft:
     flaps = f", {longest.count} times in ALARM" if longest.count > 1 else ""
     subject = f"{situation.prefix('')} {who} {again}, after {duration(longest.lasted_s)}{flaps}"
     of_itself = situation.kind.subject in _OF_CANARY
-    whose = f"The canary {situation.canary}" if of_itself else f"{who} of canary {situation.canary}"
+    subject_of_all = who[0].upper() + who[1:] if whole else who
+    whose = f"The canary {situation.canary}" if of_itself else f"{subject_of_all} of canary {situation.canary}"
     first = f"{whose} {again}. {_lasted(longest, situation.now)}"
     still = [] if not situation.kind.of_failures else [s for s in situation.failing() if s.fails_now]
     if still:
@@ -69,6 +70,8 @@ def _gone(situation: Situation) -> Draft:
 def _recovered_name(situation: Situation) -> str:
     if situation.kind.subject is Subject.TARGETS:
         return f"{count_of(situation.total, 'target')}" if situation.total != 1 else "the target"
+    if situation.kind.subject is Subject.OTHER:
+        return f"the alarm {clean(situation.notice.alarm, 60)}"
     return "the canary" if situation.kind.subject in _OF_CANARY else "the endpoint"
 
 

@@ -25,9 +25,17 @@ def targets(situation: Situation) -> Draft:
         first = f'Clients cannot connect: {count} of canary "{situation.canary}", {what}, {course(situation)}'
     else:
         verb = "cannot be connected to" if any(state.fails_now for state in failing) else "failed lately"
-        others = f"The other {situation.total - len(failing)} of canary {situation.canary} connect."
+        others = _others(situation.total - len(failing), situation.canary)
         first = f"{count} {verb}: {ill}, {what}, {course(situation)} {others}"
     return _by_target(situation, subject, first, failing)
+
+
+def _others(number: int, canary: str) -> str:
+    return (
+        f"The other one of canary {canary} connects."
+        if number == 1
+        else f"The other {number} of canary {canary} connect."
+    )
 
 
 def _by_target(situation: Situation, subject: str, first: str, failing: list[TargetState]) -> Draft:
@@ -62,7 +70,7 @@ def _without_records(situation: Situation) -> Draft:
 def security(situation: Situation) -> Draft:
     """Write of a client that had to be refused and was accepted."""
     failing = situation.failing()
-    count = share(len(failing), situation.total)
+    count = share(len(failing), situation.total) if failing else "a target"
     let_in = names([shown_attempt(state).target for state in failing] or situation.notice.targets)
     prefix = situation.prefix("SECURITY")
     subject = fitting(
