@@ -1,7 +1,9 @@
 """Factories of what the pager's tests need: settings, records of attempts, incidents, pages."""
 
 import json
+import re
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pager.attempts import ATTEMPT, Attempt, Evidence, Line, attempts, states
 from pager.compose import compose
@@ -14,7 +16,7 @@ from pager.settings import Settings
 from pager.situation import Situation
 
 NOW = 1_795_520_000.0
-MINUTE = 60.0
+MINUTE, HOUR = 60.0, 3600.0
 RUNBOOK = "https://wiki.example/runbook"
 SETTINGS = Settings(
     canary="fleet",
@@ -34,6 +36,18 @@ REFUSED: dict[str, Any] = {
     "reason": "CONNACK 135 Not authorized",
     "owner": "IAM team",
     "hint": "iot:Connect on this client id is denied; check the policy (docs/runbook.md#notauthorized)",
+}
+NO_CREDENTIALS: dict[str, Any] = {
+    "healthy": False,
+    "phase": "credentials",
+    "failure": "CredentialsUnavailable",
+    "owner": "canary's owner",
+}
+LET_IN: dict[str, Any] = {
+    "healthy": False,
+    "phase": "connack",
+    "failure": "UnexpectedAccept",
+    "owner": "security team",
 }
 
 
@@ -77,11 +91,16 @@ def incident_of(target: str = "prod", **values: Any) -> Incident:
 def situation_of(
     alarm: str, evidence: Evidence, *, event: Event = Event.OPENED, incident: Incident | None = None, **values: Any
 ) -> Situation:
-    """Return the situation of one incident of an alarm."""
-    known = incident or incident_of()
+    """Return the situation of one incident of an alarm, or of several by target."""
+    one = incident or incident_of()
+    known: dict[str, Incident] = values.pop("incidents", {one.target: one})
     kind: Kind = values.pop("kind", None) or KINDS[alarm]
     notice = Notice(
-        event=event, alarm=f"fleet-stack-{alarm}-1A2B", targets=(known.target,), incidents={known.target: known}
+        event=event,
+        alarm=f"fleet-stack-{alarm}-1A2B",
+        targets=tuple(sorted(known)),
+        incidents=known,
+        gone=values.pop("gone", False),
     )
     message: AlarmMessage | None = values.pop("message", None)
     return Situation(
@@ -92,3 +111,13 @@ def situation_of(
 def page_of(alarm: str, evidence: Evidence, **values: Any) -> Page:
     """Return the page of one incident of an alarm."""
     return compose(situation_of(alarm, evidence, **values))
+
+
+def read_query(link: str) -> dict[str, str]:
+    """Return the members of a log query's link, decoded as the console does."""
+    fragment = unquote(urlsplit(link).fragment.replace("$", "%"))
+    detail = unquote(fragment.removeprefix("logsV2:logs-insights?queryDetail="))
+    members = re.fullmatch(r"~\((.*)\)", detail)
+    assert members, detail
+    pairs = re.findall(r"(\w+)~(?:'([^~()]*)|\(~'([^~()]*)\))", members[1])
+    return {name: unquote((text or group).replace("*", "%")) for name, text, group in pairs}

@@ -1,7 +1,7 @@
 """Links in pages: each leads to its section, its dashboard, its log query, in the console of its partition."""
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from pager.attempts import Evidence
 from pager.kinds import KINDS
 from pager.links import Console, runbook
 from tests.template.pages import Page as Document
-from tests.unit.pager_factories import REFUSED, RUNBOOK, evidence_of, page_of, record_of
+from tests.unit.pager_factories import REFUSED, RUNBOOK, evidence_of, page_of, read_query, record_of
 
 # As the console itself links to a query (read off its address bar, published in many places).
 FROM_THE_CONSOLE = (
@@ -23,16 +23,6 @@ FROM_THE_CONSOLE = (
 )
 CONSOLE = Console(partition="aws", region="eu-west-1")
 DOCUMENT = Document("docs/runbook.md")
-
-
-def read_query(link: str) -> dict[str, str]:
-    """Return the members of a log query's link, decoded as the console does."""
-    fragment = unquote(urlsplit(link).fragment.replace("$", "%"))
-    detail = unquote(fragment.removeprefix("logsV2:logs-insights?queryDetail="))
-    members = re.fullmatch(r"~\((.*)\)", detail)
-    assert members, detail
-    pairs = re.findall(r"(\w+)~(?:'([^~()]*)|\(~'([^~()]*)\))", members[1])
-    return {name: unquote((text or group).replace("*", "%")) for name, text, group in pairs}
 
 
 def test_log_query_is_as_the_console_writes_it() -> None:

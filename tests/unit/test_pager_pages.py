@@ -17,6 +17,8 @@ from pager.notices import Event
 from pager.page import MAX_TEXT, Page, new_page
 from pager.text import duration, moment
 from tests.unit.pager_factories import (
+    LET_IN,
+    NO_CREDENTIALS,
     NOW,
     REFUSED,
     RUNBOOK,
@@ -29,13 +31,6 @@ from tests.unit.pager_factories import (
 )
 
 ONE_OF_HUNDRED = evidence_of(record_of("t0", **REFUSED), *(record_of(f"t{number}") for number in range(1, 100)))
-NO_CREDENTIALS: dict[str, Any] = {
-    "healthy": False,
-    "phase": "credentials",
-    "failure": "CredentialsUnavailable",
-    "owner": "canary's owner",
-}
-LET_IN = {"healthy": False, "phase": "connack", "failure": "UnexpectedAccept", "owner": "security team"}
 SUBJECT_PREFIXES = ("ALARM", "OK", "SECURITY", "CANARY FAULT", "CANARY SILENT", "WARNING")
 FAR_TOO_MANY = 256 * 1024
 
