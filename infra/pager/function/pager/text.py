@@ -69,4 +69,4 @@ def field(label: str, value: object, *, indent: str = "   ", label_width: int = 
     # A word longer than a line, which only hostile text has, is broken; so the page keeps its width.
     room = WIDTH - len(indent) - label_width
     shown = re.sub(rf"(\S{{{room}}})(?=\S)", r"\1 ", shown)
-    return paragraph(shown, first=f"{indent}{label:<{label_width}}", indent=" " * (len(indent) + label_width))
+    return paragraph(shown, first=f"{indent}{label:<{label_width - 1}} ", indent=" " * (len(indent) + label_width))
