@@ -48,6 +48,14 @@ DNS: Final[dict[str, Any]] = {
 MESSAGE: Final = AlarmMessage(
     alarm="fleet-stack-Mine-1A2B", state="ALARM", at=NOW - 60, raw="", description="Look there.", reason="2 > 1"
 )
+# Longer than a page has room for.
+LONG: Final[dict[str, Any]] = {
+    **{name: name[0] * 400 for name in ("failure", "phase", "reason", "owner", "hint", "client_id", "endpoint")},
+    "target": "n" * 90,
+    "healthy": False,
+    "connect_ms": 912.5,
+    "certificate_days_left": 6.34,
+}
 UNREADABLE: Final = Evidence(missing=("what the canary's log says (AccessDenied)", "the alarm's history (denied)"))
 RUN: Final = "2026-11-24 11:30:00 UTC: Lambda did not begin it in time: the function is throttled"
 
@@ -104,6 +112,7 @@ def _of_targets() -> dict[str, Page]:
         "could not be tested": page_of(TARGETS, evidence_of(record_of(**NO_CREDENTIALS), record_of("b"))),
         "a client is let in": page_of(ACCEPT, evidence_of(record_of(**LET_IN), record_of("b"))),
         "a client is let in and the log is not read": page_of(ACCEPT, UNREADABLE),
+        "fails with long texts": page_of(TARGETS, evidence_of(record_of(**LONG), record_of("b"))),
         "without a dashboard": page_of(
             TARGETS, _history(prod=".xx"), settings=replace(SETTINGS, dashboard="", canary="a-canary-with-a-long-name")
         ),
@@ -146,6 +155,11 @@ def _of_others() -> dict[str, Page]:
         "slow and the log is not read": page_of(SLOW, UNREADABLE, event=Event.REMINDER),
         "another alarm": page_of("Mine", Evidence(), kind=mine, message=MESSAGE),
         "another alarm without a message": page_of("Mine", Evidence(), kind=mine),
+        "another alarm with long texts": page_of(
+            "M" * 70, Evidence(), kind=mine, message=replace(MESSAGE, description="d" * 1100, reason="r" * 1100)
+        ),
+        "certificate with long texts": page_of(CERTIFICATE, evidence_of(record_of(**LONG))),
+        "slow with long texts": page_of(SLOW, evidence_of(record_of(**LONG))),
     }
 
 
@@ -165,15 +179,20 @@ def _recoveries() -> dict[str, Page]:
         "canary runs again": _recovered(ERRORS, Evidence(), "", count=3),
         "certificate is renewed": _recovered(CERTIFICATE, well, ""),
         "connects are fast again": _recovered(SLOW, well, "prod"),
+        "target with a long name recovered": _recovered(TARGETS, well, "n" * 90, count=2),
         "another alarm is over": _recovered("Mine", Evidence(), "", kind=kind_of("fleet-stack-Mine", "fleet-stack")),
     }
 
 
 def _of_the_pager() -> dict[str, Page]:
     denied = [ValueError("one"), ExceptionGroup("more", [ValueError("one"), OSError("two")])]
+    many = [OSError(f"{number}") for number in range(7)]
     raw = json.dumps({"AlarmName": "a", "AlarmArn": "https://a.example"}, indent=1)
     return {
         "the pager cannot write a page": compose_raw(raw, "the pager failed with KeyError('Target')"),
+        "the pager cannot look after many alarms": page_of_tick(
+            ExceptionGroup("alarms", many), replace(SETTINGS, canary="a-canary-with-a-long-name")
+        ),
         "the pager cannot look after its alarms": page_of_tick(ExceptionGroup("alarms", denied), SETTINGS),
     }
 

@@ -137,6 +137,11 @@ def test_chat_text_has_no_markup() -> None:
     assert text == "*s*\n```\n&lt;!channel&gt; ''' &amp; &lt;@U1&gt;\n```"
 
 
+def test_chat_text_is_cut() -> None:
+    """Chat tools refuse long messages; the topic has the whole page."""
+    assert chat_text(Page(subject="s", text="x" * 4000)) == f"*s*\n```\n{'x' * 3000}\n```"
+
+
 def test_topic_has_text_for_mail_and_a_document_for_chat(page: Page) -> None:
     """E-mail gets the text; Amazon Q Developer its schema; filter policies the attributes."""
     sns = RecordingSns()
@@ -144,11 +149,18 @@ def test_topic_has_text_for_mail_and_a_document_for_chat(page: Page) -> None:
     message = json.loads(sns.published["Message"])
     document = json.loads(message["https"])
     assert (sns.published["MessageStructure"], message["default"]) == ("json", page.text)
-    assert (document["version"], document["source"], document["content"]["title"]) == ("1.0", "custom", page.subject)
+    assert document == {
+        "version": "1.0",
+        "source": "custom",
+        "content": {"textType": "client-markdown", "title": page.subject, "description": chat_text(page)},
+        "metadata": {"threadId": "TargetsFailingAlarm", "additionalContext": dict(page.attributes)},
+    }
     attributes = {name: each["StringValue"] for name, each in sns.published["MessageAttributes"].items()}
     assert attributes["failure"] == "NotAuthorized"
     assert (attributes["failing"], attributes["targets"]) == ("1", "2")
-    assert sns.published["MessageAttributes"]["failing"]["DataType"] == "Number"
+    kinds = {name: each["DataType"] for name, each in sns.published["MessageAttributes"].items()}
+    assert {name for name, kind in kinds.items() if kind == "Number"} == {"failing", "targets"}
+    assert set(kinds.values()) == {"Number", "String"}
 
 
 def test_reference_to_a_secret(aws: FakeAws) -> None:

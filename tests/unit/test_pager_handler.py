@@ -1,6 +1,7 @@
 """The pager's handler with the real SDK before services that refuse: what is told, how often, and what is raised."""
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -115,6 +116,45 @@ def test_failing_tick_that_cannot_be_told(aws: Refusing, monkeypatch: pytest.Mon
     monkeypatch.setattr("time.time", lambda: START + 3600)
     with pytest.raises(ClientError):
         lambda_handler({"tick": True}, None)
+
+
+def test_what_fails_is_logged(
+    aws: Refusing, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each failure is a record of an error, by which it can be found; a message is passed on as it came."""
+    lambda_handler({"Records": [{"Sns": {"Message": _alarm()}}]}, None)
+    monkeypatch.setattr("time.time", lambda: START + 301)
+    lambda_handler({"tick": True}, None)
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    failures = {record["message"]: record for record in records if record.get("level") == "ERROR"}
+    assert failures.keys() == {"tick failed"}
+    assert failures["tick failed"]["error"].startswith("ClientError: An error occurred (")
+    (page,) = aws.pages
+    assert page["Subject"].startswith("CANARY FAULT fleet: ")
+
+
+def test_alarm_is_passed_on_as_it_came(
+    aws: Refusing, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the page cannot be written, people get what CloudWatch said, and why."""
+
+    def broken(*_arguments: object) -> None:
+        raise KeyError("Target")
+
+    monkeypatch.setattr("pager.service.compose", broken)
+    lambda_handler({"Records": [{"Sns": {"Message": _alarm()}}]}, None)
+    (page,) = aws.pages
+    assert page["Subject"] == "ALARM (raw): the pager could not write this page"
+    assert "the pager failed with KeyError('Target')" in page["Message"]
+    assert "Threshold Crossed" in page["Message"]
+    failed = [line for line in capsys.readouterr().out.splitlines() if "passed on" in line]
+    expected = {"message": "alarm passed on as it came", "level": "ERROR", "error": "KeyError('Target')"}
+    assert [json.loads(line) for line in failed] == [expected]
+
+
+def _alarm() -> str:
+    name = ENVIRONMENT["PAGER_ALARMS"]
+    return json.dumps({"AlarmName": name, "NewStateValue": "ALARM", "NewStateReason": "Threshold Crossed"})
 
 
 def test_message_that_cannot_be_told(aws: Refusing) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pager.event import ALARM, OK
-from pager.incidents import Incident, Transition, incidents
+from pager.incidents import Incident, Transition, began, incidents
 from pager.notices import Event, Rules, Told, decide
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -83,6 +83,13 @@ def test_alarm_without_targets() -> None:
 def test_nothing_but_recoveries() -> None:
     """A history that begins with a recovery, as a new stack's does, has no incident."""
     assert incidents([Transition(at=0.0, target="", state=OK)], SETTLE) == {}
+
+
+def test_beginning_of_several_incidents() -> None:
+    """The first one's; without any it is what is known otherwise."""
+    known = {"a": incident(7), "b": incident(5, 9)}
+    assert began(known, 1.0) == 5 * MINUTE
+    assert began({}, 1.0) == 1.0
 
 
 def _pages(transitions: list[Transition], hours: float) -> list[Told]:

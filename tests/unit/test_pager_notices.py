@@ -26,6 +26,9 @@ def told(event: Event = Event.OPENED, *, ago_s: float = 100.0, targets: tuple[st
         (OLD, [told(ago_s=3600)], TICK, [Event.REMINDER]),
         (OLD, [told(ago_s=3600)], MESSAGE, []),
         (OLD, [told(ago_s=3600)], Rules(remind_s=0, tick=True), []),
+        # The log's clock may be five seconds behind the history's.
+        (OLD, [told(ago_s=7205)], TICK, [Event.REMINDER]),
+        (OLD, [told(ago_s=7206)], TICK, [Event.OPENED]),
         # What was told of an earlier incident counts for nothing.
         (OLD, [told(ago_s=9000)], TICK, [Event.OPENED]),
         (OLD, [told(ago_s=7000), told(Event.RECOVERED, ago_s=6900)], TICK, [Event.OPENED]),
@@ -37,6 +40,12 @@ def told(event: Event = Event.OPENED, *, ago_s: float = 100.0, targets: tuple[st
         (OVER, [], TICK, []),
         # A tick leaves what has just begun to its own message.
         (incident_of(began=NOW - 30), [], TICK, []),
+        (incident_of(began=NOW - 89), [], TICK, []),
+        (incident_of(began=NOW - 90), [], TICK, [Event.OPENED]),
+        # A reminder is of what is in ALARM, not of what may be over soon.
+        (incident_of(began=NOW - 7200, healthy_since=NOW - 800, settles_after_s=900.0), [told(ago_s=7000)], TICK, []),
+        # Nobody need be told of what has ended already.
+        (SETTLING, [], TICK, []),
         (incident_of(began=NOW - 30), [], MESSAGE, [Event.OPENED]),
     ],
 )
@@ -64,6 +73,9 @@ def test_fourth_page_of_a_wave_waits_for_the_tick() -> None:
     known = {"prod": OLD, "other": incident_of("other")}
     pages = [told(ago_s=ago_s) for ago_s in (600, 400, 200)]
     assert decide("alarm", known, pages, NOW, MESSAGE) == []
+    for another in (told(Event.RECOVERED, ago_s=600), told(ago_s=900)):
+        (at_once,) = decide("alarm", known, [another, *pages[1:]], NOW, MESSAGE)
+        assert at_once.targets == ("other",)
     (notice,) = decide("alarm", known, pages, NOW, TICK)
     assert (notice.event, notice.targets) == (Event.MORE, ("other",))
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.local.server.log_filter import json_matcher
 from pager.attempts import Evidence, Line, attempts, canary_report, last_word, states
 from pager.event import ALARM, OK, AlarmMessage, is_tick, parse, raw_messages
-from pager.evidence import evidence_for
+from pager.evidence import evidence_for, latest_of
 from pager.history import transitions, with_message
 from pager.incidents import Transition
-from pager.kinds import KINDS
-from pager.log_reader import LogReader, pattern_of_targets
+from pager.kinds import KINDS, kind_of
+from pager.log_reader import ATTEMPTS, MAX_LINES, LogReader, pattern_of_targets
 from pager.notices import Event, Told
 from pager.sent_pages import record_of as record_of_page
 from pager.sent_pages import told_in
@@ -214,3 +215,137 @@ def test_message_type() -> None:
     message = parse(raw, NOW)
     assert isinstance(message, AlarmMessage)
     assert message.raw == raw
+
+
+class TimedLogs:
+    """A log group that finds by time and pattern, and keeps how long before now it was asked for what."""
+
+    def __init__(self, *lines: Line) -> None:
+        self.lines = lines
+        self.asked: list[tuple[float, str]] = []
+
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        """Return what matches since the start."""
+        start, pattern = request["startTime"] / 1000, request["filterPattern"]
+        self.asked.append((NOW - start, pattern))
+        matches = json_matcher(pattern) if pattern.startswith("{") else lambda message: pattern.strip('"') in message
+        found = [line for line in self.lines if line.at >= start and matches(line.message)]
+        return {"events": [{"timestamp": line.at * 1000, "message": line.message} for line in found]}
+
+    @property
+    def seconds(self) -> list[float]:
+        """How far back each time."""
+        return [seconds for seconds, _ in self.asked]
+
+
+def _failed(target: str = "prod", ago_s: float = 60.0, **values: Any) -> Line:
+    return line_of(record_of(target, **{**REFUSED, **values}), ago_s=ago_s)
+
+
+@pytest.mark.parametrize(
+    ("alarm", "began_ago_s", "period_s", "read_back_s"),
+    [
+        ("SilentCanaryAlarm", 300, 60, {900}),
+        ("SilentCanaryAlarm", 300, 300, {2100}),
+        ("CanaryErrorsAlarm", 300, 60, {900}),
+        ("CanaryErrorsAlarm", 300, 300, {2100}),
+        # The alarm's clock is ahead.
+        ("CanaryErrorsAlarm", -30, 60, {600}),
+        ("CertificateAlarm", 9000, 60, {150}),
+        ("CertificateAlarm", 9000, 300, {750}),
+        ("SlowConnectAlarm", 9000, 300, {750}),
+        # The latest runs; what fails now and then; the runs in a row of what fails, as far as it may matter.
+        ("TargetsFailingAlarm", 300, 60, {150, 900}),
+        ("TargetsFailingAlarm", -300, 60, {150, 600}),
+        ("TargetsFailingAlarm", 30_000, 60, {150, 10_800}),
+        ("TargetsFailingAlarm", 90_000, 900, {2250, 21_600}),
+        ("UnexpectedAcceptAlarm", 300, 60, {150, 600, 900}),
+    ],
+)
+def test_how_far_back_the_log_is_read(alarm: str, began_ago_s: float, period_s: float, read_back_s: set[float]) -> None:
+    """As far as the incident goes and some runs more, and no further for what needs the latest runs only."""
+    logs = TimedLogs(_failed())
+    reader = LogReader(client=logs, group="g")
+    evidence_for(KINDS[alarm], reader, began=NOW - began_ago_s, now=NOW, period_s=period_s)
+    assert {round(seconds) for seconds in logs.seconds} == read_back_s
+
+
+def test_what_the_log_is_asked_for() -> None:
+    """Silence and errors: what the canary and Lambda write when a run fails; silence: any attempt too."""
+    errors = ['{ $.level = "ERROR" }', '"Task timed out"', '"Status: timeout"', '"Status: error"', '"[ERROR]"']
+    for alarm, patterns in (("CanaryErrorsAlarm", errors), ("SilentCanaryAlarm", [ATTEMPTS, *errors])):
+        logs = TimedLogs()
+        evidence_for(KINDS[alarm], LogReader(client=logs, group="g"), began=NOW, now=NOW, period_s=60.0)
+        assert [pattern for _, pattern in logs.asked] == patterns
+
+
+def test_alarm_that_the_table_does_not_know_needs_no_log() -> None:
+    """Its page is the alarm's own words."""
+    logs = TimedLogs(_failed())
+    found = evidence_for(kind_of("x", "s"), LogReader(client=logs, group="g"), began=NOW, now=NOW, period_s=60.0)
+    assert (found, logs.asked) == (Evidence(), [])
+
+
+def _states_for(alarm: str, *lines: Line) -> dict[str, tuple[bool, int]]:
+    """Return for each target whether it fails now, and its runs in a row."""
+    reader = LogReader(client=TimedLogs(*lines), group="g")
+    found = evidence_for(KINDS[alarm], reader, began=NOW - 60, now=NOW, period_s=60.0)
+    return {target: (state.fails_now, state.runs_in_row) for target, state in found.states.items()}
+
+
+def test_runs_of_what_fails_are_counted_further_back() -> None:
+    """Those of a healthy target are not, and a target that is not in the latest runs is none of the evidence."""
+    runs = [_failed(ago_s=ago_s) for ago_s in (480, 360, 240, 120)]
+    well = [line_of(record_of("well"), ago_s=100), line_of(record_of("gone"), ago_s=500)]
+    assert _states_for("TargetsFailingAlarm", *runs, *well) == {"prod": (True, 4), "well": (False, 0)}
+
+
+def test_what_fails_now_and_then_is_older() -> None:
+    """If no latest run is what the alarm is about, the runs before are looked at; each alarm has its failures."""
+    accepted = _failed("door", failure="UnexpectedAccept")
+    lines = [_failed(ago_s=500), line_of(record_of(), ago_s=400), accepted]
+    assert _states_for("TargetsFailingAlarm", *lines) == {"prod": (False, 0), "door": (True, 1)}
+    assert _states_for("TargetsFailingAlarm", *lines, _failed("other")).keys() == {"door", "other"}
+    assert _states_for("UnexpectedAcceptAlarm", *lines).keys() == {"door"}
+
+
+def test_runs_of_twenty_targets_are_counted() -> None:
+    """A page shows ten; a pattern of hundreds is too long for CloudWatch."""
+    logs = TimedLogs(*(_failed(f"t{number:02}", ago_s=100) for number in range(25)))
+    reader = LogReader(client=logs, group="g")
+    found = evidence_for(KINDS["TargetsFailingAlarm"], reader, began=NOW, now=NOW, period_s=60.0)
+    assert logs.asked[-1][1] == pattern_of_targets(f"t{number:02}" for number in range(20))
+    assert len(found.states) == 25
+
+
+def test_latest_attempt_of_a_target_that_runs_no_more() -> None:
+    """All targets of the latest runs, and further back only those that are asked for."""
+    lines = [line_of(record_of("now")), *(line_of(record_of(name), ago_s=900) for name in ("asked", "not-asked"))]
+    logs = TimedLogs(*lines, line_of(record_of("too-old"), ago_s=1100))
+    reader = LogReader(client=logs, group="g")
+    found = latest_of(reader, ["now", "asked", "too-old", ""], since=NOW - 1000, now=NOW, period_s=60.0)
+    assert found.keys() == {"now", "asked"}
+    assert logs.asked[-1] == (1000.0, pattern_of_targets(["asked", "too-old"]))
+    latest_of(reader, ["asked"], since=0.0, now=NOW, period_s=60.0)
+    assert logs.seconds[-1] == 10_800
+    logs.asked.clear()
+    latest_of(reader, ["now", ""], since=0.0, now=NOW, period_s=60.0)
+    assert logs.seconds == [150.0]
+
+
+def test_log_of_too_many_lines_is_cut() -> None:
+    """So many lines are more than a page can use; and reading ends when its time is over."""
+    logs = PagedLogs(["a"] * MAX_LINES, ["b"])
+    assert len(LogReader(client=logs, group="g").read(0.0)) == MAX_LINES
+    assert "filterPattern" not in logs.asked[0]
+
+
+def test_reading_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log whose pages come slowly is read for twelve seconds."""
+    seconds = iter(range(0, 1000, 5))
+    monkeypatch.setattr("time.monotonic", lambda: float(next(seconds)))
+    assert LogReader(client=PagedLogs(*([str(page)] for page in range(9))), group="g").read(0.0) == [
+        Line(1.0, "0"),
+        Line(2.0, "1"),
+        Line(3.0, "2"),
+    ]

@@ -1,5 +1,6 @@
 """The pager's work: invocations at the same time, ticks, mutes, and what it does when a service refuses."""
 
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -8,8 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.validate import ParamValidator
 
+from infra.local.server.log_filter import is_json_pattern, json_matcher
 from pager.service import PagerService
 from tests.unit.pager_factories import REFUSED, SETTINGS, record_of
 
@@ -20,15 +24,16 @@ ALARM = "fleet-stack-TargetsFailingAlarm-1A2B"
 class Cloud:
     """Alarms' histories, two log groups and a topic; all clients are this object.
 
-    The pager's own lines can be read `lag_s` after they were written.
+    It takes what the services' models allow and answers in small pages. The pager's own lines can be read `lag_s` after
+    they were written.
     """
 
     history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    canary_log: list[str] = field(default_factory=list)
+    canary_log: list[tuple[float, str]] = field(default_factory=list)
     own_log: list[tuple[float, str]] = field(default_factory=list)
     lag_s: float = 0.0
     pages: list[dict[str, Any]] = field(default_factory=list)
-    muted: bool = False
+    muted: tuple[str, ...] = ()
     denied: str = ""
 
     def change(self, state: str, target: str = "", *, ago_s: float = 0.0, alarm: str = ALARM) -> None:
@@ -39,31 +44,68 @@ class Cloud:
         at = datetime.fromtimestamp(time.time() - ago_s, UTC)
         self.history.setdefault(alarm, []).append({**item, "Timestamp": at, "HistoryData": data})
 
+    def wrote(self, *lines: str, ago_s: float = 0.0) -> None:
+        """Add lines to the canary's log."""
+        self.canary_log += [(time.time() - ago_s, line) for line in lines]
+
     def describe_alarm_history(self, **request: Any) -> dict[str, Any]:
-        """Return the history of an alarm."""
+        """Return a page of the history of an alarm."""
+        self._check("cloudwatch", "DescribeAlarmHistory", request)
+        assert request["MaxRecords"] <= 100
         if self.denied == request["AlarmName"]:
             raise PermissionError("denied")
-        return {"AlarmHistoryItems": self.history.get(request["AlarmName"], [])}
+        items = self.history.get(request["AlarmName"], [])
+        known = [each for each in items if request["StartDate"] <= each["Timestamp"].timestamp() <= request["EndDate"]]
+        return _page("AlarmHistoryItems", known, request, "NextToken")
 
-    def list_alarm_mute_rules(self, **_request: Any) -> dict[str, Any]:
-        """Return the active rules."""
-        return {"AlarmMuteRuleSummaries": [{"Status": "ACTIVE"}] if self.muted else []}
+    def list_alarm_mute_rules(self, **request: Any) -> dict[str, Any]:
+        """Return the active rules of an alarm."""
+        self._check("cloudwatch", "ListAlarmMuteRules", request)
+        rules = [{"Status": "ACTIVE"}] if request["AlarmName"] in self.muted else []
+        return {"AlarmMuteRuleSummaries": [rule for rule in rules if rule["Status"] in request["Statuses"]]}
 
     def filter_log_events(self, **request: Any) -> dict[str, Any]:
-        """Return every line of a log group, as of now."""
-        until = time.time() - self.lag_s
-        own = [line for at, line in list(self.own_log) if at <= until]
-        lines = own if request["logGroupName"].endswith("-pager") else self.canary_log
-        return {"events": [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]}
+        """Return a page of the lines of a log group that match, as of now."""
+        self._check("logs", "FilterLogEvents", request)
+        if self.denied == request["logGroupName"]:
+            raise PermissionError("denied")
+        until, own = time.time() - self.lag_s, request["logGroupName"] == SETTINGS.own_log_group
+        lines = [line for line in list(self.own_log) if line[0] <= until] if own else self.canary_log
+        matches = _matcher(request.get("filterPattern", ""))
+        events = [{"timestamp": int(at * 1000), "message": line} for at, line in lines if matches(line)]
+        return _page("events", [e for e in events if e["timestamp"] >= request["startTime"]], request, "nextToken")
 
     def publish(self, **request: Any) -> None:
         """Keep a page."""
+        self._check("sns", "Publish", request)
         self.pages.append(request)
+
+    @staticmethod
+    def _check(service: str, operation: str, request: dict[str, Any]) -> None:
+        report = ParamValidator().validate(request, _model(service).operation_model(operation).input_shape)
+        assert not report.has_errors(), report.generate_report()
 
     @property
     def subjects(self) -> list[str]:
         """The subjects of the pages."""
         return [page["Subject"] for page in self.pages]
+
+
+@functools.cache
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    if is_json_pattern(pattern):
+        return json_matcher(pattern)
+    return lambda message: pattern.strip('"') in message
+
+
+def _page(key: str, items: list[Any], request: dict[str, Any], token: str) -> dict[str, Any]:
+    """Return a page of three items, with a token if it is not the last."""
+    first = int(request.get(token, 0))
+    return {key: items[first : first + 3]} | ({token: str(first + 3)} if first + 3 < len(items) else {})
 
 
 @pytest.fixture
@@ -94,7 +136,7 @@ def test_targets_that_fail_together_are_one_page(cloud: Cloud) -> None:
     names = [f"t{number:02}" for number in range(20)]
     for name in names:
         cloud.change("ALARM", name)
-        cloud.canary_log.append(json.dumps(record_of(name, **REFUSED)))
+        cloud.wrote(json.dumps(record_of(name, **REFUSED)))
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: service(cloud, collect_s=0.5).on_message(message(target=name)), names))
     assert cloud.subjects == ["ALARM fleet: clients cannot connect, 20 of 20 targets: NotAuthorized (connack)"]
@@ -104,7 +146,7 @@ def test_message_of_the_alarm_itself_beside_its_targets(cloud: Cloud) -> None:
     """CloudWatch may send one for the alarm too; that invocation sees that the target's has told."""
     cloud.change("ALARM", "prod")
     cloud.change("ALARM")
-    cloud.canary_log.append(json.dumps(record_of(**REFUSED)))
+    cloud.wrote(json.dumps(record_of(**REFUSED)))
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda raw: service(cloud).on_message(raw), [message(), message(target="prod")]))
     assert len(cloud.pages) == 1
@@ -133,7 +175,7 @@ def test_recovery_waits_for_the_tick(cloud: Cloud) -> None:
     service(cloud, settle_s=2000.0).on_message(message("OK", "prod"))
     service(cloud, settle_s=2000.0).on_tick()
     assert len(cloud.pages) == 1
-    cloud.canary_log.append(json.dumps(record_of("prod")))
+    cloud.wrote(json.dumps(record_of("prod")))
     service(cloud).on_tick()
     service(cloud).on_tick()
     assert cloud.subjects[1:] == ["OK fleet: prod connects again, after 16 min"]
@@ -159,7 +201,7 @@ def test_recovery_during_silence(cloud: Cloud, silent: str, by: str) -> None:
     cloud.change("ALARM", alarm=silent, ago_s=2900)
     service(cloud).on_message(message(alarm=silent))
     cloud.pages.clear()
-    cloud.canary_log.append(HEALTHY)
+    cloud.wrote(HEALTHY)
     alarms = (ALARM, SILENT)
     for _ in range(2):
         if by == "tick":
@@ -177,10 +219,10 @@ def test_recovery_during_silence(cloud: Cloud, silent: str, by: str) -> None:
 def test_recovery_that_nothing_proves(cloud: Cloud, log: list[str]) -> None:
     """An alarm that is OK is no proof: the latest attempt must be healthy. A function that fails is not silent."""
     _settled(cloud)
-    cloud.canary_log += log
+    cloud.wrote(*log)
     service(cloud).on_tick()
     assert cloud.pages == []
-    cloud.canary_log.append(HEALTHY)
+    cloud.wrote(HEALTHY)
     service(cloud).on_tick()
     assert cloud.subjects == ["OK fleet: prod connects again, after 16 min"]
 
@@ -191,10 +233,10 @@ def test_recovery_of_an_alarm_with_one_state(cloud: Cloud) -> None:
     service(cloud).on_message(message())
     cloud.change("OK", ago_s=2000)
     cloud.pages.clear()
-    cloud.canary_log += [json.dumps(record_of("other", **REFUSED)), HEALTHY]
+    cloud.wrote(json.dumps(record_of("other", **REFUSED)), HEALTHY)
     service(cloud).on_tick()
     assert cloud.pages == []
-    cloud.canary_log.append(json.dumps(record_of("other")))
+    cloud.wrote(json.dumps(record_of("other")))
     service(cloud).on_tick()
     assert [subject.partition(", after")[0] for subject in cloud.subjects] == ["OK fleet: 2 targets connect again"]
 
@@ -202,7 +244,7 @@ def test_recovery_of_an_alarm_with_one_state(cloud: Cloud) -> None:
 def test_target_that_is_not_tested_any_more(cloud: Cloud) -> None:
     """A target that was taken out has no proof ever: its incident ends, in other words than a recovery."""
     _settled(cloud)
-    cloud.canary_log.append(json.dumps(record_of("other")))
+    cloud.wrote(json.dumps(record_of("other")))
     service(cloud).on_tick()
     service(cloud).on_tick()
     assert cloud.subjects == ["NOT TESTED fleet: prod, after failures of 16 min"]
@@ -212,7 +254,7 @@ def test_target_that_is_not_tested_any_more(cloud: Cloud) -> None:
 def test_recovery_that_cannot_be_looked_at(cloud: Cloud) -> None:
     """An alarm on silence that cannot be read holds the recovery, and not what is new."""
     _settled(cloud)
-    cloud.canary_log.append(HEALTHY)
+    cloud.wrote(HEALTHY)
     cloud.denied = SILENT
     cloud.change("ALARM", "new")
     service(cloud, alarms=(ALARM, SILENT)).on_message(message(target="new"))
@@ -225,7 +267,7 @@ def test_recovery_that_cannot_be_looked_at(cloud: Cloud) -> None:
 def test_tick_tells_what_nobody_told(cloud: Cloud) -> None:
     """An alarm in ALARM without a page, as after a mute or a failure of the pager."""
     cloud.change("ALARM", "prod", ago_s=600)
-    cloud.canary_log.append(json.dumps(record_of(**REFUSED)))
+    cloud.wrote(json.dumps(record_of(**REFUSED)))
     service(cloud).on_tick()
     service(cloud).on_tick()
     assert cloud.subjects == ["ALARM fleet: 1 of 1 target fails: NotAuthorized (connack), prod"]
@@ -234,10 +276,10 @@ def test_tick_tells_what_nobody_told(cloud: Cloud) -> None:
 def test_tick_is_silent_while_muted(cloud: Cloud) -> None:
     """A mute holds for the tick too; what still lasts is told afterwards."""
     cloud.change("ALARM", "prod", ago_s=600)
-    cloud.muted = True
+    cloud.muted = (ALARM,)
     service(cloud).on_tick()
     assert cloud.pages == []
-    cloud.muted = False
+    cloud.muted = ("another",)
     service(cloud).on_tick()
     assert len(cloud.pages) == 1
 
@@ -245,21 +287,14 @@ def test_tick_is_silent_while_muted(cloud: Cloud) -> None:
 def test_second_target_of_an_alarm_with_one_state(cloud: Cloud) -> None:
     """Where CloudWatch has no state by target, the tick finds in the log what fails since."""
     cloud.change("ALARM", ago_s=600)
-    cloud.canary_log += [json.dumps(record_of("a", **REFUSED))] * 3
+    cloud.wrote(*[json.dumps(record_of("a", **REFUSED))] * 3)
     service(cloud).on_message(message())
     assert cloud.subjects == ["ALARM fleet: 1 of 1 target fails: NotAuthorized (connack), a"]
-    cloud.canary_log += [json.dumps(record_of("b", **REFUSED))] * 3
+    cloud.wrote(*[json.dumps(record_of("b", **REFUSED))] * 3)
     service(cloud).on_tick()
     assert cloud.pages[1:] == []  # what has just begun is left to its own message
-    later = service(cloud)
-    lines: Callable[..., dict[str, Any]] = cloud.filter_log_events
-
-    def older(**request: Any) -> dict[str, Any]:
-        page = lines(**request)
-        return {"events": [{**event, "timestamp": event["timestamp"] - 200_000} for event in page["events"]]}
-
-    cloud.filter_log_events = older  # type: ignore[method-assign]
-    later.on_tick()
+    cloud.canary_log = [(at - 200, line) for at, line in cloud.canary_log]
+    service(cloud).on_tick()
     assert cloud.subjects[1:] == ["ALARM (more) fleet: clients cannot connect, 2 of 2 targets: NotAuthorized (connack)"]
 
 
@@ -278,7 +313,7 @@ def test_unexpected_accept_is_left_to_its_own_alarm(cloud: Cloud) -> None:
     door = "fleet-stack-UnexpectedAcceptAlarm-1A2B"
     cloud.change("ALARM", "door")
     cloud.change("ALARM", "door", alarm=door)
-    cloud.canary_log.append(json.dumps(record_of("door", **{**REFUSED, "failure": "UnexpectedAccept"})))
+    cloud.wrote(json.dumps(record_of("door", **{**REFUSED, "failure": "UnexpectedAccept"})))
     service(cloud, alarms=(ALARM, door)).on_message(message(target="door"))
     service(cloud, alarms=(ALARM, door)).on_message(message(target="door", alarm=door))
     assert [subject.partition(",")[0] for subject in cloud.subjects] == ["SECURITY fleet: UnexpectedAccept"]

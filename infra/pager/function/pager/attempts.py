@@ -117,8 +117,6 @@ def attempts(lines: Iterable[Line]) -> list[Attempt]:
 
 
 def _record(line: Line) -> Mapping[str, Any]:
-    if not line.message.startswith("{"):
-        return {}
     try:
         value = json.loads(line.message)
     except (ValueError, RecursionError):
