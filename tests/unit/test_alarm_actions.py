@@ -103,6 +103,22 @@ def test_message_of_a_contributor(cloudwatch: StandInCloudWatch) -> None:
     assert "MetricName" not in first["Trigger"]
 
 
+def test_message_of_metric_math(cloudwatch: StandInCloudWatch) -> None:
+    """Its metrics are those of the alarm, with dimensions in lower case."""
+    dimensions = [{"Name": "Letter", "Value": "a"}]
+    stat = {"Metric": {"Namespace": "N", "MetricName": "M", "Dimensions": dimensions}, "Period": 60, "Stat": "Sum"}
+    math = {"Id": "e", "Expression": "2 * m", "ReturnData": True}
+    metrics = [math, {"Id": "m", "MetricStat": stat, "ReturnData": False}]
+    cloudwatch.put(**{**GROUPED, "Metrics": metrics})
+    cloudwatch.set_state("right", "ALARM")
+    (message,) = cloudwatch.published
+    shown = {**stat["Metric"], "Dimensions": [{"value": "a", "name": "Letter"}]}  # type: ignore[dict-item]
+    assert message["Trigger"]["Metrics"] == [
+        math,
+        {"Id": "m", "MetricStat": {**stat, "Metric": shown}, "ReturnData": False},
+    ]
+
+
 def test_grouped_alarm_itself_does_not_act(cloudwatch: StandInCloudWatch) -> None:
     """Its contributors do; its change is in the history."""
     cloudwatch.put(**GROUPED)

@@ -61,7 +61,7 @@ def test_demo_that_runs_is_found(tmp_path: Path) -> None:
     operator, other = tmp_path / "operator.sh", tmp_path / "other.sh"
     operator.touch()
     other.touch()
-    running = tmp_path / "running"
+    running = tmp_path / "build" / "running"
     with announced(operator, running):
         assert find(running) == operator
         (running / "1").write_text(str(other))

@@ -46,7 +46,7 @@ class Api:
         self.alarms: dict[str, dict[str, Any]] = {}
         self.composites: dict[str, dict[str, Any]] = {}
         self.history: list[dict[str, Any]] = []
-        self.memory, self.rules, self.suppressions = AlarmMemory(), MuteRules(), Suppressions()
+        self.memory, self.rules, self.suppressions = AlarmMemory(), MuteRules(), Suppressions(speed=1.0)
         for patch, value in (
             (ministack_patches.ALARMS, self.alarms),
             (ministack_patches.COMPOSITE_ALARMS, self.composites),

@@ -153,6 +153,22 @@ def test_warm_up_of_a_new_alarm(cloudwatch: StandInCloudWatch, settings: dict[st
     assert evaluated(cloudwatch) == {"right": "ALARM"}
 
 
+@pytest.mark.parametrize("settings", [{}, GROUPED])
+@pytest.mark.parametrize(("ages_s", "waits"), [((2, 7, 12), False), ((2, 7), True), ((7, 12), True)])
+def test_warm_up_ends_with_a_whole_window(
+    cloudwatch: StandInCloudWatch, settings: dict[str, Any], ages_s: tuple[float, ...], *, waits: bool
+) -> None:
+    """It waits no longer when its first and its last period, of five seconds here, have data."""
+    warm_up: dict[str, Any] = {"WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 10}}
+    alarm = cloudwatch.put(**settings, **warm_up, EvaluationPeriods=3, StateValue="INSUFFICIENT_DATA")
+    cloudwatch.memory.created[alarm["AlarmArn"]] = time.time()
+    # Just before a period ends.
+    end = time.time() // 5 * 5
+    for age_s in ages_s:
+        cloudwatch.has_point(Timestamp=end - age_s)
+    assert evaluated(cloudwatch) == ({} if waits else {"right": "ALARM"})
+
+
 def test_deleted_alarm_is_forgotten(cloudwatch: StandInCloudWatch) -> None:
     """One that is made again by the same name has no contributors and is new."""
     cloudwatch.has_point()

@@ -228,7 +228,9 @@ async def test_scope_of_a_signature(gateway: Gateway, region: str, service: str,
     "query", ["X-Amz-Algorithm=", "x-amz-credential=a", "X-AMZ-SIGNATURE=s", "a=b&X-Amz-Signature="]
 )
 @pytest.mark.parametrize("verified", [None, object()])
-async def test_unverified_signature(gateway: Gateway, query: str, verified: object) -> None:
+async def test_unverified_signature(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture, query: str, verified: object
+) -> None:
     """Whoever claims a signature that is not verified is forbidden the upgrade, and names no authorizer instead."""
     gateway.verified = verified
     start, body = await gateway.opened(connect(username=f"u?{NAME}=a"), query=query)
@@ -241,6 +243,14 @@ async def test_unverified_signature(gateway: Gateway, query: str, verified: obje
     assert body["type"] == "websocket.http.response.body"
     assert told == {"message": "Forbidden", "traceId": headers["x-amzn-requestid"]}
     assert uuid.UUID(told["traceId"])
+    assert caplog.messages == ["upgrade refused: root or no credentials"]
+
+
+async def test_log_says_why_a_signature_is_refused(gateway: Gateway, caplog: pytest.LogCaptureFixture) -> None:
+    """MiniStack's code of the problem, which the client is not told."""
+    gateway.verified = type("Problem", (), {"code": "SignatureDoesNotMatch"})()
+    await gateway.opened(connect(), query="X-Amz-Signature=s")
+    assert caplog.messages == ["upgrade refused: SignatureDoesNotMatch"]
 
 
 async def test_root_signature(gateway: Gateway) -> None:

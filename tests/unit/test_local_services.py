@@ -62,6 +62,20 @@ def test_schedules_at_a_speed(stand_in: PutInPlace, speed: float, tick: float, m
     assert ministack_patches.RATE_SECONDS.original()("cron(* * * * ? *)") is None
 
 
+def test_schedule_of_a_rate_begins_at_once(stand_in: PutInPlace) -> None:
+    """Its first run is due when it is made, though MiniStack says that it just ran; a cron's is not."""
+    schedules = {"rate": {"ScheduleExpression": "rate(1 minute)"}, "cron": {"ScheduleExpression": "cron(0 0 * * ? *)"}}
+    stand_in(ministack_patches.SCHEDULES, type("Stored", (), {"_data": schedules}))
+    stand_in(ministack_patches.LAST_FIRED, {})
+    schedule_speed.start_at_once()
+    fired = ministack_patches.LAST_FIRED.original()
+    for key in (*schedules, "unknown"):
+        fired[key] = 100.0
+    assert fired == {"rate": 0.0, "cron": 100.0, "unknown": 100.0}
+    fired["rate"] = 160.0
+    assert fired["rate"] == 160.0
+
+
 @pytest.mark.parametrize(
     ("request_line", "status", "query", "is_answered"),
     [

@@ -63,6 +63,25 @@ def test_active_window(request_: dict[str, Any], now: str, *, expected: bool) ->
     assert mute_rule_of(request_).is_active(_time(now)) is expected
 
 
+@pytest.mark.parametrize(("number", "name"), list(enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))))
+def test_names_of_weekdays(number: int, name: str) -> None:
+    """Each means one day of the week, as its number does. 2026-11-22 is a Sunday."""
+    for word in (name, str(number)):
+        rule = mute_rule_of(_request(f"cron(0 0 * * {word})"))
+        assert [day for day in range(7) if rule.is_active(_time(f"2026-11-{22 + day}T00:30:00"))] == [number]
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    list(enumerate(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), 1)),
+)
+def test_names_of_months(number: int, name: str) -> None:
+    """Each means one month, as its number does."""
+    for word in (name, str(number)):
+        rule = mute_rule_of(_request(f"cron(0 0 1 {word} *)"))
+        assert [month for month in range(1, 13) if rule.is_active(_time(f"2026-{month:02}-01T00:30:00"))] == [number]
+
+
 @pytest.mark.parametrize(
     ("request_", "now", "expected"),
     [

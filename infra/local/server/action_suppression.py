@@ -35,7 +35,7 @@ class _Held:
 class Suppressions:
     """The suppressors of composite alarms, by name, and the changes whose actions wait; `speed` divides periods."""
 
-    speed: float = 1.0
+    speed: float
     settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _held: dict[str, _Held] = field(default_factory=dict)
 
