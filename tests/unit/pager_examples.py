@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -90,51 +90,57 @@ UNCLASSIFIED: Final[dict[str, Any]] = {
 }
 
 
-def examples() -> Mapping[str, Page]:
-    """Return the pages by what they tell."""
+def examples() -> Mapping[str, Callable[[], Page]]:
+    """Return what makes the pages, by what they tell."""
     return {**_of_targets(), **_of_the_canary(), **_of_others(), **_recoveries(), **_of_the_pager()}
 
 
-def _of_targets() -> dict[str, Page]:
+def _of_targets() -> dict[str, Callable[[], Page]]:
     flaps = incident_of(count=4)
     whole = {"incident": incident_of("")}
     return {
-        "one of several fails": page_of(TARGETS, _history(prod="..xxx", other=".....")),
-        "the only target fails": page_of(TARGETS, _history(prod=".xxx")),
-        "two of two fail": page_of(TARGETS, _history(prod=".xxxx", other="..xxx"), **whole),
-        "many fail": page_of(TARGETS, MANY, **whole),
-        "one fails without a known cause": page_of(TARGETS, evidence_of(record_of(**UNCLASSIFIED), record_of("b"))),
-        "one more fails": page_of(TARGETS, _history(a="xxxxxxxx", prod=".xxx"), event=Event.MORE),
-        "one fails still": page_of(TARGETS, _history(prod="xxxx", b="...."), event=Event.REMINDER, incident=flaps),
-        "one flaps and connects now": page_of(TARGETS, _history(prod="x.x.", b="....")),
-        "fails and the log cannot be read": page_of(TARGETS, UNREADABLE, message=replace(MESSAGE, target="prod")),
-        "fails where no target is known": page_of(TARGETS, Evidence(), **whole),
-        "could not be tested": page_of(TARGETS, evidence_of(record_of(**NO_CREDENTIALS), record_of("b"))),
-        "a client is let in": page_of(ACCEPT, evidence_of(record_of(**LET_IN), record_of("b"))),
-        "a client is let in and the log is not read": page_of(ACCEPT, UNREADABLE),
-        "fails with long texts": page_of(TARGETS, evidence_of(record_of(**LONG), record_of("b"))),
-        "without a dashboard": page_of(
+        "one of several fails": lambda: page_of(TARGETS, _history(prod="..xxx", other=".....")),
+        "the only target fails": lambda: page_of(TARGETS, _history(prod=".xxx")),
+        "two of two fail": lambda: page_of(TARGETS, _history(prod=".xxxx", other="..xxx"), **whole),
+        "many fail": lambda: page_of(TARGETS, MANY, **whole),
+        "one fails without a known cause": lambda: page_of(
+            TARGETS, evidence_of(record_of(**UNCLASSIFIED), record_of("b"))
+        ),
+        "one more fails": lambda: page_of(TARGETS, _history(a="xxxxxxxx", prod=".xxx"), event=Event.MORE),
+        "one fails still": lambda: page_of(
+            TARGETS, _history(prod="xxxx", b="...."), event=Event.REMINDER, incident=flaps
+        ),
+        "one flaps and connects now": lambda: page_of(TARGETS, _history(prod="x.x.", b="....")),
+        "fails and the log cannot be read": lambda: page_of(
+            TARGETS, UNREADABLE, message=replace(MESSAGE, target="prod")
+        ),
+        "fails where no target is known": lambda: page_of(TARGETS, Evidence(), **whole),
+        "could not be tested": lambda: page_of(TARGETS, evidence_of(record_of(**NO_CREDENTIALS), record_of("b"))),
+        "a client is let in": lambda: page_of(ACCEPT, evidence_of(record_of(**LET_IN), record_of("b"))),
+        "a client is let in and the log is not read": lambda: page_of(ACCEPT, UNREADABLE),
+        "fails with long texts": lambda: page_of(TARGETS, evidence_of(record_of(**LONG), record_of("b"))),
+        "without a dashboard": lambda: page_of(
             TARGETS, _history(prod=".xx"), settings=replace(SETTINGS, dashboard="", canary="a-canary-with-a-long-name")
         ),
     }
 
 
-def _of_the_canary() -> dict[str, Page]:
+def _of_the_canary() -> dict[str, Callable[[], Page]]:
     many = tuple(f"problem {number}" for number in range(12))
     report = CanaryReport(at=NOW - 30, problems=("CANARY_ENDPOINT has a scheme; allowed: host or host:port",))
     error = CanaryReport(at=NOW - 30, error="1f2e Task timed out after 50.00 seconds")
     return {
-        "silent": page_of(SILENT, Evidence(last=Line(NOW - 600, "target prod: healthy"))),
-        "silent and nothing is known": page_of(SILENT, Evidence(run=RUN)),
-        "silent still": page_of(SILENT, Evidence(), event=Event.REMINDER, incident=incident_of("", count=2)),
-        "broken setting": page_of(ERRORS, Evidence(canary=report, run=RUN)),
-        "many broken settings": page_of(ERRORS, Evidence(canary=CanaryReport(problems=many))),
-        "runs end with an error": page_of(ERRORS, Evidence(canary=error)),
-        "runs end and the log says nothing": page_of(ERRORS, Evidence(run=RUN)),
+        "silent": lambda: page_of(SILENT, Evidence(last=Line(NOW - 600, "target prod: healthy"))),
+        "silent and nothing is known": lambda: page_of(SILENT, Evidence(run=RUN)),
+        "silent still": lambda: page_of(SILENT, Evidence(), event=Event.REMINDER, incident=incident_of("", count=2)),
+        "broken setting": lambda: page_of(ERRORS, Evidence(canary=report, run=RUN)),
+        "many broken settings": lambda: page_of(ERRORS, Evidence(canary=CanaryReport(problems=many))),
+        "runs end with an error": lambda: page_of(ERRORS, Evidence(canary=error)),
+        "runs end and the log says nothing": lambda: page_of(ERRORS, Evidence(run=RUN)),
     }
 
 
-def _of_others() -> dict[str, Page]:
+def _of_others() -> dict[str, Callable[[], Page]]:
     ends = evidence_of(
         record_of("a", certificate_days_left=90.0),
         record_of("b", certificate_days_left=6.34),
@@ -148,52 +154,56 @@ def _of_others() -> dict[str, Page]:
     )
     mine = kind_of("fleet-stack-Mine", "fleet-stack")
     return {
-        "certificate ends": page_of(CERTIFICATE, ends),
-        "certificate has ended": page_of(CERTIFICATE, evidence_of(record_of(certificate_days_left=-2.04))),
-        "certificate of no known target": page_of(CERTIFICATE, Evidence()),
-        "slow": page_of(SLOW, slow, incident=incident_of("b")),
-        "slow and the log is not read": page_of(SLOW, UNREADABLE, event=Event.REMINDER),
-        "another alarm": page_of("Mine", Evidence(), kind=mine, message=MESSAGE),
-        "another alarm without a message": page_of("Mine", Evidence(), kind=mine),
-        "another alarm with long texts": page_of(
+        "certificate ends": lambda: page_of(CERTIFICATE, ends),
+        "certificate has ended": lambda: page_of(CERTIFICATE, evidence_of(record_of(certificate_days_left=-2.04))),
+        "certificate of no known target": lambda: page_of(CERTIFICATE, Evidence()),
+        "slow": lambda: page_of(SLOW, slow, incident=incident_of("b")),
+        "slow and the log is not read": lambda: page_of(SLOW, UNREADABLE, event=Event.REMINDER),
+        "another alarm": lambda: page_of("Mine", Evidence(), kind=mine, message=MESSAGE),
+        "another alarm without a message": lambda: page_of("Mine", Evidence(), kind=mine),
+        "another alarm with long texts": lambda: page_of(
             "M" * 70, Evidence(), kind=mine, message=replace(MESSAGE, description="d" * 1100, reason="r" * 1100)
         ),
-        "certificate with long texts": page_of(CERTIFICATE, evidence_of(record_of(**LONG))),
-        "slow with long texts": page_of(SLOW, evidence_of(record_of(**LONG))),
+        "certificate with long texts": lambda: page_of(CERTIFICATE, evidence_of(record_of(**LONG))),
+        "slow with long texts": lambda: page_of(SLOW, evidence_of(record_of(**LONG))),
     }
 
 
-def _recoveries() -> dict[str, Page]:
+def _recoveries() -> dict[str, Callable[[], Page]]:
     well, both = _history(prod="x...", other="...."), ("prod", "other")
     return {
-        "one target recovered": _recovered(TARGETS, well, "prod"),
-        "one target recovered and flapped": _recovered(TARGETS, well, "prod", count=2),
-        "several targets recovered": _recovered(TARGETS, well, *both),
-        "one recovered and others fail": _recovered(TARGETS, _history(prod="x.", a="xx", b="x.", c=".x"), "prod"),
-        "alarm with one state recovered": _recovered(TARGETS, well, ""),
-        "alarm with one state and one target recovered": _recovered(TARGETS, _history(prod="x."), ""),
-        "one target is not tested any more": _recovered(TARGETS, well, "gone", gone=True),
-        "several targets are not tested any more": _recovered(TARGETS, well, *both, gone=True),
-        "client is refused again": _recovered(ACCEPT, well, "prod"),
-        "canary is heard again": _recovered(SILENT, Evidence(), ""),
-        "canary runs again": _recovered(ERRORS, Evidence(), "", count=3),
-        "certificate is renewed": _recovered(CERTIFICATE, well, ""),
-        "connects are fast again": _recovered(SLOW, well, "prod"),
-        "target with a long name recovered": _recovered(TARGETS, well, "n" * 90, count=2),
-        "another alarm is over": _recovered("Mine", Evidence(), "", kind=kind_of("fleet-stack-Mine", "fleet-stack")),
+        "one target recovered": lambda: _recovered(TARGETS, well, "prod"),
+        "one target recovered and flapped": lambda: _recovered(TARGETS, well, "prod", count=2),
+        "several targets recovered": lambda: _recovered(TARGETS, well, *both),
+        "one recovered and others fail": lambda: _recovered(
+            TARGETS, _history(prod="x.", a="xx", b="x.", c=".x"), "prod"
+        ),
+        "alarm with one state recovered": lambda: _recovered(TARGETS, well, ""),
+        "alarm with one state and one target recovered": lambda: _recovered(TARGETS, _history(prod="x."), ""),
+        "one target is not tested any more": lambda: _recovered(TARGETS, well, "gone", gone=True),
+        "several targets are not tested any more": lambda: _recovered(TARGETS, well, *both, gone=True),
+        "client is refused again": lambda: _recovered(ACCEPT, well, "prod"),
+        "canary is heard again": lambda: _recovered(SILENT, Evidence(), ""),
+        "canary runs again": lambda: _recovered(ERRORS, Evidence(), "", count=3),
+        "certificate is renewed": lambda: _recovered(CERTIFICATE, well, ""),
+        "connects are fast again": lambda: _recovered(SLOW, well, "prod"),
+        "target with a long name recovered": lambda: _recovered(TARGETS, well, "n" * 90, count=2),
+        "another alarm is over": lambda: _recovered(
+            "Mine", Evidence(), "", kind=kind_of("fleet-stack-Mine", "fleet-stack")
+        ),
     }
 
 
-def _of_the_pager() -> dict[str, Page]:
+def _of_the_pager() -> dict[str, Callable[[], Page]]:
     denied = [ValueError("one"), ExceptionGroup("more", [ValueError("one"), OSError("two")])]
     many = [OSError(f"{number}") for number in range(7)]
     raw = json.dumps({"AlarmName": "a", "AlarmArn": "https://a.example"}, indent=1)
     return {
-        "the pager cannot write a page": compose_raw(raw, "the pager failed with KeyError('Target')"),
-        "the pager cannot look after many alarms": page_of_tick(
+        "the pager cannot write a page": lambda: compose_raw(raw, "the pager failed with KeyError('Target')"),
+        "the pager cannot look after many alarms": lambda: page_of_tick(
             ExceptionGroup("alarms", many), replace(SETTINGS, canary="a-canary-with-a-long-name")
         ),
-        "the pager cannot look after its alarms": page_of_tick(ExceptionGroup("alarms", denied), SETTINGS),
+        "the pager cannot look after its alarms": lambda: page_of_tick(ExceptionGroup("alarms", denied), SETTINGS),
     }
 
 
@@ -211,4 +221,4 @@ def _query(link: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text("\n".join(shown(name, page) for name, page in examples().items()))
+    FILE.write_text("\n".join(shown(name, make()) for name, make in examples().items()))

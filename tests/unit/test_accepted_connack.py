@@ -86,10 +86,32 @@ def test_other_packets_are_the_brokers(packet: bytes) -> None:
     assert as_aws(packet, connect()) == packet
 
 
-def test_properties_of_every_kind() -> None:
-    """A byte, integers, texts and pairs of texts are read over to the next property."""
-    encoded = b"\x17\x01\x21\x00\x05\x27\x00\x00\x01\x00\x15\x00\x01m\x26\x00\x01k\x00\x01v\x11\x00\x00\x00\x07"
-    assert read_properties(encoded)[0x11] == b"\x00\x00\x00\x07"
+# MQTT 5.0, table 2-4: the properties of CONNECT and CONNACK by how their value is encoded.
+ENCODED = {
+    b"\x01": (0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A),
+    b"\x00\x05": (0x13, 0x21, 0x22),
+    b"\x00\x00\x01\x00": (0x11, 0x27),
+    b"\x00\x01m": (0x12, 0x15, 0x16, 0x1A, 0x1C, 0x1F),
+    b"\x00\x01k\x00\x01v": (0x26,),
+}
+KINDS = [(identifier, value) for value, identifiers in ENCODED.items() for identifier in identifiers]
+
+
+@pytest.mark.parametrize(("identifier", "value"), KINDS)
+def test_property_of_every_kind(identifier: int, value: bytes) -> None:
+    """A byte, integers, texts and pairs of texts are read, and over to the next property."""
+    encoded = bytes([identifier]) + value
+    assert read_properties(encoded + b"\x2a\x00").keys() == {identifier, 0x2A}
+    if identifier != 0x26:
+        assert read_properties(encoded)[identifier] in (value, value[2:])
+
+
+def test_no_other_property() -> None:
+    """Those of other packets, and numbers that are none, are refused."""
+    others = set(range(256)) - {identifier for identifier, _ in KINDS}
+    for identifier in others:
+        with pytest.raises(MalformedPacketError, match=f"Property {identifier} is neither"):
+            read_properties(bytes([identifier, 0, 0, 0, 0]))
     assert read_properties(b"") == {}
 
 

@@ -53,6 +53,10 @@ class _Context:
         self.loaded.append((certificate.read_text(), key.read_text()))
 
 
+def _names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
 async def test_certificate_is_renewed_on_request(signed: list[Any], tmp_path: Path) -> None:
     """The request returns when every listener shows the new certificate, and leaves no file behind."""
     identity, contexts = create(tmp_path), [_Context(), _Context()]
@@ -65,7 +69,7 @@ async def test_certificate_is_renewed_on_request(signed: list[Any], tmp_path: Pa
     finally:
         server.cancel()
     assert [more["days_valid"] for _, more in signed] == [825, 6, 825]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["authority.pem", "endpoint.key", "endpoint.pem"]
+    assert _names(tmp_path) == ["authority.pem", "endpoint.key", "endpoint.pem"]
 
 
 def test_server_that_does_not_renew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
