@@ -1,9 +1,11 @@
 """Channels: each that is asked for gets the page; a webhook's failure is told, its address is not."""
 
+import contextlib
 import http.server
 import json
 import ssl
 import threading
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +31,7 @@ class Webhook:
     address: str = ""
     status: int = 200
     posted: list[dict[str, Any]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,7 @@ def webhook(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            hook.headers = dict(self.headers)
             hook.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(hook.status)
             self.send_header("Content-Length", "0")
@@ -101,7 +105,23 @@ def test_every_channel_gets_the_page(webhook: Webhook, page: Page) -> None:
         "body": page.text,
         "page": dict(page.attributes),
     }
+    assert webhook.headers["Content-Type"] == "application/json"
+    assert webhook.headers["User-Agent"] == "iot-connect-canary-pager"
     assert json.loads(clients.sns.published["Message"])["default"] == page.text
+
+
+def test_slack_takes_the_text_only(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its webhooks refuse members that they do not know."""
+    posted: list[Any] = []
+
+    def urlopen(request: urllib.request.Request, timeout: float) -> contextlib.nullcontext[None]:
+        posted.append((request.full_url, request.method, request.data, timeout))
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    send(page, replace(SETTINGS, webhook=REFERENCE), Clients("https://hooks.slack.com/services/T/B/X"))
+    body = json.dumps({"text": chat_text(page)}).encode()
+    assert posted == [("https://hooks.slack.com/services/T/B/X", "POST", body, 8.0)]
 
 
 def test_topic_is_always_asked_for(page: Page) -> None:
@@ -112,8 +132,13 @@ def test_topic_is_always_asked_for(page: Page) -> None:
     assert [channel.name for channel in CHANNELS if channel.is_asked_for(SETTINGS)] == ["topic"]
 
 
-@pytest.mark.parametrize("broken", ["status", "address", "scheme", "unresolved"])
-def test_failing_webhook(webhook: Webhook, page: Page, broken: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [("status", "HTTPError"), ("address", "URLError"), ("scheme", "ValueError"), ("unresolved", "URLError")],
+)
+def test_failing_webhook(
+    webhook: Webhook, page: Page, broken: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The topic has the page all the same, with a note; the webhook's address stands nowhere."""
     addresses = {
         "address": "https://localhost:1/SECRET-TOKEN",
@@ -125,9 +150,10 @@ def test_failing_webhook(webhook: Webhook, page: Page, broken: str, capsys: pyte
     send(page, replace(SETTINGS, webhook=REFERENCE), clients)
     text = json.loads(clients.sns.published["Message"])["default"]
     assert text.startswith(page.text.rstrip())
-    assert "This page did not reach the webhook: " in text
+    assert text.endswith(f"\n\nThis page did not reach the webhook: {error}.\n")
     written = capsys.readouterr().out
-    assert '"level": "ERROR", "channel": "webhook"' in written
+    record = {"message": "page not sent", "level": "ERROR", "channel": "webhook", "error": error}
+    assert json.loads(written) == record
     assert "SECRET-TOKEN" not in text + written
 
 

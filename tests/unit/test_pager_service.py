@@ -167,6 +167,37 @@ def test_history_that_is_late(cloud: Cloud) -> None:
     assert cloud.subjects == ["ALARM fleet: connects fail, cause unknown: prod"]
 
 
+def test_history_of_several_pages(cloud: Cloud) -> None:
+    """A target that comes and goes has more changes than one answer of CloudWatch; all of them are one incident."""
+    for ago_s in range(1900, 100, -200):
+        cloud.change("ALARM", "prod", ago_s=ago_s)
+        cloud.change("OK", "prod", ago_s=ago_s - 100)
+    cloud.change("ALARM", "prod")
+    cloud.wrote(FAILED)
+    service(cloud).on_message(message(target="prod"))
+    (page,) = cloud.pages
+    text = " ".join(json.loads(page["Message"])["default"].split())
+    assert "(31 min). It flaps: it went to ALARM 10 times." in text
+
+
+def test_history_of_long_ago(cloud: Cloud) -> None:
+    """What began before the fourteen days that are looked at is not told again and again."""
+    cloud.change("ALARM", "prod", ago_s=14 * 86_400 + 60)
+    service(cloud).on_tick()
+    assert cloud.pages == []
+
+
+def test_own_log_that_cannot_be_read(cloud: Cloud) -> None:
+    """The page goes out, and says what it does not know."""
+    cloud.denied = SETTINGS.own_log_group
+    cloud.change("ALARM", alarm=SILENT)
+    service(cloud).on_message(message(alarm=SILENT))
+    (page,) = cloud.pages
+    text = json.loads(page["Message"])["default"]
+    assert "Not known: what was told already (denied)" in text
+    assert "Not known: what Lambda says of its runs (denied)" in text
+
+
 def test_recovery_waits_for_the_tick(cloud: Cloud) -> None:
     """A message of a recovery is no page; the tick tells it once it has settled, once."""
     cloud.change("ALARM", "prod", ago_s=2000)

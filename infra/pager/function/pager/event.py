@@ -71,7 +71,7 @@ def timestamp(value: object, default: float) -> float:
     if isinstance(value, datetime):
         return value.timestamp()
     try:
-        parsed = datetime.fromisoformat(str(value).replace("+0000", "+00:00"))
+        parsed = datetime.fromisoformat(str(value))
     except ValueError:
         return default
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
