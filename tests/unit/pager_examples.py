@@ -1,6 +1,7 @@
 """Examples of pages, one for each thing that a page can tell, in pager_examples.txt as people get them.
 
-`python -m tests.unit.pager_examples` writes the file anew; read what has changed before it is committed.
+`PYTHONPATH=infra/pager/function .venv/bin/python -m tests.unit.pager_examples` writes the file anew; read what has
+changed before it is committed.
 """
 
 import json
