@@ -158,6 +158,10 @@ def test_last_word_is_no_metric() -> None:
     """Of the newest lines the last that says something."""
     lines = [Line(1.0, json.dumps(record_of("a", **REFUSED))), Line(2.0, '{"_aws": {}, "ConnectSuccess": 1}')]
     assert last_word(lines) == Line(1.0, "target a: NotAuthorized (connack)")
+    assert last_word([*lines, line_of(record_of("b"))]) == Line(NOW - 60, "target b: healthy")
+    assert last_word([Line(3.0, "START x"), *lines]) == Line(3.0, "START x")
+    assert last_word([Line(3.0, '{"message": "the canary cannot run"}'), *lines]) == Line(3.0, "the canary cannot run")
+    assert last_word(lines[1:]) is None
 
 
 def test_what_was_told_is_remembered() -> None:

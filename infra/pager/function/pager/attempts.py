@@ -79,10 +79,10 @@ class TargetState:
     """A target's latest attempt, its latest failed one, and how long it has failed without a success between."""
 
     latest: Attempt
-    failed: Attempt | None = None
-    failing_since: float | None = None
-    runs_in_row: int = 0
-    earlier_unknown: bool = False
+    failed: Attempt | None
+    failing_since: float | None
+    runs_in_row: int
+    earlier_unknown: bool
 
     @property
     def fails_now(self) -> bool:
