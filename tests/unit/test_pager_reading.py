@@ -12,6 +12,7 @@ from infra.local.server.log_filter import json_matcher
 from pager.attempts import Evidence, Line, attempts, canary_report, last_word, states
 from pager.event import ALARM, OK, AlarmMessage, is_tick, parse, raw_messages
 from pager.evidence import evidence_for, latest_of
+from pager.failed_runs import FailedRun, failed_run, newest_run, record_of_run
 from pager.history import transitions, with_message
 from pager.incidents import Transition
 from pager.kinds import KINDS, kind_of
@@ -169,6 +170,36 @@ def test_what_was_told_is_remembered() -> None:
     told = Told(at=NOW, alarm="a", event=Event.MORE, targets=("", "prod"))
     lines = [Line(1.0, record_of_page(told)), Line(2.0, f"2026-11-24 x\t{record_of_page(told)}"), Line(3.0, "{")]
     assert told_in(lines) == [told, told]
+
+
+def test_newest_failed_run() -> None:
+    """What Lambda told last, whatever the order of the log; lines that are none are left out."""
+    runs = [
+        FailedRun(at=at, condition="RetriesExhausted", error=error) for at, error in ((5.0, "b"), (9.0, "c"), (1.0, ""))
+    ]
+    lines = [*(Line(0.0, record_of_run(run)) for run in runs), Line(0.0, "{"), Line(0.0, '{"at": 10}')]
+    assert newest_run(lines) == runs[1]
+    assert newest_run(lines[3:]) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["no JSON", "[]", '{"requestContext": 1}', '{"requestContext": {}}', '{"requestContext": {"condition": 1}}'],
+)
+def test_message_that_is_no_failed_run(raw: str) -> None:
+    """Only Lambda's record of an invocation has a condition."""
+    assert failed_run(raw, NOW) is None
+
+
+def test_failed_run_of_lambda() -> None:
+    """When, why, and the function's error, if it has one; without a time it is now."""
+    record: dict[str, Any] = {"timestamp": AT, "requestContext": {"condition": "RetriesExhausted"}}
+    found = failed_run(json.dumps({**record, "responsePayload": {"errorMessage": "no\nmodule"}}), NOW)
+    assert found == FailedRun(at=SECONDS, condition="RetriesExhausted", error="no module")
+    assert found.text == "2026-11-24 11:30:00 UTC: it ended with an error: no module"
+    for response in (None, {}, "text"):
+        without = failed_run(json.dumps({**record, "timestamp": None, "responsePayload": response}), NOW)
+        assert without == FailedRun(at=NOW, condition="RetriesExhausted")
 
 
 def test_pattern_of_targets() -> None:
