@@ -48,7 +48,7 @@ AREAS: Final[tuple[Area, ...]] = (
     Area(
         name="pager",
         files="infra/pager/function/**/*.py",
-        tiers=(_unit_tests_of("pager", "test_pager_*.py"),),
+        tiers=(_unit_tests_of("pager", "test_pager_*.py"), ("tests/template/test_pager.py",)),
         goals={"pager": 92},
     ),
     Area(

@@ -197,7 +197,8 @@ def test_failed_run_of_lambda() -> None:
     found = failed_run(json.dumps({**record, "responsePayload": {"errorMessage": "no\nmodule"}}), NOW)
     assert found == FailedRun(at=SECONDS, condition="RetriesExhausted", error="no module")
     assert found.text == "2026-11-24 11:30:00 UTC: it ended with an error: no module"
-    for response in (None, {}, "text"):
+    responses: list[object] = [None, {}, "text"]
+    for response in responses:
         without = failed_run(json.dumps({**record, "timestamp": None, "responsePayload": response}), NOW)
         assert without == FailedRun(at=NOW, condition="RetriesExhausted")
 
