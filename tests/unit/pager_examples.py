@@ -161,6 +161,9 @@ def _of_others() -> dict[str, Callable[[], Page]]:
         "slow": lambda: page_of(SLOW, slow, incident=incident_of("b")),
         "slow and the log is not read": lambda: page_of(SLOW, UNREADABLE, event=Event.REMINDER),
         "another alarm": lambda: page_of("Mine", Evidence(), kind=mine, message=MESSAGE),
+        "another alarm without a description": lambda: page_of(
+            "Mine", Evidence(), kind=mine, message=replace(MESSAGE, description="")
+        ),
         "another alarm without a message": lambda: page_of("Mine", Evidence(), kind=mine),
         "another alarm with long texts": lambda: page_of(
             "M" * 70, Evidence(), kind=mine, message=replace(MESSAGE, description="d" * 1100, reason="r" * 1100)

@@ -61,6 +61,8 @@ class Cloud:
     def list_alarm_mute_rules(self, **request: Any) -> dict[str, Any]:
         """Return the active rules of an alarm."""
         self._check("cloudwatch", "ListAlarmMuteRules", request)
+        if self.denied == "mute rules":
+            raise PermissionError("denied")
         rules = [{"Status": "ACTIVE"}] if request["AlarmName"] in self.muted else []
         return {"AlarmMuteRuleSummaries": [rule for rule in rules if rule["Status"] in request["Statuses"]]}
 
@@ -316,6 +318,15 @@ def test_tick_is_silent_while_muted(cloud: Cloud) -> None:
     assert len(cloud.pages) == 1
 
 
+def test_mute_rules_that_cannot_be_read(cloud: Cloud) -> None:
+    """A page too many is better than none."""
+    cloud.change("ALARM", "prod", ago_s=600)
+    cloud.muted, cloud.denied = (ALARM,), "mute rules"
+    service(cloud).on_tick()
+    assert len(cloud.pages) == 1
+    assert json.dumps({"message": "mute rules not read", "error": "denied"}) in [line for _, line in cloud.own_log]
+
+
 def test_second_target_of_an_alarm_with_one_state(cloud: Cloud) -> None:
     """Where CloudWatch has no state by target, the tick finds in the log what fails since."""
     cloud.change("ALARM", ago_s=600)
@@ -354,6 +365,15 @@ def test_unexpected_accept_is_left_to_its_own_alarm(cloud: Cloud) -> None:
     service(cloud, alarms=(ALARM, door)).on_message(message(target="door"))
     service(cloud, alarms=(ALARM, door)).on_message(message(target="door", alarm=door))
     assert [subject.partition(",")[0] for subject in cloud.subjects] == ["SECURITY fleet: UnexpectedAccept"]
+
+
+def test_recovery_beside_an_unexpected_accept(cloud: Cloud) -> None:
+    """Only new failures are left to the security alarm, which tells no recovery of others."""
+    door = "fleet-stack-UnexpectedAcceptAlarm-1A2B"
+    _settled(cloud)
+    cloud.wrote(HEALTHY, json.dumps(record_of("door", **{**REFUSED, "failure": "UnexpectedAccept"})))
+    service(cloud, alarms=(ALARM, door)).on_tick()
+    assert cloud.subjects == ["OK fleet: prod connects again, after 16 min"]
 
 
 ERRORS = "fleet-stack-CanaryErrorsAlarm-1A2B"

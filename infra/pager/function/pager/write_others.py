@@ -72,7 +72,7 @@ def other(situation: Situation) -> Draft:
     """Write of an alarm that the table does not know."""
     message = situation.message
     name = clean(situation.notice.alarm, 60)
-    said = [paragraph(clean(each, 1000)) for each in (message.description, message.reason) if each] if message else []
+    said = [paragraph(clean(each, 1000)) for each in (message.description, message.reason)] if message else []
     return Draft(
         subject=f"{situation.prefix('ALARM')} {name}",
         first=f"The alarm {name} of canary {situation.canary} is in ALARM {course(situation)}",
