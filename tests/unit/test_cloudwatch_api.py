@@ -242,3 +242,23 @@ def test_suppressor_of_a_composite_alarm(api: Api) -> None:
     assert api.composites["both"] == {"known": suppressor, **suppressor}
     put({}, {"AlarmName": "both"}, False, True)  # noqa: FBT003 - MiniStack's
     assert api.suppressions.settings["both"] == {}
+
+
+@pytest.mark.usefixtures("api")
+async def test_requests_of_other_forms() -> None:
+    """No body is an empty request; a form is left to MiniStack as it is, whatever it holds."""
+    handle = ministack_patches.CLOUDWATCH_REQUESTS.original()
+    headers = {"x-amz-target": "GraniteServiceVersion20100801.ListAlarmMuteRules"}
+    status, _, answer = await handle("POST", "/", headers, b"", {})
+    assert (status, json.loads(answer)) == (200, {"AlarmMuteRuleSummaries": []})
+    with pytest.raises(json.JSONDecodeError):  # the stand-in for MiniStack takes JSON only
+        await handle("POST", "/", {}, b"Action=ListAlarmMuteRules", {})
+
+
+async def test_mute_rule_that_is_not_there(api: Api) -> None:
+    """To get it is an error with its name; to delete it is none."""
+    assert await api.call("GetAlarmMuteRule", AlarmMuteRuleName="m") == (
+        404,
+        "ResourceNotFoundException: There is no mute rule m.",
+    )
+    assert (await api.call("DeleteAlarmMuteRule", AlarmMuteRuleName="m"))[0] == 200

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,6 +17,11 @@ from infra.local.demo import drill
 from infra.local.demo.breaks import BREAKS
 from infra.local.demo.drill_report import REPORT_MARKS, DrillResult, Times, live_lines, transcript
 from infra.local.demo.pages import Page
+from infra.local.demo.view import Alarm, View
+
+if TYPE_CHECKING:
+    from infra.local.demo.stage import Stage
+    from infra.local.demo.watch import Watch
 
 LATE = [name for name, each in BREAKS.items() if each.recovers_late]
 SOON = [name for name, each in BREAKS.items() if not each.recovers_late]
@@ -129,6 +136,92 @@ def test_drill_that_cannot_go_on(played: PlayedDrill, capsys: pytest.CaptureFixt
     played.problem = "no healthy run within 12 minutes."
     assert drill.main([]) == 1
     assert capsys.readouterr().err == "make drill failed: no healthy run within 12 minutes.\n"
+
+
+class PlayedWatch:
+    """Shows a view that changes each time that it is looked at."""
+
+    def __init__(self, *steps: Callable[[View], None]) -> None:
+        self.view, self._steps = View(speed=20.0), list(steps)
+
+    def runs(self) -> None:
+        """Let the next thing happen, if anything does."""
+        if self._steps:
+            self._steps.pop(0)(self.view)
+
+    def alarms(self) -> None:
+        """Nothing more."""
+
+    def pages(self) -> None:
+        """Nothing more."""
+
+
+def _state(name: str, state: str) -> Callable[[View], None]:
+    return lambda view: setattr(view, "alarms", (Alarm(name=name, state=state, since=datetime.now(UTC)),))
+
+
+def _pages(*subjects: str) -> Callable[[View], None]:
+    return lambda view: view.pages.extend(page(subject) for subject in subjects)
+
+
+def _drill(monkeypatch: pytest.MonkeyPatch, *steps: Callable[[View], None]) -> tuple[drill.Drill, list[str]]:
+    did: list[str] = []
+
+    def apply(_stage: Stage) -> dict[str, int]:
+        did.append("broken")
+        return {"saved": 1}
+
+    broken = replace(BREAKS["schedule"], apply=apply, mend=lambda _stage, saved: did.append(str(saved)))
+    monkeypatch.setattr(drill, "BREAKS", {"schedule": broken})
+    monkeypatch.setattr(drill, "_POLL_SECONDS", 0.001)
+    stage, watch = cast("Stage", object()), cast("Watch", PlayedWatch(*steps))
+    return drill.Drill(stage=stage, watch=watch, speed=20.0), did
+
+
+def test_drill_begins_with_healthy_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for three of them."""
+    running, _ = _drill(monkeypatch, *[lambda view: setattr(view, "runs", view.runs + 1)] * 5)
+    running.start()
+    assert running.watch.view.runs == 3
+
+
+def test_one_break_and_its_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of before, of other alarms and of recoveries are not its page; it is mended once people were told."""
+    own, other = "SilentCanaryAlarm", "CanaryErrorsAlarm"
+    running, did = _drill(
+        monkeypatch,
+        _state(other, "ALARM"),
+        _state(own, "OK"),
+        _state(own, "ALARM"),
+        _pages(f"ALARM {other}", f"OK {own}"),
+        _pages(f"ALARM {own}"),
+        _state(own, "ALARM"),
+        _state(own, "OK"),
+        _pages(f"ALARM {own} again", f"OK {other}"),
+        _pages(f"OK {own} now"),
+    )
+    _pages(f"ALARM {own} of before")(running.watch.view)
+    result = running.act("schedule")
+    assert did == ["broken", "{'saved': 1}"]
+    assert (result.page.subject, result.pages_then) == (f"ALARM {own}", 4)
+    assert 0 <= result.told.alarm_s <= result.told.page_s
+    running.recover(result)
+    assert result.recovery is not None
+    assert result.recovery.subject == f"OK {own} now"
+    assert result.recovered is not None
+    assert 0 <= result.recovered.alarm_s <= result.recovered.page_s
+
+
+def test_alarm_that_does_not_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a sentence, after twelve minutes of the schedule's clock and a minute of this one."""
+    running, did = _drill(monkeypatch)
+    seconds = iter(range(0, 1000, 8))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    sentence = r"^SilentCanaryAlarm did not ring within 12 minutes of the schedule's clock\.$"
+    with pytest.raises(LocalAwsError, match=sentence):
+        running.act("schedule")
+    assert did == ["broken"]
+    assert next(seconds) == 8 + 96 + 8
 
 
 def _result(**more: Any) -> DrillResult:

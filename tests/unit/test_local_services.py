@@ -117,6 +117,16 @@ def test_cloudwatch_refuses(stand_in: PutInPlace) -> None:
         service_calls.cloudwatch("DescribeAlarms", {})
 
 
+@pytest.mark.parametrize("status", [200, 404])
+def test_topic_is_looked_up(stand_in: PutInPlace, status: int) -> None:
+    """By a request for its attributes, as SNS's query protocol has it."""
+    requests = Requests(status)
+    stand_in(ministack_patches.SNS_REQUESTS, requests)
+    assert service_calls.topic_exists("arn:aws:sns:r:1:t") is (status == 200)
+    form = b"Action=GetTopicAttributes&TopicArn=arn%3Aaws%3Asns%3Ar%3A1%3At"
+    assert requests.asked == [("POST", "/", {"content-type": "application/x-www-form-urlencoded"}, form, {})]
+
+
 def test_handler_that_waits(stand_in: PutInPlace) -> None:
     """A handler that would wait is ended, and says so, because nothing may wait here."""
     ended = []

@@ -173,5 +173,6 @@ def test_signature_of_another_time(ministack: MiniStack) -> None:
             SIGNATURES.verify(request)
     ministack.skewed, ministack.expired = None, True
     SIGNATURES.verify(HEADER)
-    with pytest.raises(UnauthenticatedError, match="Request has expired"):
+    with pytest.raises(UnauthenticatedError, match="Request has expired") as raised:
         SIGNATURES.verify(QUERY)
+    assert raised.value.code == "AccessDenied"

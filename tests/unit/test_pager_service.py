@@ -248,6 +248,27 @@ def test_recovery_during_silence(cloud: Cloud, silent: str, by: str) -> None:
     assert cloud.subjects == ["OK fleet: prod connects again, after 49 min"]
 
 
+def test_recovery_of_a_canary_that_was_silent(cloud: Cloud) -> None:
+    """It needs no proof but its alarm, for it is what the alarm hears."""
+    cloud.change("ALARM", alarm=SILENT, ago_s=3000)
+    service(cloud).on_message(message(alarm=SILENT))
+    cloud.change("OK", alarm=SILENT, ago_s=2000)
+    service(cloud, alarms=(SILENT,)).on_tick()
+    assert cloud.subjects[1:] == ["OK fleet: the canary is heard again, after 16 min"]
+
+
+def test_new_failure_beside_a_recovery(cloud: Cloud) -> None:
+    """Both are told by one tick."""
+    _settled(cloud)
+    cloud.change("ALARM", "new", ago_s=600)
+    cloud.wrote(HEALTHY, json.dumps(record_of("new", **REFUSED)))
+    service(cloud).on_tick()
+    assert cloud.subjects == [
+        "ALARM fleet: 1 of 2 targets fails: NotAuthorized (connack), new",
+        "OK fleet: prod connects again, after 16 min",
+    ]
+
+
 @pytest.mark.parametrize("log", [[], [FAILED], [HEALTHY, FAILED]], ids=["nothing", "failed", "failed-last"])
 def test_recovery_that_nothing_proves(cloud: Cloud, log: list[str]) -> None:
     """An alarm that is OK is no proof: the latest attempt must be healthy. A function that fails is not silent."""

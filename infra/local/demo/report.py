@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.local.demo.pages import Page
 from infra.local.demo.run_log import Run
-from infra.local.demo.view import TargetView, View
+from infra.local.demo.view import Metrics, View
 
 WIDTH = 80
 
@@ -53,7 +53,7 @@ def _short(outcome: Mapping[str, Any]) -> str:
 
 def tables(view: View) -> list[str]:
     """Return the metrics of each target, the certificate's days, the alarms, and why an alarm is not OK."""
-    rows = [_metric_row(name, target) for name, target in view.targets.items() if target.metrics]
+    rows = [_metric_row(name, target.metrics) for name, target in view.targets.items() if target.metrics]
     certificate = f"CertificateDaysLeft of all targets, minimum: {view.days_left or 0:.0f}"
     reasons = [
         wrap(f"{alarm.name} is {alarm.state} since {alarm.since.astimezone():%H:%M:%S}: {alarm.reason}")
@@ -71,10 +71,7 @@ def tables(view: View) -> list[str]:
     ]
 
 
-def _metric_row(name: str, target: TargetView) -> tuple[str, ...]:
-    metrics = target.metrics
-    if metrics is None:
-        return (name, "-", "-", "-")
+def _metric_row(name: str, metrics: Metrics) -> tuple[str, ...]:
     latency = "-" if metrics.latency_ms is None else f"{metrics.latency_ms:.0f} ms"
     return name, f"{metrics.runs:.0f}", f"{metrics.healthy:.0f}", latency
 
