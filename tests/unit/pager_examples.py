@@ -157,6 +157,7 @@ def _of_others() -> dict[str, Callable[[], Page]]:
     return {
         "certificate ends": lambda: page_of(CERTIFICATE, ends),
         "certificate has ended": lambda: page_of(CERTIFICATE, evidence_of(record_of(certificate_days_left=-2.04))),
+        "certificate ends today": lambda: page_of(CERTIFICATE, evidence_of(record_of(certificate_days_left=0.4))),
         "certificate of no known target": lambda: page_of(CERTIFICATE, Evidence()),
         "slow": lambda: page_of(SLOW, slow, incident=incident_of("b")),
         "slow and the log is not read": lambda: page_of(SLOW, UNREADABLE, event=Event.REMINDER),

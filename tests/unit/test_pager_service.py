@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,16 @@ def test_targets_that_fail_together_are_one_page(cloud: Cloud) -> None:
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: service(cloud, collect_s=0.5).on_message(message(target=name)), names))
     assert cloud.subjects == ["ALARM fleet: clients cannot connect, 20 of 20 targets: NotAuthorized (connack)"]
+
+
+def test_target_that_fails_a_moment_later(cloud: Cloud) -> None:
+    """The first message waits for the others before the history is read."""
+    cloud.change("ALARM", "first")
+    later = threading.Timer(0.1, cloud.change, ("ALARM", "second"))
+    later.start()
+    service(cloud, collect_s=2.0).on_message(message(target="first"))
+    later.join()
+    assert sorted(json.loads(cloud.own_log[-1][1])["targets"]) == ["first", "second"]
 
 
 def test_message_of_the_alarm_itself_beside_its_targets(cloud: Cloud) -> None:
@@ -428,6 +439,17 @@ def test_failed_runs_are_told_by_the_alarms(
     text = " ".join(json.loads(page["Message"])["default"].split())
     assert "failed run" in text
     assert said in text
+
+
+@pytest.mark.parametrize(("before_s", "shown"), [(3590, True), (3610, False)])
+def test_failed_run_of_long_ago(cloud: Cloud, before_s: float, *, shown: bool) -> None:
+    """One of the hour before may be the reason of an alarm, an older one is not."""
+    service(cloud).on_message(_run_record("EventAgeExceeded"))
+    cloud.own_log = [(at - 600 - before_s, line) for at, line in cloud.own_log]
+    cloud.change("ALARM", alarm=SILENT, ago_s=600)
+    service(cloud, alarms=(SILENT,)).on_tick()
+    (page,) = cloud.pages
+    assert ("failed run" in json.loads(page["Message"])["default"]) is shown
 
 
 @pytest.mark.parametrize("raw", ["no JSON", message(alarm="other-stack-TargetsFailingAlarm-1")])
