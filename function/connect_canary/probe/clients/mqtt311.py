@@ -5,8 +5,8 @@ from awscrt import mqtt
 from connect_canary.probe.clients.client import (
     KEEP_ALIVE_S,
     NEVER_MS,
+    ConnectFailedError,
     ConnectionOptions,
-    DisconnectRecorder,
     ThreadsafeFuture,
     handshake_transform,
     proxy_options,
@@ -20,8 +20,8 @@ class Mqtt311Connection:
 
     def __init__(self, options: ConnectionOptions) -> None:
         target, auth = options.target, options.auth
-        self._verdict, self._closed, lost = ThreadsafeFuture(), ThreadsafeFuture(), DisconnectRecorder()
-        self._lost = lost
+        self._verdict, self._closed = ThreadsafeFuture(), ThreadsafeFuture()
+        closed = self._closed
         self._connection = mqtt.Connection(
             client=mqtt.Client(tls_ctx=tls_context(target)),
             host_name=target.host,
@@ -39,7 +39,7 @@ class Mqtt311Connection:
             ping_timeout_ms=options.deadline_ms,
             reconnect_min_timeout_secs=NEVER_MS // 1000,
             reconnect_max_timeout_secs=NEVER_MS // 1000,
-            on_connection_interrupted=lambda error, **_: lost.record(error),
+            on_connection_interrupted=lambda error, **_: closed.resolve(ConnectFailedError(error)),
         )
 
     async def connect(self) -> float:
@@ -47,9 +47,9 @@ class Mqtt311Connection:
         return await self._verdict.wait()
 
     async def disconnect(self) -> None:
-        await self.stopped()
-        self._lost.raise_if_lost()
-
-    async def stopped(self) -> None:
+        # The client that has lost its connection itself may never report that it has stopped.
         self._connection.disconnect().add_done_callback(self._closed.resolve_from)
         await self._closed.wait()
+
+    async def stopped(self) -> None:
+        await self.disconnect()
