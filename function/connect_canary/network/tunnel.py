@@ -102,8 +102,8 @@ class Tunnel:
                 with contextlib.suppress(OSError):  # the client has left
                     await asyncio.get_running_loop().sock_sendall(accepted, _BAD_GATEWAY)
                 return
+            await self._relay(accepted, connected)
             unused.pop_all()
-        await self._relay(accepted, connected)
 
     async def _dial(self) -> socket.socket:
         """Return a socket connected to the endpoint, through the egress proxy if there is one; raise DialError."""
@@ -147,11 +147,8 @@ class Tunnel:
         self._sides = (inner, outer)
         loop = asyncio.get_running_loop()
         self.trace.start_phase(Phase.TLS)
-        with contextlib.ExitStack() as unused:
-            unused.callback(accepted.close)
-            probe_when_idle(connected)
-            await loop.connect_accepted_socket(lambda: outer, connected)
-            unused.pop_all()
+        probe_when_idle(connected)
+        await loop.connect_accepted_socket(lambda: outer, connected)
         await loop.connect_accepted_socket(lambda: inner, accepted)
         inner.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self._resolve_established(established=True)

@@ -32,9 +32,8 @@ _CLIENT_STOP_TIMEOUT_S = 0.1
 _CERTIFICATE_GRACE_S = 0.25
 # The SDK's handshake starts first: on a path without round trips the two would compete for the processor.
 _CERTIFICATE_CHECK_DELAY_S = 0.01
-_DIALING = {Phase.TCP, Phase.PROXY}
-# How long an ended attempt waits for its explanation.
-_SURVEY_TIMEOUT_S, _CERTIFICATE_CHECK_TIMEOUT_S = 1.0, 1.0
+# How long an ended attempt waits for its certificate check.
+_CERTIFICATE_CHECK_TIMEOUT_S = 1.0
 
 
 class CertificateRejectedError(Exception):
@@ -78,7 +77,7 @@ async def run_attempt(
             state.trace = Trace(error=tunnel_error(state))
     state.ended = time.perf_counter()
     if tunnel is not None:
-        await tunnel.finish_survey(min(state.remaining_s, _SURVEY_TIMEOUT_S) if state.phase in _DIALING else 0)
+        await tunnel.finish_survey(state.remaining_s)
     if certificate_task is not None:
         state.certificate_check = await _certificate_result(certificate_task, state)
     if diagnosis is not None:

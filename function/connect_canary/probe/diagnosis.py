@@ -73,7 +73,6 @@ class _DiagnosticSession:
         tls.set_server_name(target.host)
         websocket.connect(
             host=target.host,
-            port=target.port,
             handshake_request=request,
             tls_connection_options=tls,
             proxy_options=proxy_options(address),
