@@ -1,9 +1,10 @@
 """Single attempts at an endpoint in this process, for situations that only the client can create."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,12 @@ from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
 from connect_canary.probe.certificate_check import check_certificate
+from connect_canary.probe.clients.client import ConnectFailedError, Connection, ConnectionOptions
+from connect_canary.probe.clients.table import new_connection
 from tests.faulty import pki
 from tests.faulty.server import FaultyEndpoint
-from tests.faulty.server_connection import ClientGoneError, ServerConnection
-from tests.faulty.steps import Behaviour, refuse, silence, tls_handshake
+from tests.faulty.server_connection import ClientGoneError, RequestLog, ServerConnection
+from tests.faulty.steps import Behaviour, refuse, send_connack, silence, tls_handshake
 from tests.unit.factories import target_of
 
 
@@ -237,3 +240,78 @@ async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: FaultyEndpoint
         authorizer_password="p" * (cast("int", PROTOCOLS[MqttVersion.V3_1_1].max_connect_bytes) - 8000),
     )
     assert (await run_attempt(target, timeout_s=5)).healthy
+
+
+# -- the end of the client -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+@pytest.mark.parametrize(
+    "behaviour",
+    [Behaviour(upgrade=refuse("403 Forbidden")), Behaviour(connack=send_connack(5, 135)), Behaviour(connack=silence)],
+    ids=["refused upgrade", "refused CONNECT", "no CONNACK"],
+)
+async def test_client_of_a_failed_attempt_has_stopped_at_its_end(
+    endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, version: MqttVersion
+) -> None:
+    """It would go on trying to connect, beside the attempts that follow in a warm process."""
+    stopped: list[Connection] = []
+
+    def watched(options: ConnectionOptions) -> Connection:
+        connection = new_connection(options)
+        stop = connection.stopped
+
+        async def stopping() -> None:
+            # One of MQTT 3.1.1 that was refused says so in an error: it has no connection any more.
+            with contextlib.suppress(ConnectFailedError):
+                await stop()
+            stopped.append(connection)
+
+        monkeypatch.setattr(connection, "stopped", stopping)
+        return connection
+
+    monkeypatch.setattr(attempt, "new_connection", watched)
+    port = await endpoint.serve(behaviour)
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=version,
+    )
+    assert not (await run_attempt(target, timeout_s=2)).healthy
+    assert len(stopped) == 1
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_client_that_is_slow_to_disconnect_is_waited_for(
+    endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch, version: MqttVersion
+) -> None:
+    """Where the processor is busy its DISCONNECT takes longer than an abandoned client is given, and must be sent."""
+    late_s = 0.5
+
+    def slow(options: ConnectionOptions) -> Connection:
+        connection = new_connection(options)
+        monkeypatch.setattr(connection, "disconnect", _delayed(connection.disconnect, late_s))
+        return connection
+
+    monkeypatch.setattr(attempt, "new_connection", slow)
+    log = RequestLog()
+    port = await endpoint.serve(Behaviour(), log)
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=version,
+    )
+    outcome = await run_attempt(target, timeout_s=10)
+    assert outcome.healthy
+    assert (outcome.disconnect_ms or 0) >= late_s * 1000
+    assert log.disconnects == 1
+
+
+def _delayed(disconnect: Callable[[], Awaitable[None]], seconds: float) -> Callable[[], Awaitable[None]]:
+    async def later() -> None:
+        await asyncio.sleep(seconds)
+        await disconnect()
+
+    return later

@@ -16,6 +16,7 @@ import pytest
 from connect_canary.model.addresses import AddressResult
 from connect_canary.model.failures import Failure
 from connect_canary.model.mqtt import MqttVersion
+from connect_canary.network.address_survey import SURVEY_DELAY_S
 from connect_canary.network.dialer import CONNECT_TIMEOUT_S, connect_as_sdk
 from connect_canary.network.errors import DialError
 from connect_canary.network.resolver import AddressInfo
@@ -24,6 +25,7 @@ from tests.faulty.cases import ENVIRON, Case, watching
 from tests.faulty.isolated import is_possible, isolated
 from tests.faulty.process import ROOT, Handler
 from tests.faulty.server import FaultyEndpoint
+from tests.faulty.steps import Behaviour, tls_handshake
 from tests.unit.factories import target_of
 
 NAME = "endpoint.test"
@@ -150,6 +152,22 @@ async def test_path_that_heals_after_the_time_out_of_the_sdk(sockets: contextlib
     assert [result.as_dict() for result in outcome.addresses] == [
         {"address": "127.0.0.1", "used": True, "failure": "TcpTimedOut"}
     ]
+
+
+async def test_other_addresses_are_left_alone_when_the_first_one_accepts_at_once(
+    tmp_path: Path, sockets: contextlib.ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the attempt goes on: a survey is traffic that no device makes."""
+    async with FaultyEndpoint(tmp_path, host=FIRST) as endpoint:
+        port = await endpoint.serve(Behaviour(handshake=tls_handshake(pause_s=1.5 * SURVEY_DELAY_S)))
+        other = _accepting(sockets, SECOND, port)
+        infos = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port)) for host in (FIRST, SECOND)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: infos)
+        target = target_of(endpoint=f"localhost:{port}", ca_file=str(endpoint.pki.ca_file), auth_mode="custom-unsigned")
+        outcome = await run_attempt(target, timeout_s=DEADLINE_S)
+    assert outcome.phases_ms["tls"] > SURVEY_DELAY_S * 1000
+    assert list(outcome.addresses) == [AddressResult(address=FIRST, used=True)]
+    assert not _has_connection(other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from connect_canary.probe.refusal import clock_skew_s, refusal_message
 
 NOON = 1795521600.0  # 2026-11-24 12:00:00 UTC
+# Of a page no more is searched for its title.
+_READ_BYTES = 16384
 NGINX = b"""<html>\r
 <head><title>503 Service Temporarily Unavailable</title></head>
 <body><center><h1>503 Service Temporarily Unavailable</h1></center><hr><center>nginx/1.24.0</center></body></html>"""
@@ -26,6 +28,8 @@ NGINX = b"""<html>\r
         ({}, "<html>\u0130\u0130<title>after letters that grow</title>".encode(), "after letters that grow"),
         ({}, b"<html><title>cut off", "cut off"),
         ({}, b"<html><title", ""),
+        ({}, b"<html>".ljust(_READ_BYTES - 9) + b"<title>at the end", "at"),
+        ({}, b"<html>".ljust(2 * _READ_BYTES) + b"<title>far below</title>", ""),
         ({"server": "nginx"}, b'{"message": "<title>no page</title>"}', "<title>no page</title>"),
         ({"server": "nginx"}, b"plain words", "plain words"),
         ({}, b"", ""),
