@@ -10,12 +10,16 @@ from tests.mutation.sandbox import ROOT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
-    """Files that are mutated together, and their tests: each tier runs when the one before has found nothing."""
+    """Files that are mutated together, and their tests: each tier runs when the one before has found nothing.
+
+    The tests are measured in so many `shards` at the same time, which helps where they wait more than they compute.
+    """
 
     name: str
     files: str
     tiers: tuple[tuple[str, ...], ...]
     goals: Mapping[str, float]
+    shards: int = 1
 
 
 def _unit_tests_of(package: str, names: str = "test_*.py") -> tuple[str, ...]:
@@ -32,6 +36,7 @@ AREAS: Final[tuple[Area, ...]] = (
         files="function/connect_canary/**/*.py",
         tiers=(("tests/unit",), ("tests/integration",)),
         goals={"function": 92},
+        shards=4,
     ),
     Area(
         name="template",

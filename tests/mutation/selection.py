@@ -9,9 +9,10 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import coverage
 
@@ -136,8 +137,36 @@ def measure(area: Area) -> Baseline:
 
 
 def _measure(area: Area) -> Baseline:
-    """Run the tests of an area in a sandbox; raises `BaselineError` when they do not even run."""
+    """Run the tests of an area in sandboxes; raises `BaselineError` when they do not even run."""
+    with ThreadPoolExecutor(area.shards) as pool:
+        shards = list(pool.map(_record, _shards(area)))
+    seconds, fixtures = ({k: v for each in shards for k, v in each[name].items()} for name in ("seconds", "fixtures"))
+    passed = {test for each in shards for test in each["passed"]}
+    lines: dict[str, dict[int, frozenset[str]]] = defaultdict(lambda: defaultdict(frozenset))
+    for file, tests_by_line in (entry for each in shards for entry in each["lines"].items()):
+        for line, tests in tests_by_line.items():
+            lines[file][line] |= tests
+    return Baseline(
+        seconds=seconds,
+        fixtures=fixtures,
+        passed=tuple(frozenset(t for t in passed if t.startswith(tier)) for tier in area.tiers),
+        left_out=tuple(sorted(seconds.keys() - passed)),
+        packages=tuple(sorted({name for each in shards for name in each["packages"]})),
+        lines={file: dict(tests_by_line) for file, tests_by_line in lines.items()},
+    )
+
+
+def _shards(area: Area) -> list[list[str]]:
+    """Return what each shard runs: test files in turn, or all that the tiers name."""
     paths = list(dict.fromkeys(path for tier in area.tiers for path in tier))
+    if area.shards == 1:
+        return [paths]
+    tests = [str(test.relative_to(ROOT)) for path in paths for test in sorted((ROOT / path).rglob("test_*.py"))]
+    return [tests[shard :: area.shards] for shard in range(area.shards)]
+
+
+def _record(paths: Sequence[str]) -> dict[str, Any]:
+    """Return what tests do in a sandbox of their own; those that take long count as not passed."""
     with sandbox() as copy:
         recording.prepare(copy)
         command = [sys.executable, "-m", recording.__name__, *PYTEST, *paths]
@@ -145,16 +174,9 @@ def _measure(area: Area) -> Baseline:
         done = subprocess.run(command, cwd=copy, env=around, capture_output=True, text=True, check=False)
         if not (copy / recording.TESTS).exists():
             raise BaselineError(done.stdout + done.stderr)
-        results = json.loads((copy / recording.TESTS).read_text())
+        results: dict[str, Any] = json.loads((copy / recording.TESTS).read_text())
         passed = [test for test in results["passed"] if results["seconds"][test] < _TOO_SLOW_S]
-        return Baseline(
-            seconds=results["seconds"],
-            fixtures=results["fixtures"],
-            passed=tuple(frozenset(t for t in passed if t.startswith(tier)) for tier in area.tiers),
-            left_out=tuple(sorted(results["seconds"].keys() - set(passed))),
-            packages=tuple(results["packages"]),
-            lines=_lines(copy, passed) if area.files.endswith(".py") else {},
-        )
+        return results | {"passed": passed, "lines": _lines(copy, passed)}
 
 
 def _lines(copy: Path, tests: list[str]) -> dict[str, dict[int, frozenset[str]]]:
