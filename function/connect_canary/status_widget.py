@@ -62,7 +62,7 @@ def read_view(context: object, *, now_ms: int) -> WidgetView:
     times = _object(asked.get("timeRange"))
     zoom = _object(times.get("zoom")) or times
     end = min(_whole(zoom.get("end"), now_ms), now_ms)
-    start = _whole(zoom.get("start"), end - _DEFAULT_HOURS * 3_600_000)
+    start = _whole(zoom.get("start"), end)
     if not 0 <= start < end:
         start = max(0, end - _DEFAULT_HOURS * 3_600_000)
     width = _whole(asked.get("width"), _DEFAULT_WIDTH_PX) - _FRAME_PX
@@ -108,10 +108,8 @@ def render(client: Client, environ: Mapping[str, str], view: WidgetView, budget:
 def _coverage(start_ms: int, view: WidgetView) -> str:
     if start_ms <= view.start_ms:
         return "Times are UTC."
-    minutes = (view.end_ms - start_ms) / 60_000
-    return (
-        f"Times are UTC. Only the newest {minutes:.0f} minutes could be read in time; choose a shorter time to see all."
-    )
+    minutes = (view.end_ms - start_ms) // 60_000
+    return f"Times are UTC. Only the newest {minutes} minutes could be read in time; choose a shorter time to see all."
 
 
 def _paragraph(sentence: str, colour: str) -> Markup:
