@@ -21,7 +21,7 @@ from connect_canary.model.mqtt import PROTOCOLS, MqttVersion
 from connect_canary.model.target import Target
 from connect_canary.network.dialer import connect_as_sdk
 from connect_canary.network.resolver import resolve
-from connect_canary.probe import attempt
+from connect_canary.probe import attempt, attempt_diagnosis
 from connect_canary.probe.attempt import run_attempt
 from connect_canary.probe.auth.connect_auth import ConnectAuth
 from connect_canary.probe.auth.table import authenticate
@@ -240,6 +240,24 @@ async def test_longest_connect_that_mqtt_3_1_1_may_have(endpoint: FaultyEndpoint
         authorizer_password="p" * (cast("int", PROTOCOLS[MqttVersion.V3_1_1].max_connect_bytes) - 8000),
     )
     assert (await run_attempt(target, timeout_s=5)).healthy
+
+
+@pytest.mark.parametrize(("client_id", "code"), [("", 5), ("fixed", None)])
+async def test_diagnosis_keeps_the_interval_of_a_fixed_client_id_only(
+    endpoint: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch, client_id: str, code: int | None
+) -> None:
+    """One that was used a moment ago is not used again, and where that takes too long nothing is asked."""
+    monkeypatch.setattr(attempt_diagnosis, "CLIENT_ID_INTERVAL_S", 60.0)
+    port = await endpoint.serve(Behaviour(connack=send_connack(5, 135)))
+    target = target_of(
+        endpoint=f"localhost:{port}",
+        ca_file=str(endpoint.pki.ca_file),
+        auth_mode="custom-unsigned",
+        mqtt_version=MqttVersion.V3_1_1,
+        client_id=client_id,
+    )
+    outcome = await run_attempt(target, timeout_s=10)
+    assert (outcome.phase, outcome.connack_code) == ("connack", code)
 
 
 # -- the end of the client -----------------------------------------------------------------------------------------

@@ -90,6 +90,18 @@ def test_deployers_own_document_may_name_any_endpoint(aws: FakeAws) -> None:
     assert targets["a"] == {"endpoint": f"{ELSEWHERE}:443", "client_id": "", "password": PASSWORD}
 
 
+@pytest.mark.parametrize("own", [ENDPOINT, f" {ENDPOINT}:443\n", f"{ENDPOINT}:8883"])
+def test_own_endpoint_may_stand_in_a_parameter(aws: FakeAws, own: str) -> None:
+    """It is the canary's own all the same, and no other one is."""
+    aws.parameters["/endpoint"] = own
+    entries = [{"name": "a", "endpoint": own.strip()}, {"name": "evil", "endpoint": ELSEWHERE}]
+    targets, problems = _plan(
+        aws, *entries, endpoint="ssm:/endpoint", auth_mode="custom-unsigned", authorizer_password=PASSWORD
+    )
+    assert {name: target["password"] for name, target in targets.items()} == {"a": PASSWORD}
+    assert problems.startswith(f"targets[1].endpoint is {ELSEWHERE!r}; {REFUSED}")
+
+
 def test_accounts_endpoint_is_the_canarys_own(aws: FakeAws) -> None:
     """Without CANARY_ENDPOINT it is asked for, and nothing else is allowed."""
     aws.endpoint = ENDPOINT
