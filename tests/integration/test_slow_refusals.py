@@ -215,15 +215,25 @@ async def test_question_ends_with_the_attempt(endpoint: FaultyEndpoint, version:
         await ended.wait()
 
 
-async def test_endpoint_that_is_quick_is_asked_once(endpoint: FaultyEndpoint) -> None:
-    """A slow CONNACK is no slow upgrade: nothing is asked beside it."""
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(connack=steps.send_connack(pause_s=PAUSE_S)),
+        Behaviour(handshake=steps.tls_handshake(pause_s=PAUSE_S)),
+    ],
+    ids=["CONNACK", "TLS"],
+)
+async def test_endpoint_that_is_slow_in_another_phase_is_asked_once(
+    endpoint: FaultyEndpoint, behaviour: Behaviour
+) -> None:
+    """Nothing is asked beside it: there is the attempt's connection, and the certificate check's."""
     log = RequestLog()
-    port = await endpoint.serve(Behaviour(connack=steps.send_connack(pause_s=PAUSE_S)), log)
+    port = await endpoint.serve(behaviour, log)
     target = target_of(
         endpoint=f"localhost:{port}", ca_file=str(endpoint.pki.ca_file), auth_mode="custom-unsigned", client_id=FIXED_ID
     )
     assert (await run_attempt(target, timeout_s=DEADLINE_S)).healthy
-    assert (log.upgrades, log.connects) == (1, 1)
+    assert (log.connections, log.upgrades, log.connects) == (2, 1, 1)
 
 
 # -- rotated secrets -----------------------------------------------------------------------------------------------
