@@ -20,6 +20,7 @@ from connect_canary.pages.status_grid import LETTERS, OTHER_LETTER, CellState, g
 from connect_canary.pages.status_strip import MAX_BYTES, StripStyle, max_columns, status_strips
 from connect_canary.pages.target_summary import percent, summaries_of
 from connect_canary.pages.theme import DARK, LIGHT, PHASE_COLOURS
+from tests.unit.approved_pages import APPROVED, FOLDER, in_lines
 from tests.unit.factories import outcome_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -359,3 +360,12 @@ def test_page_of_a_large_fleet_is_bounded() -> None:
     page = page_of([record(target=f"t{number:04}", **FAILED) for number in range(2000)])
     assert len(page) < 2_000_000
     assert f"and {2000 - MAX_TARGETS} more, {2000 - MAX_TARGETS} of them with failures" in page
+
+
+# -- drawings that were looked at ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", APPROVED)
+def test_drawing_is_as_it_was_approved(name: str) -> None:
+    """Every size, place and colour; `tests/unit/approved_pages.py` says how to approve another one."""
+    assert in_lines(APPROVED[name]()).splitlines() == (FOLDER / name).read_text(encoding="utf-8").splitlines()
