@@ -3,8 +3,11 @@
 Sessions of SSO are tried in processes of their own: botocore looks up their place when it is imported.
 """
 
+import json
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,31 @@ def test_profile_of_the_environment(home: AwsHome, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     assert _find("process").source == "profile process (credential_process)"
     assert _find(None).source == "environment"
+
+
+class _ContainerRole(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Serve credentials as the agent of ECS does."""
+        ends = f"{datetime.now(UTC) + timedelta(hours=6):%FT%TZ}"
+        keys = {"AccessKeyId": "AKIDCONTAINER", "SecretAccessKey": "x", "Token": "y", "Expiration": ends}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(keys).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
+@pytest.mark.usefixtures("home")
+def test_credentials_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source is said in words, not by botocore's name for it."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _ContainerRole) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/role")
+        found, environ = _find(None), dict[str, str]()
+        found.export(environ)
+        server.shutdown()
+    assert (found.source, environ["AWS_ACCESS_KEY_ID"]) == ("role of the container", "AKIDCONTAINER")
 
 
 def test_expiring_credentials_are_renewed(home: AwsHome) -> None:

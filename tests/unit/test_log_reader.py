@@ -70,6 +70,15 @@ def test_newest_part_within_the_time() -> None:
     assert len(log.requests) < 30
 
 
+@pytest.mark.parametrize("budget", [Budget(pages=1, deadline=math.inf), Budget(pages=1000, deadline=0.0)])
+def test_budget_that_ends_with_a_window(budget: Budget) -> None:
+    """Pages or time: no further window is begun."""
+    log = FakeLog(events=_minutes())
+    found = read_log(log, RANGE, budget, clock=lambda: 1.0)
+    assert found.start_ms == RANGE.end_ms - 300_000
+    assert (len(found.records), len(log.requests)) == (5, 1)
+
+
 def test_first_window_shows_what_there_is() -> None:
     """Where even the newest five minutes are too much, what was read of them is shown."""
     log = FakeLog(events=_minutes(targets=1000), page_size=100)

@@ -161,6 +161,7 @@ def test_event_targets_is_limited_to_the_canarys_own_place(reference: object) ->
         ("ssm:/iot-connect-canary/fleet/targets/", "targets"),
         ("secretsmanager:iot-connect-canary/fleet/shard-001", "shard-001"),
         ("secretsmanager:shard-001#targets/a", "shard-001"),
+        ("ssm:/iot-connect-canary/fleet/SHARD-X/", "SHARD-X"),
         ("secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:shard-001-AbCdEf", "shard-001-AbCdEf"),
         (None, None),
         (["ssm:/iot-connect-canary/fleet/shard-001"], None),
