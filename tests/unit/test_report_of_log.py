@@ -69,12 +69,13 @@ def test_report_of_the_last_hours(
     attempts = int(capsys.readouterr().out.removeprefix(f"{page}: ").split()[0])
     assert runs - 1 <= attempts <= runs
     assert {(request.body["logGroupName"], request.region) for request in logs.requests} == {(GROUP, "eu-west-1")}
-    assert before - 1 <= max(request.body["endTime"] for request in logs.requests) / 1000 <= after
-    begin_s = min(request.body["startTime"] for request in logs.requests) / 1000
-    assert before - 1 <= begin_s + float(hours) * _HOUR_S <= after
+    begin_ms = min(request.body["startTime"] for request in logs.requests)
+    end_ms = max(request.body["endTime"] for request in logs.requests) + 1
+    assert before * 1000 - 1 <= end_ms <= after * 1000
+    assert end_ms - begin_ms == float(hours) * _HOUR_S * 1000
     text = page.read_text()
     assert f"IoT connect canary: {GROUP}" in text
-    assert f"from {datetime.fromtimestamp(begin_s, UTC):%Y-%m-%d %H:%M} to " in text
+    assert f"from {datetime.fromtimestamp(begin_ms / 1000, UTC):%Y-%m-%d %H:%M} to " in text
     ends = {f"to {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC" for moment in (before, after)}
     assert any(end in text for end in ends)
 
