@@ -20,6 +20,21 @@ def _script(capsys: pytest.CaptureFixture[str], shell: str) -> str:
     return capsys.readouterr().out
 
 
+def _offered(folder: Path, script: str, words: list[str]) -> set[str]:
+    """Return what bash offers in a folder that holds the script as its only file, `completion`."""
+    (folder / "completion").write_text(script)
+    command = ["bash", "-c", _ASK, "bash", "./completion", "connect-canary", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("words", [["connect", "--ca_file", "c"], ["report", "--html", "c"], ["report", "c"]])
+def test_bash_offers_files(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """Where a file is named."""
+    assert _offered(tmp_path, _script(capsys, "bash"), words) == {"completion"}
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
@@ -35,12 +50,7 @@ def test_bash_offers_what_is_allowed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], offered: set[str]
 ) -> None:
     """Commands, flags and the values of closed sets."""
-    path = tmp_path / "completion"
-    path.write_text(_script(capsys, "bash"))
-    command = ["bash", "-c", _ASK, "bash", str(path), "connect-canary", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr == ""
-    found = set(done.stdout.split())
+    found = _offered(tmp_path, _script(capsys, "bash"), words)
     assert found >= offered
     assert {word for word in found if not word.startswith(words[-1])} == set()
 
