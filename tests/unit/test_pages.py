@@ -133,6 +133,12 @@ def test_cells_of_times() -> None:
     ]
 
 
+def test_time_within_one_period_is_one_cell() -> None:
+    """However short it is."""
+    for end in (60.0, 60.5, 119.0):
+        assert list(grid_of_times([], start=60, end=end, period_s=60, max_columns=80).labels) == ["00:01"]
+
+
 def test_long_times_have_wider_cells() -> None:
     """A week at a run a minute fits, with the day beside the time."""
     grid = grid_of_times([record(600_000.0)], start=0, end=604_800, period_s=60, max_columns=80)
@@ -292,6 +298,7 @@ def test_text_is_one_bounded_line() -> None:
     assert text("a\n\tb   c") == "a b c"
     assert len(text("x" * 10_000)) == 200
     assert text("x" * 201).endswith("…")
+    assert text("x" * 7, limit=7) == "x" * 7
     assert tag("a", "<", href='"') == '<a href="&quot;">&lt;</a>'
 
 

@@ -75,6 +75,7 @@ def test_check_sees_a_secret_that_is_shown(chain: tuple[str, ...]) -> None:
         pytest.param("user hunter2 unknown", ["hunter2"], "user *** unknown", id="a short secret"),
         pytest.param("user ab1 unknown", ["ab1"], "user ab1 unknown", id="a secret of 3 characters"),
         pytest.param("h u n t e r 2", ["hunter2"], NOT_SHOWN, id="a short secret, split"),
+        pytest.param("a %C3%A9 b", ["é"], "a %C3%A9 b", id="too short a secret, encoded"),
         pytest.param("got a%2Fb%2Fc%2Fd%2F", ["a/b/c/d/"], "got ***", id="percent-encoded"),
         pytest.param("got KioqIyMjISEhJCQk", ["***###!!!$$$"], NOT_SHOWN, id="a secret without letters"),
         pytest.param("got w6TDtsO8w59hYmNkZWY=", ["äöüßabcdef"], NOT_SHOWN, id="UTF-8 in base64"),
