@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -180,12 +181,14 @@ def test_target_that_hangs_leaves_time_for_the_heartbeat(handler: Handler, switc
 
 @pytest.mark.parametrize("id_", ["egress-healthy", "egress-407"])
 def test_egress_proxy_is_respected(handler: Handler, switch: Switch, endpoint: str, id_: str) -> None:
-    """Through the proxy if there is one; its refusal is a warning, and its password is not shown."""
+    """Through the proxy if there is one, with its password; its refusal is a warning, and its password is not shown."""
     with FaultyServer(id_) as proxy:
         url = f"http://user:{TOKEN}@127.0.0.1:{proxy.port(id_)}"
         _, records = _run(handler, _url(switch), endpoint, others={"HTTPS_PROXY": url, "NO_PROXY": "127.0.0.1"})
         received = proxy.seen(id_)
     assert received["connections"] == 1
+    (asked,) = received["requests"]
+    assert asked["headers"]["proxy-authorization"] == f"Basic {b64encode(f'user:{TOKEN}'.encode()).decode()}"
     assert len(switch.requests) == (id_ == "egress-healthy")
     assert [record["reason"] for record in records] == (
         [] if id_ == "egress-healthy" else ["OSError: Tunnel connection failed: 407 Proxy Authentication Required"]
