@@ -48,6 +48,15 @@ def test_times_of_a_failure(ended: float | None, tcp_ms: float, words: str) -> N
     assert outcome.reason == f"no answer to the TCP connect within {words}"
 
 
+@pytest.mark.parametrize("error", [None, TimeoutError()], ids=["disconnected", "lost"])
+def test_client_that_got_in_where_it_must_not(error: Exception | None) -> None:
+    """The outcome says so, whatever came after the CONNACK."""
+    state = _state(target=target_of(expect="refuse"), started=1000.1, connected=1000.35, ended=1000.45, error=error)
+    outcome = build_outcome(state)
+    assert (outcome.failure, outcome.phase) == ("UnexpectedAccept", Phase.CONNACK)
+    assert outcome.reason == "the connect was accepted where a refusal is expected"
+
+
 def test_time_that_remains() -> None:
     """Until the deadline, which counts from the start."""
     assert _state().remaining_s == pytest.approx(9.5)

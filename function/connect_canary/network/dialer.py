@@ -72,14 +72,14 @@ async def _first_connected(dials: Mapping[_Dial, AddressInfo], results: list[Add
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for dial in (dial for dial in dials if dial in done):
-            error = dial.exception()
-            if error is None:
+            try:
+                dial.result()
+            except DialError as error:
+                results.append(_result(dials[dial], tcp_failure(error.error_name)))
+                last = error
+            else:
                 results.append(_result(dials[dial]))
                 return dial
-            if not isinstance(error, DialError):
-                raise error
-            results.append(_result(dials[dial], tcp_failure(error.error_name)))
-            last = error
     raise DialError(last.error_name, describe_failed(results) or str(last)) from last
 
 
