@@ -71,12 +71,12 @@ def time_attempt(*, certificate: bool) -> Timing:
     return Timing(connect_ms=outcome.connect_ms, wall_ms=outcome.elapsed_ms)
 
 
-def time_bare_sdk(endpoint: BenchEndpoint, version: str, *, port: int | None = None) -> Timing:
+def time_bare_sdk(endpoint: BenchEndpoint, version: str) -> Timing:
     """Time the SDK alone: builder, start, CONNACK, disconnect."""
     started_at = time.perf_counter()
     arguments = {
         "endpoint": endpoint.host,
-        "port": port or endpoint.ports[0],
+        "port": endpoint.ports[0],
         "ca_filepath": endpoint.ca_file,
         "client_id": f"test-bare-{uuid4().hex[:8]}",
         "region": REGION,

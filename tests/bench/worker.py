@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.bench.concurrent_sdk import connect_together
 from tests.bench.network import BenchEndpoint
 from tests.bench.process import peak_mb, quiet_output
 from tests.bench.settings import configure, many_targets, one_target
@@ -57,14 +58,14 @@ def run(request: Request) -> dict[str, Any]:
     }
 
 
-def loop(request: Request) -> dict[str, Any]:
-    """Return what the bare SDK took, one target after the other."""
-    endpoint, version, count = BenchEndpoint(**request["endpoint"]), request["version"], request["targets"]
-    time_bare_sdk(endpoint, version)
-    ports = endpoint.ports
+def together(request: Request) -> dict[str, Any]:
+    """Return what the bare SDK took with as many clients, all started together."""
+    endpoint = BenchEndpoint(**request["endpoint"])
+    _join_cgroup(request.get("cgroup"))
+    connect_together(endpoint, 1)
     with _costs() as costs:
-        timings = [time_bare_sdk(endpoint, version, port=ports[index % len(ports)]) for index in range(count)]
-    return costs | {"connect_ms": statistics.median(one.connect_ms for one in timings)}
+        connect_ms = connect_together(endpoint, request["targets"])
+    return costs | {"connect_ms": connect_ms}
 
 
 def _alternate(subjects: Mapping[str, Callable[[], Timing]], rounds: int) -> dict[str, Any]:
@@ -114,7 +115,7 @@ _MEASUREMENTS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
     "connect": connect,
     "certificate": certificate,
     "run": run,
-    "loop": loop,
+    "together": together,
 }
 
 
