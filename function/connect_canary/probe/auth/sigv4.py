@@ -48,21 +48,22 @@ async def authenticate_default_chain(target: Target) -> ConnectAuth:
         credentials = await _get_credentials(provider)
     if (credentials.access_key_id, credentials.secret_access_key) == _SAM_PLACEHOLDERS:
         raise PlaceholderCredentialsError
-    return _connect_auth(target, provider, credentials)
+    return _connect_auth(
+        target, provider, credentials.access_key_id, credentials.secret_access_key, credentials.session_token
+    )
 
 
 async def authenticate_static(target: Target) -> ConnectAuth:
     """Sign with the target's static credentials."""
-    provider = AwsCredentialsProvider.new_static(
+    credentials = (
         cast("Secret", target.access_key_id).reveal(),
         cast("Secret", target.secret_access_key).reveal(),
         target.session_token.reveal() if target.session_token else None,
     )
-    return _connect_auth(target, provider, await _get_credentials(provider))
+    return _connect_auth(target, AwsCredentialsProvider.new_static(*credentials), *credentials)
 
 
-def _connect_auth(target: Target, provider: AwsCredentialsProvider, credentials: AwsCredentials) -> ConnectAuth:
-    secrets = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+def _connect_auth(target: Target, provider: AwsCredentialsProvider, *secrets: str | None) -> ConnectAuth:
     return ConnectAuth(
         sign=_sign_sigv4(target.signing_region, provider), secrets=tuple(secret for secret in secrets if secret)
     )
