@@ -5,11 +5,12 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench import certificate, coldstart, connect, memory, targets
+from tests.bench import certificate, clients, coldstart, connect, memory, targets
 from tests.bench.report import DOCUMENT, Section, machine, render, write
 
 _BENCHES: Mapping[str, tuple[Callable[..., Section], int]] = {
     "connect": (connect.bench, 40),
+    "clients": (clients.bench, 4),
     "certificate": (certificate.bench, 40),
     "memory": (memory.bench, 9),
     "coldstart": (coldstart.bench, 9),
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the named benches; exit code 1 when a limit is missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_BENCHES)} (default: all)")
-    parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 40, 9 or 5 by bench)")
+    parser.add_argument("--rounds", type=int, help="rounds of each measurement (default: 40, 9, 5 or 4 by bench)")
     parser.add_argument("--json", action="store_true", help="print every single value as JSON; write no document")
     options = parser.parse_args(arguments)
     for name in options.names:

@@ -99,14 +99,19 @@ def healthy_endpoint(place: Network, count: int = 1) -> Iterator[BenchEndpoint]:
 
 def measure(place: Network, module: str, request: object) -> Any:
     """Return a fresh client process's response to `request`, JSON both ways, once the machine is idle."""
+    return measure_command([*place.client_side, *module_command(module)], request)
+
+
+def measure_command(command: Sequence[str], request: object) -> Any:
+    """Return the response of any program to `request`, as of our modules."""
     idle_gate.wait_until_idle()
-    client = start_process([*place.client_side, *module_command(module)])
+    client = start_process(command)
     try:
         response, _ = client.communicate(json.dumps(request), timeout=_ANSWERS_WITHIN_S)
     finally:
         end_process(client)
     if client.returncode != 0:
-        raise RuntimeError(f"{module} failed with exit code {client.returncode}; what it said is above")
+        raise RuntimeError(f"{command[-1]} failed with exit code {client.returncode}; what it said is above")
     return json.loads(response)
 
 

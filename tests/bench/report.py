@@ -13,7 +13,7 @@ from typing import Any
 
 _PACKAGES = ("awsiotsdk", "awscrt", "aws-lambda-powertools")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "measurements.md"
-_ORDER = ("connect", "certificate", "memory", "coldstart", "targets", "fidelity")
+_ORDER = ("connect", "clients", "certificate", "memory", "coldstart", "targets", "fidelity")
 _HEAD = """# Measurements
 
 Written by `make bench` (`python -m tests.bench`, which also takes the names of single benches), the last section by
