@@ -72,7 +72,8 @@ class DemoTargets:
 def set_up(aws: LocalAws, canary: str, demo_secrets: DemoSecrets | None = None) -> DemoTargets:
     """Deploy the sample authorizer, store the secrets and the targets document, and return the targets."""
     demo_secrets = demo_secrets or DemoSecrets()
-    authorizers = deploy_authorizer(aws, demo_secrets).outputs
+    authorizer = deploy_authorizer(aws, demo_secrets)
+    _warm_up(aws, authorizer.resources["AuthorizerFunction"])
     static_key = _static_key(aws, canary)
     static = store_secret(aws, f"{canary}/static", static_key)
     custom = store_secret(
@@ -84,7 +85,7 @@ def set_up(aws: LocalAws, canary: str, demo_secrets: DemoSecrets | None = None) 
             "signing_key": demo_secrets.signing_key.private,
         },
     )
-    demo = DemoTargets(canary=canary, targets=_targets(authorizers, static, custom), static_key=static_key)
+    demo = DemoTargets(canary=canary, targets=_targets(authorizer.outputs, static, custom), static_key=static_key)
     store_targets(aws, demo.reference, demo.targets)
     return demo
 
@@ -99,6 +100,13 @@ def deploy_authorizer(aws: LocalAws, demo_secrets: DemoSecrets, name: str = AUTH
         "TokenSigningPublicKey": demo_secrets.signing_key.public,
     }
     return aws.deploy(AUTHORIZER_TEMPLATE, name=name, parameters=parameters)
+
+
+def _warm_up(aws: LocalAws, function: str) -> None:
+    """Let a function start: on a busy machine that takes longer than the 5 s that AWS IoT Core waits for an answer."""
+    for _ in range(3):
+        if not aws.invoke(function, {}).failed:
+            return
 
 
 def _static_key(aws: LocalAws, canary: str) -> dict[str, str]:
