@@ -130,7 +130,8 @@ async def _main(ids: Sequence[str], host: str) -> None:
             _print("PORTS", {"ca_file": str(endpoint.pki.ca_file), "ports": ports, **where})
             while line := await asyncio.to_thread(sys.stdin.readline):
                 if line.strip() == "report":
-                    _print("REPORT", [request_log.as_dict() for request_log in endpoint.request_logs])
+                    # Not that of the first one's egress proxy, which listens last.
+                    _print("REPORT", [request_log.as_dict() for request_log in endpoint.request_logs[: len(ids)]])
 
 
 def _host(id_: str) -> str:
