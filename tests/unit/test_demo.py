@@ -22,7 +22,7 @@ from infra.local.demo import demo_targets
 from infra.local.demo.demo import Demo
 from infra.local.demo.run_log import FINISHED
 
-FUNCTION, GROUP = "the-function", "/the/group"
+FUNCTION, AUTHORIZER, GROUP = "the-function", "the-authorizer", "/the/group"
 RESOURCES = {
     "CanaryFunction": ("AWS::Lambda::Function", FUNCTION),
     "CanaryRole": ("AWS::IAM::Role", "the-role"),
@@ -57,6 +57,7 @@ class PlayedAws:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.deployed: list[tuple[Path, str, dict[str, str]]] = []
         self.invoked: list[tuple[str, Any]] = []
+        self.slow_starts = 0
         self.asked_metrics: list[tuple[str, str, dict[str, str]]] = []
         self.unhealthy: set[str] = set()
         self.failed: set[str] = set()
@@ -90,7 +91,7 @@ class PlayedAws:
                 "SignedAuthorizerName": "a-signed",
                 "PageTopicArn": "people",
             },
-            resources={key: value for key, (_, value) in RESOURCES.items()},
+            resources={key: value for key, (_, value) in RESOURCES.items()} | {"AuthorizerFunction": AUTHORIZER},
             types={key: kind for key, (kind, _) in RESOURCES.items()},
         )
 
@@ -120,6 +121,8 @@ class PlayedAws:
     def invoke(self, function: str, event: Mapping[str, Any]) -> Invocation:
         """Answer as the canary does."""
         self.invoked.append((function, event))
+        if function == AUTHORIZER:
+            return Invocation(payload={"errorMessage": "timed out"}, failed=self.slow_starts >= len(self.invoked))
         (name,) = event["only"]
         if name in self.failed:
             return Invocation(payload={"errorMessage": "it broke"}, failed=True)
@@ -179,7 +182,8 @@ def test_healthy_demo(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> Non
     assert (told.scheduled, told.verdicts) == (1, [True] * 5)
     assert aws.stopped
     assert aws.speed == 12.0
-    assert aws.invoked == [(FUNCTION, {"only": [name]}) for name in ("role", "static", "unsigned", "signed")]
+    modes = [(FUNCTION, {"only": [name]}) for name in ("role", "static", "unsigned", "signed")]
+    assert aws.invoked == [(AUTHORIZER, {}), *modes]
     lines = lines_of(capsys)
     assert lines[:2] == [
         "Starting a local AWS on loopback ...",
@@ -383,6 +387,14 @@ def test_path_for_another_terminal(aws: PlayedAws, capsys: pytest.CaptureFixture
     aws.runs = [[], [outcome("role")]]
     demo().run()
     assert f"  . {aws.server.state}/operator.sh" in lines_of(capsys)
+
+
+@pytest.mark.parametrize(("slow_starts", "invocations"), [(0, 1), (2, 3), (9, 3)])
+def test_authorizer_has_started(aws: PlayedAws, slow_starts: int, invocations: int) -> None:
+    """The authorizer is invoked beforehand, again where its start took longer than it may, and not for ever."""
+    aws.slow_starts = slow_starts
+    demo_targets.set_up(aws, "c")  # type: ignore[arg-type]
+    assert aws.invoked == [(AUTHORIZER, {})] * invocations
 
 
 def test_targets_are_set_up(aws: PlayedAws) -> None:
