@@ -57,7 +57,7 @@ class PlayedAws:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.deployed: list[tuple[Path, str, dict[str, str]]] = []
         self.invoked: list[tuple[str, Any]] = []
-        self.slow_starts = 0
+        self.slow_starts, self.runs_at_once = 0, 1
         self.asked_metrics: list[tuple[str, str, dict[str, str]]] = []
         self.unhealthy: set[str] = set()
         self.failed: set[str] = set()
@@ -108,6 +108,9 @@ class PlayedAws:
         return Calls(self.calls, answers)
 
     def _events(self, **_: Any) -> list[dict[str, Any]]:
+        return [page for _ in range(self.runs_at_once) for page in self._next_run()]
+
+    def _next_run(self) -> list[dict[str, Any]]:
         records = self.runs.pop(0) if self.runs else []
         messages = [json.dumps(record) for record in records] + (["END RequestId: 1"] if records else [])
         stream = str(len(self.runs))
@@ -285,6 +288,14 @@ def test_two_runs(aws: PlayedAws) -> None:
     told = demo(runs=2)
     told.run()
     assert (told.scheduled, len(aws.runs)) == (2, 1)
+
+
+def test_runs_at_once(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of runs that are read at the same time, as on a busy machine, each is told with its own number."""
+    aws.runs, aws.runs_at_once = [[], [], [outcome("role")], [outcome("role")]], 2
+    demo(runs=1).run()
+    told = [line.split(" run ")[1][:9] for line in lines_of(capsys) if " run " in line and "healthy: role" in line]
+    assert told == ["1 healthy", "2 healthy"]
 
 
 @pytest.mark.parametrize(("speed", "seconds"), [(12.0, 77), (1.0, 902)])

@@ -102,10 +102,9 @@ class Demo:
 
     def _tell(self, watch: Watch, display: Display) -> bool:
         """Tell what is new; return whether there was a scheduled run."""
-        runs = watch.runs()
-        for run in runs:
-            self.scheduled += 1
-            self.verdicts.append(run.healthy)
+        runs = list(enumerate(watch.runs(), start=self.scheduled + 1))
+        self.scheduled += len(runs)
+        self.verdicts += [run.healthy for _, run in runs]
         if runs:
             # The alarms are evaluated after the run.
             time.sleep(_ALARM_DELAY_SECONDS / self.speed)
@@ -114,8 +113,8 @@ class Demo:
             display.on_alarm(alarm, before)
         for page in watch.pages():
             display.on_page(page)
-        for run in runs:
-            display.on_run(watch.view, run)
+        for number, run in runs:
+            display.on_run(watch.view, number, run)
         display.refresh(watch.view)
         return bool(runs)
 

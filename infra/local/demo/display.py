@@ -23,7 +23,7 @@ class Display(Protocol):
     def refresh(self, view: View) -> None:
         """Tell how it stands."""
 
-    def on_run(self, view: View, run: Run) -> None:
+    def on_run(self, view: View, number: int, run: Run) -> None:
         """Tell of a scheduled run, after its metrics and alarms are there."""
 
     def on_alarm(self, alarm: Alarm, before: str) -> None:
@@ -39,9 +39,9 @@ class Lines:
     def refresh(self, view: View) -> None:
         """Say nothing."""
 
-    def on_run(self, view: View, run: Run) -> None:
+    def on_run(self, view: View, number: int, run: Run) -> None:
         """Print the run, then the metrics and alarms."""
-        _print(*report.run_lines(view.runs, run), *report.tables(view))
+        _print(*report.run_lines(number, run), *report.tables(view))
 
     def on_alarm(self, alarm: Alarm, before: str) -> None:
         """Print the change with its reason."""
@@ -64,7 +64,7 @@ class Screen:
         """Draw it."""
         self._live.update(screen(view), refresh=True)
 
-    def on_run(self, view: View, run: Run) -> None:
+    def on_run(self, view: View, number: int, run: Run) -> None:
         """Leave it to the next refresh, as with alarms and pages."""
 
     def on_alarm(self, alarm: Alarm, before: str) -> None:
