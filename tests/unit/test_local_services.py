@@ -247,7 +247,7 @@ def test_schedule_invokes_as_an_event(stand_in: PutInPlace) -> None:
 
 
 def test_schedule_waits_for_what_it_started(stand_in: PutInPlace) -> None:
-    """No more than three executions of a function are started before one has ended; another function goes on."""
+    """No more than three executions of a schedule are started before one has ended; another function goes on."""
     requests = Requests(202)
     stand_in(ministack_patches.LAMBDA_REQUESTS, requests)
     stand_in(ministack_patches.DISPATCH_TO_LAMBDA, None)
@@ -268,10 +268,20 @@ def test_schedule_waits_for_what_it_started(stand_in: PutInPlace) -> None:
 def test_execution_that_never_ends_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A throttled invocation has no end, and must not stop the schedule."""
     running = RunningExecutions()
-    assert [running.start("f") for _ in range(MAX_RUNNING + 1)] == [True] * MAX_RUNNING + [False]
+    assert [running.start("f", "{}") for _ in range(MAX_RUNNING + 1)] == [True] * MAX_RUNNING + [False]
     later = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert running.start("f")
+    assert running.start("f", "{}")
+
+
+def test_schedules_of_one_function_starve_none() -> None:
+    """Each of a function's schedules may start one execution, however many the others have started."""
+    running = RunningExecutions()
+    inputs = ["1", "1", "1", "1", "2", "2", "3", "4"]
+    assert [running.start("f", shard) for shard in inputs] == [True, True, True, False, True, False, True, True]
+    for _ in range(4):
+        running.end("f")
+    assert [running.start("f", shard) for shard in ["1", "2", "3", "4"]] == [True, True, False, False]
 
 
 def test_schedule_that_cannot_invoke(stand_in: PutInPlace, caplog: pytest.LogCaptureFixture) -> None:

@@ -81,7 +81,7 @@ def install_asynchronous_schedules(running: RunningExecutions) -> None:
     """
 
     def dispatch(arn: str, payload: str) -> None:
-        if not running.start(arn.rpartition(":")[2]):
+        if not running.start(arn.rpartition(":")[2], payload):
             _log.warning("schedule left out an invocation of %s: too many are running", arn)
             return
         try:

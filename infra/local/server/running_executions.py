@@ -14,22 +14,26 @@ _FORGOTTEN_SECONDS = 60.0
 
 
 class RunningExecutions:
-    """The scheduled executions that have not ended, by function. Thread-safe."""
+    """The scheduled executions that have not ended, by function and input. Thread-safe."""
 
     def __init__(self) -> None:
         """Know of none."""
         self._lock = threading.Lock()
-        self._started: defaultdict[str, list[float]] = defaultdict(list)
+        self._started: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
 
-    def start(self, function: str) -> bool:
-        """Count one more execution and return True, or return False if enough are running."""
+    def start(self, function: str, payload: str) -> bool:
+        """Count one more execution and return True, or return False if enough are running.
+
+        One with an input of which none is running may always start: several schedules, as those of shards, share a
+        function, and the quickest would leave nothing to the others.
+        """
         now = time.monotonic()
         with self._lock:
-            running = [started for started in self._started[function] if now - started < _FORGOTTEN_SECONDS]
+            running = [known for known in self._started[function] if now - known[0] < _FORGOTTEN_SECONDS]
             self._started[function] = running
-            if len(running) >= MAX_RUNNING:
+            if len(running) >= MAX_RUNNING and any(payload == of_one for _, of_one in running):
                 return False
-            running.append(now)
+            running.append((now, payload))
             return True
 
     def end(self, function: str) -> None:
