@@ -36,10 +36,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "confirmation": ("tests/integration/test_confirmation.py",),
     "name-resolution": ("tests/integration/test_name_resolution.py",),
     "service-timeouts": ("tests/integration/test_service_timeouts.py",),
-    "tools": ("tests/template/test_tools.py",),
     "secrecy": ("tests/unit/test_secrecy.py",),
     "references": ("tests/unit/test_references.py",),
-    "artifact": ("tests/template/test_artifact.py", "tests/template/test_package.py"),
+    "artifact": ("tests/artifact/test_artifact.py", "tests/artifact/test_package.py"),
+    "python-package": ("tests/artifact/test_python_package.py",),
     "artifact-runs": ("tests/artifact/",),
     "fuzz": ("tests/integration/test_fuzz.py",),
 }
