@@ -74,7 +74,9 @@ check: .venv/.ready .venv-sam/.ready .venv-checkov/.ready ## Check style, types 
 	@.venv-sam/bin/cfn-lint -c I -- $(TEMPLATES)
 	@.venv-checkov/bin/python -m checkov.main --file $(TEMPLATES) --framework cloudformation --skip-download --compact --quiet > .aws-sam/checkov.log \
 		|| { cat .aws-sam/checkov.log; exit 1; }
-	@.venv-sam/bin/sam validate --lint --region us-east-1 > /dev/null
+	@for template in template.yaml infra/authorizer/template.yaml; do \
+		.venv-sam/bin/sam validate --lint --region us-east-1 --template $$template > .aws-sam/validate.log 2>&1 \
+			|| { cat .aws-sam/validate.log; exit 1; }; done
 
 format: .venv/.ready ## Format the code
 	@.venv/bin/ruff check --fix --quiet .

@@ -1,1 +1,1 @@
-"""The built artifact, run as Lambda runs it: read-only, without privileges, by the runtime's Python and its client."""
+"""What is built: the packages, and the artifact, also as Lambda runs it (read-only, by the runtime's Python)."""

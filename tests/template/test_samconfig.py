@@ -1,17 +1,14 @@
-"""The templates and samconfig.toml in the eyes of the tools that use them."""
+"""samconfig.toml in the eyes of the commands that read it."""
 
 import json
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.shards import split, template
 from tests.template.cloudformation import ROOT
-from tests.template.sam_tools import run_sam, run_tool
+from tests.template.sam_tools import run_tool
 
-TEMPLATES = ("template.yaml", "infra/authorizer/template.yaml")
 # Where samcli keeps the commands that samconfig.toml has sections for.
 COMMANDS = {
     "validate": "samcli.commands.validate.validate",
@@ -29,37 +26,7 @@ def _config() -> dict[str, Any]:
     return tomllib.loads((ROOT / "samconfig.toml").read_text())
 
 
-def test_cfn_lint_templates() -> None:
-    """cfn-lint has nothing to say, not even a hint."""
-    done = run_tool("cfn-lint", "-c", "I", "--", *TEMPLATES)
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-@pytest.fixture(scope="module")
-def validated() -> dict[str, tuple[int, str]]:
-    """Exit code and output of `sam validate --lint` for each template."""
-    commands = [["validate", "--lint", "--region", "us-east-1", "--template", path] for path in TEMPLATES]
-    return dict(zip(TEMPLATES, run_sam(commands), strict=True))
-
-
-@pytest.mark.parametrize("path", TEMPLATES)
-def test_sam_validate_template(validated: dict[str, tuple[int, str]], path: str) -> None:
-    """`sam validate --lint` accepts the template."""
-    code, output = validated[path]
-    assert code == 0, output
-    assert "is a valid SAM Template" in output
-
-
-def test_cfn_lint_shards(tmp_path: Path) -> None:
-    """A template of shards is as clean as one written by hand."""
-    shards = split([{"name": f"target-{number}"} for number in range(7)], max_targets=3)
-    path = tmp_path / "shards.json"
-    path.write_text(json.dumps(template("fleet", shards)))
-    done = run_tool("cfn-lint", "-c", "I", "--", str(path))
-    assert (done.returncode, done.stdout) == (0, "")
-
-
-def test_samconfig_sections_known() -> None:
+def test_sections_are_known() -> None:
     """samconfig.toml has sections only for commands whose options the next test knows."""
     document = _config()
     assert document["version"] == 0.1
@@ -75,7 +42,7 @@ def options() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_samconfig_keys_known(options: dict[str, list[str]], command: str) -> None:
+def test_keys_are_known(options: dict[str, list[str]], command: str) -> None:
     """Every key is an option of its command; sam ignores others without a word."""
     # What is global is meant for `deploy`; a command without such an option passes over it.
     sections = {command, "global"} if command == "deploy" else {command}
