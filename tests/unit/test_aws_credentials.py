@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore import credentials
 
 from connect_canary.cli.aws_credentials import AwsCredentials, CredentialsError, find_credentials
 from tests.unit.aws_configuration import MARK, AwsHome, aws_home
@@ -93,6 +95,30 @@ def test_credentials_of_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
         found.export(environ)
         server.shutdown()
     assert (found.source, environ["AWS_ACCESS_KEY_ID"]) == ("role of the container", "AKIDCONTAINER")
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (credentials.EnvProvider.METHOD, "environment"),
+        (credentials.SharedCredentialProvider.METHOD, "profile default (credentials file)"),
+        (credentials.ConfigProvider.METHOD, "profile default (configuration file)"),
+        (credentials.ProcessProvider.METHOD, "profile default (credential_process)"),
+        (credentials.SSOProvider.METHOD, "profile default (sso)"),
+        (credentials.LoginProvider.METHOD, "profile default (login)"),
+        (credentials.AssumeRoleProvider.METHOD, "profile default (assume-role)"),
+        (credentials.AssumeRoleWithWebIdentityProvider.METHOD, "profile default (web identity)"),
+        (credentials.ContainerProvider.METHOD, "role of the container"),
+        (credentials.InstanceMetadataProvider.METHOD, "role of the instance"),
+        ("another", "another"),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_each_way_of_botocore_has_words(monkeypatch: pytest.MonkeyPatch, method: str, words: str) -> None:
+    """The profile is named where the credentials are its own; a way that is new is said in botocore's name."""
+    found = credentials.Credentials("AKID", "x", method=method)
+    monkeypatch.setattr(botocore.session.Session, "get_credentials", lambda _: found)
+    assert _find(None).source == words
 
 
 def test_expiring_credentials_are_renewed(home: AwsHome) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from connect_canary.config.auth_rules import AUTH_RULES
 from connect_canary.config.settings import SETTINGS
+from connect_canary.model.target import AuthMode
 from tests.unit.factories import ENDPOINT, REGION, document, pem, plan_or_problems, private_key
 from tests.unit.fake_aws import FakeAws
 
@@ -178,6 +179,23 @@ def test_secret_is_not_inherited_for_another_endpoint(aws: FakeAws) -> None:
         "CANARY_AUTHORIZER_PASSWORD is not sent to another endpoint than the canary's own; "
         "set authorizer_password beside targets[0].endpoint"
     )
+
+
+SENT = {
+    "sigv4": set[str](),
+    "sigv4-static": {"access_key_id", "secret_access_key", "session_token"},
+    "custom-unsigned": {"authorizer_password"},
+    "custom-signed": {
+        *("authorizer_password", "authorizer_token_value"),
+        *("authorizer_token_signature", "authorizer_signing_key"),
+    },
+}
+
+
+@pytest.mark.parametrize("mode", AuthMode)
+def test_secrets_of_each_mode(mode: AuthMode) -> None:
+    """What the endpoint gets of them, or what is signed with them: that and no more is not inherited."""
+    assert set(AUTH_RULES[mode].secrets) == SENT[mode]
 
 
 def test_secrets_of_other_modes_do_not_stop_a_target(aws: FakeAws) -> None:

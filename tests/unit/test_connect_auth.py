@@ -129,6 +129,16 @@ async def test_fields_that_only_look_encoded_are_taken_as_they_are(
     assert fields["token"] == written
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [("fleet/7", "fleet/7"), ("fleet%2F7", "fleet/7"), ("fleet%2f7", "fleet/7"), ("a%20b/c", "a%20b/c")],
+)
+async def test_user_name_that_is_encoded_already(written: str, sent: str) -> None:
+    """As with the fields: the whole of it, or it is taken as it is."""
+    _, auth = await _authenticated(**_custom(authorizer_name="gate", authorizer_username=written))
+    assert unquote((auth.username or "").partition("?")[0]) == sent
+
+
 @pytest.mark.parametrize("placement", AuthorizerPlacement)
 async def test_token_that_contains_its_own_key_keeps_it(placement: AuthorizerPlacement) -> None:
     """The SDK's builder drops the key then."""

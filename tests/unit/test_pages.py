@@ -335,6 +335,8 @@ def test_page_shows_the_certificate_that_ends_first() -> None:
     assert "90 days left, certificate" in _text_of(page)
     expired = page_of([record(certificate_days_left=-2.2)])
     assert '<div class="tile bad"><b>-2</b>' in expired
+    assert '<div class="tile bad"><b>0</b>' in page_of([record(certificate_days_left=0.0)])
+    assert '<div class="tile"><b>1</b>' in page_of([record(certificate_days_left=0.9)])
     assert "certificate" not in _text_of(page_of([record(certificate_days_left=None)]))
 
 

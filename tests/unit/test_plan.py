@@ -105,6 +105,15 @@ def test_event_only_names_unknown_targets() -> None:
     )
 
 
+def test_each_unknown_name_is_one_problem() -> None:
+    """However many there are; those that nobody reads have no suggestion, which takes time."""
+    problems = problems_of({"only": [f"x{number}" for number in range(25)]}, targets=TWO)
+    assert [problem.partition("; ")[0] for problem in problems] == [
+        f"event.only names 'x{number}', which is no target" for number in range(25)
+    ]
+    assert [problem.partition("; ")[2] for problem in problems] == ["allowed: prod, stage"] * 20 + [""] * 5
+
+
 @pytest.mark.parametrize(
     ("only", "text"), [("prod", "'prod'"), ([], "[]"), ([1], "[1]"), ({"a": 1}, "{'a': 1}"), (False, "False")]
 )

@@ -121,6 +121,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {**STATIC, "secret_access_key": " 'hidden' "},
         f"CANARY_SECRET_ACCESS_KEY is '***'; {NO_QUOTES}",
     ),
+    "curly-single-quotes": (
+        {"authorizer_name": "\u2018n\u2019"},
+        f"CANARY_AUTHORIZER_NAME is '\u2018n\u2019'; {NO_QUOTES}",
+    ),
+    "backticks": ({"authorizer_name": "`n`"}, f"CANARY_AUTHORIZER_NAME is '`n`'; {NO_QUOTES}"),
     "curly-quotes": ({"authorizer_name": "\u201cn\u201d"}, f"CANARY_AUTHORIZER_NAME is '\u201cn\u201d'; {NO_QUOTES}"),
     "export": (
         {"endpoint": f"export X={ENDPOINT}"},

@@ -204,6 +204,7 @@ async def test_cut_before_anybody_came() -> None:
     tunnel.abort()
     assert not await tunnel.established()
     await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(LOOPBACK, port)
 

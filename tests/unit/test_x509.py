@@ -168,6 +168,19 @@ def test_time_that_rfc_5280_does_not_allow(tag: int, text: bytes) -> None:
             read_der(_with_validity(*validity))
 
 
+@pytest.mark.parametrize("kept", range(6))
+def test_fields_that_are_missing(kept: int) -> None:
+    """A certificate without a subject, or with less, is none; the sentence does not tell how it was read."""
+    with pytest.raises(ValueError, match=r"^no X\.509 certificate$"):
+        read_der(_with_fields(_SMALL, _fields(_SMALL)[:kept]))
+
+
+def test_validity_without_an_end() -> None:
+    """Nor is one that says only since when."""
+    with pytest.raises(ValueError, match=r"^no X\.509 certificate$"):
+        read_der(_with_validity(_element(UTC_TIME, b"271124120000Z"), b""))
+
+
 @pytest.mark.parametrize("size", [1, 100, 200, 300, 70_000])
 def test_long_lengths(size: int) -> None:
     """Lengths of one byte, and of one to three more."""
@@ -262,6 +275,6 @@ def _read_or_refuse(der: bytes) -> None:
 def test_every_beginning_of_a_certificate_is_refused() -> None:
     """Truncated at any byte it is invalid; one byte too many is ignored."""
     for end in range(len(_SMALL)):
-        with pytest.raises(ValueError, match=r"."):
+        with pytest.raises(ValueError, match=r"^no X\.509 certificate$"):
             read_der(_SMALL[:end])
     assert read_der(_SMALL + b"\x00") == read_der(_SMALL)
