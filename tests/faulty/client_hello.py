@@ -58,7 +58,7 @@ def _listening(port: int, offered: list[list[str]]) -> Iterator[None]:
         daemon_threads = True
 
     with Server(("127.0.0.1", port), RequestHandler) as server:
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         try:
             yield

@@ -66,7 +66,7 @@ class _Silent(socketserver.ThreadingTCPServer):
 def silent() -> Iterator[_Silent]:
     """A silent service that serves."""
     with _Silent() as server:
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         try:
             yield server

@@ -42,6 +42,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "python-package": ("tests/artifact/test_python_package.py",),
     "artifact-runs": ("tests/artifact/",),
     "fuzz": ("tests/integration/test_fuzz.py",),
+    "handler": ("tests/unit/test_handler.py",),
+    "tcp-info": ("tests/unit/test_tcp_info.py",),
+    "aws-credentials": ("tests/unit/test_aws_credentials.py",),
+    "pager-service": ("tests/unit/test_pager_service.py",),
+    "alarm-table": ("tests/template/test_alarm_table.py",),
+    "pages": ("tests/template/test_pages.py",),
+    "alarm-behaviour": ("tests/template/test_alarm_behaviour.py",),
 }
 
 

@@ -121,8 +121,9 @@ class _MetricData:
 
     def series(self, start: float, now: float) -> Series:
         """Return the samples from `start` on that have arrived."""
-        within = range(bisect.bisect_left(self.timestamps, start), bisect.bisect_left(self.timestamps, now))
-        samples = [self.samples[index] for index in within if self.arrivals[index] <= now]
+        within = slice(bisect.bisect_left(self.timestamps, start), bisect.bisect_left(self.timestamps, now))
+        arrivals = zip(self.samples[within], self.arrivals[within], strict=True)
+        samples = [sample for sample, arrival in arrivals if arrival <= now]
         metric = self.metric
         return Series(namespace=metric.namespace, name=metric.name, dimensions=dict(metric.dimensions), samples=samples)
 
@@ -134,7 +135,8 @@ def _transitions(
     if unknown:
         raise ValueError(f"not simulated: {', '.join(sorted(unknown))}")
     grouped = grouped_rule_of(alarm)
-    reach = alarm_period(alarm) * (int(alarm["EvaluationPeriods"]) + EXTRA_PERIODS)
+    period = alarm_period(alarm)
+    reach = period * (int(alarm["EvaluationPeriods"]) + EXTRA_PERIODS)
     evaluator = _Grouped(grouped, state) if grouped else _Single(alarm, single_rule_of(alarm), state, created)
     evaluated: list[Span] | None = None
     for minute in minutes:
@@ -142,7 +144,7 @@ def _transitions(
         series = [found for each in data if (found := each.series(now - reach, now)).samples]
         spans = [(each.samples[0], each.samples[-1], len(each.samples)) for each in series]
         # With periods as long as a step, the same samples in the evaluation range result in the same state.
-        if created is None and alarm_period(alarm) == MINUTE and spans == evaluated:
+        if created is None and period == MINUTE and spans == evaluated:
             continue
         evaluated = spans
         for changed, contributor in evaluator.changes(series, now):

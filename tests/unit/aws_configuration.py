@@ -106,7 +106,7 @@ def aws_home(path: Path) -> Iterator[AwsHome]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Portal) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         home.portal = f"http://127.0.0.1:{server.server_address[1]}"
         aws = path / ".aws"

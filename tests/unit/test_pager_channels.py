@@ -62,7 +62,7 @@ def webhook(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     hook.address = f"https://localhost:{server.server_port}/services/T0/SECRET-TOKEN"
     monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca_file))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield hook
     server.shutdown()

@@ -74,7 +74,7 @@ def server() -> Iterator[tuple[str, list[Refusing]]]:
             return
 
     listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{listening.server_port}", now
     listening.shutdown()

@@ -580,7 +580,7 @@ def _hanging_up() -> Iterator[tuple[str, list[object]]]:
             visits.append(self.client_address)
 
     with socketserver.TCPServer(("127.0.0.1", 0), RequestHandler) as server:
-        serving = threading.Thread(target=server.serve_forever)
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         yield f"http://127.0.0.1:{server.server_address[1]}", visits
         server.shutdown()
