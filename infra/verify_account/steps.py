@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.client.stacks import DeployedStack
+from infra.local.client.topic_queue import TopicQueue
 from infra.local.demo.demo_targets import DemoSecrets
 from infra.verify_account.account import Account, CheckError, wait_for
 from infra.verify_account.targets import ROLE_TARGET, deploy_authorizer, store_targets
@@ -15,6 +16,7 @@ from infra.verify_account.targets import ROLE_TARGET, deploy_authorizer, store_t
 _SETTLE_S = 120.0
 # docs/operations.md: three bad runs within eight minutes, and the delay of metrics and alarms.
 _PAGE_S = 900.0
+_POLL_S = 5
 _POLICY = "connect"
 _MODES = 4
 
@@ -29,7 +31,7 @@ class Check:
     secrets: DemoSecrets = field(default_factory=DemoSecrets, repr=False)
     reference: str = ""
     stack: DeployedStack | None = None
-    queue_url: str = ""
+    pages: TopicQueue | None = None
     taken_policy: Any = None
 
     @property
@@ -38,6 +40,13 @@ class Check:
         if self.stack is None:
             raise CheckError("the canary is not deployed")
         return self.stack
+
+    @property
+    def subscribed(self) -> TopicQueue:
+        """The queue of the pages, or `CheckError` before it is subscribed."""
+        if self.pages is None:
+            raise CheckError("no queue is subscribed to the pages")
+        return self.pages
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """Run the canary once and return the outcomes by target."""
@@ -98,20 +107,8 @@ def _ill(outcome: dict[str, Any]) -> str:
 
 def subscribe(check: Check) -> str:
     """Subscribe a queue to the topic of pages."""
-    sqs, names = check.account.client("sqs"), check.account.names
-    check.queue_url = sqs.create_queue(QueueName=names.queue)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=check.queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = check.deployed.outputs["PageTopicArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=check.queue_url, Attributes={"Policy": policy})
-    check.account.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    names, topic = check.account.names, check.deployed.outputs["PageTopicArn"]
+    check.pages = TopicQueue.subscribe(check.account.client, topic, names.queue)
     return f"queue {names.queue}"
 
 
@@ -133,12 +130,10 @@ def break_role(check: Check) -> str:
 
 def wait_for_page(check: Check) -> str:
     """Wait for the page that names the target and the failure."""
-    sqs = check.account.client("sqs")
+    queue = check.subscribed
 
     def page() -> str | None:
-        for message in sqs.receive_message(QueueUrl=check.queue_url, WaitTimeSeconds=5).get("Messages", []):
-            sqs.delete_message(QueueUrl=check.queue_url, ReceiptHandle=message["ReceiptHandle"])
-            body = json.loads(message["Body"])
+        for body in queue.take(_POLL_S):
             if "NotAuthorized" in body["Message"] and ROLE_TARGET in body["Message"]:
                 return str(body.get("Subject", "page without a subject"))
         return None

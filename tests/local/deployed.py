@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from infra.local.client.local_aws import LocalAws
 from infra.local.client.stacks import DeployedStack
+from infra.local.client.topic_queue import TopicQueue
 from infra.local.demo.demo_targets import DemoSecrets, DemoTargets, store_targets
 
 # A minute of schedules and alarms takes three seconds; connects and deadlines stay real.
@@ -126,7 +127,7 @@ class SqsSubscriber:
     """An SQS queue subscribed to an SNS topic, and every message received so far."""
 
     aws: LocalAws
-    url: str
+    queue: TopicQueue
     messages: list[dict[str, Any]] = field(default_factory=list)
     failed_runs: bool = False
 
@@ -135,32 +136,13 @@ class SqsSubscriber:
         aws: LocalAws, topic: str, name: str, *, raw: bool = True, failed_runs: bool = False
     ) -> "SqsSubscriber":
         """Create a queue and subscribe it to a topic, for the messages alone or, not `raw`, with their subjects."""
-        sqs = aws.client("sqs")
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        attributes = {"RawMessageDelivery": str(raw).lower()}
-        aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
-        return SqsSubscriber(aws=aws, url=url, failed_runs=failed_runs)
+        queue = TopicQueue.subscribe(aws.client, topic, name, raw=raw)
+        return SqsSubscriber(aws=aws, queue=queue, failed_runs=failed_runs)
 
     def read(self) -> list[dict[str, Any]]:
         """Receive new messages and return all, oldest first."""
-        sqs = self.aws.client("sqs")
-        while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", []):
-            for message in messages:
-                body = json.loads(message["Body"])
-                # Lambda reports failed runs on the alarms' topic; they are no alarms.
-                if self.failed_runs or "requestContext" not in body:
-                    self.messages.append(body)
-                sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        # Lambda reports failed runs on the alarms' topic; they are no alarms.
+        self.messages.extend(body for body in self.queue.take() if self.failed_runs or "requestContext" not in body)
         return self.messages
 
     def wait_until_ok(self, alarms: Iterable[str]) -> int:

@@ -17,6 +17,7 @@ _CONCERNED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "infra/local/client/process.py": ("local_aws", "deployment", "private"),
     "infra/local/client/stacks.py": ("local_aws", "deployment"),
+    "infra/local/client/topic_queue.py": (),
     "infra/local/demo/break_command.py": (),
     "infra/local/demo/breaks.py": (),
     "infra/local/demo/demo.py": (),

@@ -347,7 +347,12 @@ def test_pages_are_told(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> N
     assert lines[start + 1 : start + 5] == ["  | 1 of 5 targets", "  |", "  | WHAT TO DO", ""]
     assert ("delete_message", {"QueueUrl": "queue", "ReceiptHandle": "handle"}) in aws.calls
     subscribed = dict(aws.calls)["subscribe"]
-    assert subscribed == {"TopicArn": "people", "Protocol": "sqs", "Endpoint": "arn-of-queue"}
+    assert subscribed == {
+        "TopicArn": "people",
+        "Protocol": "sqs",
+        "Endpoint": "arn-of-queue",
+        "Attributes": {"RawMessageDelivery": "false"},
+    }
 
 
 def test_demo_that_cannot_go_on(aws: PlayedAws, capsys: pytest.CaptureFixture[str]) -> None:
