@@ -144,7 +144,7 @@ def test_references_leave_half_of_the_time_to_targets_without(environ: dict[str,
     text = document({"name": "a"}, {"name": "b", "client_id": "ssm:/silent"})
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        run = invoke({**environ, "CANARY_TARGETS": text, "AWS_ENDPOINT_URL_SSM": url}, seconds=5)
+        run = invoke({**environ, "CANARY_TARGETS": text, "AWS_ENDPOINT_URL_SSM": url}, seconds=8)
     assert {(line["Target"], line["Failure"]) for line in run.metrics if "Failure" in line} == {("a", "TcpRefused")}
     sentence = "targets[1].client_id refers to ssm:/silent: no answer in the time that a run has for references"
     assert run.raised == [["SettingsError", sentence]]
