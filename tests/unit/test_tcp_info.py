@@ -18,6 +18,7 @@ from tests.faulty.packet_loss import POSSIBLE, lose_packets
 
 KEEPALIVE_OPTIONS = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
 WITHIN_S = 20.0
+_ANY_SEGMENT = 1 << 20
 PASSED = TcpInfo(
     rtt_ms=20.0,
     retransmits=0,
@@ -27,7 +28,9 @@ PASSED = TcpInfo(
     bytes_received=0,
     silent_ms=4000.0,
 )
-LOST = replace(PASSED, retransmits=4, unacknowledged=1, unacknowledged_bytes=1533, bytes_acked=1)
+LOST = replace(
+    PASSED, retransmits=4, unanswered_retransmits=3, unacknowledged=1, unacknowledged_bytes=1533, bytes_acked=1
+)
 RECEIVED = replace(PASSED, bytes_received=900)
 
 
@@ -39,7 +42,9 @@ RECEIVED = replace(PASSED, bytes_received=900)
         (LOST, Phase.TLS, False, True, NetworkFinding.FLIGHT_TOO_LARGE),
         (LOST, Phase.CONNACK, False, True, NetworkFinding.PACKETS_LOST),
         # In flight, and not sent again yet: it may still be acknowledged.
-        (replace(LOST, retransmits=0), Phase.CONNACK, False, False, None),
+        (replace(LOST, unanswered_retransmits=0), Phase.CONNACK, False, False, None),
+        # Something was sent again long before, such as the SYN, and the peer closes while data are in flight.
+        (replace(LOST, unanswered_retransmits=0), Phase.CONNACK, True, False, None),
         # Sent again before, and acknowledged in the end.
         (replace(RECEIVED, retransmits=2), Phase.CONNACK, False, False, NetworkFinding.PEER_SILENT),
         # A reset discards what is in flight.
@@ -65,7 +70,7 @@ RECEIVED = replace(PASSED, bytes_received=900)
             False,
             NetworkFinding.PEER_SILENT,
         ),
-        (replace(LOST, retransmits=0), Phase.TLS, False, False, None),
+        (replace(LOST, unanswered_retransmits=0), Phase.TLS, False, False, None),
         # Nothing is in flight, and not even a probe is answered.
         (replace(RECEIVED, unanswered_probes=2), Phase.CONNACK, False, True, NetworkFinding.PACKETS_LOST),
         (replace(RECEIVED, unanswered_probes=1), Phase.CONNACK, False, True, NetworkFinding.PEER_SILENT),
@@ -117,6 +122,7 @@ def test_counters_are_read_at_their_offsets() -> None:
     """Of a connection with losses, which takes a network that loses packets; include/uapi/linux/tcp.h."""
     structure = bytearray(228)
     for offset, form, value in (
+        (2, "B", 6),
         (3, "B", 7),
         (24, "I", 0x01020304),
         (52, "I", 0x02030405),
@@ -139,6 +145,7 @@ def test_counters_are_read_at_their_offsets() -> None:
             bytes_acked=3_000_000_000_001,
             bytes_received=5_000_000_000_002,
             silent_ms=0x02030405,
+            unanswered_retransmits=6,
             unanswered_probes=7,
             out_of_order=0x05060708,
         )
@@ -184,6 +191,22 @@ def _wait_for(client: socket.socket, condition: Callable[[TcpInfo], bool]) -> Tc
             return info
         assert time.monotonic() < deadline, info
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="this system lets this user attach no socket filter")
+def test_loss_counts_until_the_path_is_sound_again() -> None:
+    """Data that nobody acknowledges are lost packets, however the connection ends; once acknowledged they are none."""
+    with _connection() as (client, server):
+        lose_packets(server)
+        client.sendall(b"x")
+        lost = _wait_for(client, lambda info: info.unanswered_retransmits > 0)
+        for closed in (False, True):
+            finding = find_in_network(lost, phase=Phase.CONNACK, closed=closed, small_flight_passes=True)
+            assert finding is NetworkFinding.PACKETS_LOST
+        lose_packets(server, longer_than=_ANY_SEGMENT)
+        assert server.recv(1) == b"x"
+        mended = _wait_for(client, lambda info: info.unacknowledged_bytes == 0)
+    assert (mended.retransmits > 0, mended.unanswered_retransmits) == (True, 0)
 
 
 @pytest.mark.skipif(not POSSIBLE, reason="this system lets this user attach no socket filter")

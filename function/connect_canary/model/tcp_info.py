@@ -18,8 +18,9 @@ class TcpInfo:
 
     `unacknowledged` counts segments that are in flight, our FIN too; a reset discards them, but `unacknowledged_bytes`,
     which are data only, remain. `bytes_acked` includes one for the SYN. `silent_ms` is the time since the last data of
-    the peer. `unanswered_probes` are keep-alive probes since the peer's last sign of life; `out_of_order` counts
-    segments that came while an earlier one was missing.
+    the peer. `retransmits` are those of the whole connection, its SYN's too; `unanswered_retransmits` only those after
+    time-outs since the peer last acknowledged anything. `unanswered_probes` are keep-alive probes since the peer's last
+    sign of life; `out_of_order` counts segments that came while an earlier one was missing.
     """
 
     rtt_ms: float
@@ -29,6 +30,7 @@ class TcpInfo:
     bytes_acked: int
     bytes_received: int
     silent_ms: float
+    unanswered_retransmits: int = 0
     unanswered_probes: int = 0
     out_of_order: int = 0
 
@@ -52,7 +54,7 @@ def find_in_network(
     """
     if info is None:
         return None
-    if info.retransmits and info.unacknowledged_bytes > 0:
+    if info.unanswered_retransmits and info.unacknowledged_bytes > 0:
         too_large = phase is Phase.TLS and small_flight_passes
         return NetworkFinding.FLIGHT_TOO_LARGE if too_large else NetworkFinding.PACKETS_LOST
     if closed:

@@ -7,9 +7,11 @@ import sys
 from connect_canary.model.tcp_info import TcpInfo
 
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform.startswith("linux") else None
-# tcpi_probes, a byte; tcpi_unacked, tcpi_last_data_recv, tcpi_rtt, tcpi_total_retrans; tcpi_bytes_acked and _received;
-# tcpi_bytes_sent and _retrans; tcpi_rcv_ooopack (Linux 5.4), with which the structure has at least this many bytes.
-_PROBES, _UNACKED, _LAST_DATA_RECV, _RTT, _TOTAL_RETRANS, _BYTES_ACKED, _BYTES_SENT = 3, 24, 52, 68, 100, 120, 200
+# tcpi_retransmits and tcpi_probes, bytes; tcpi_unacked, tcpi_last_data_recv, tcpi_rtt, tcpi_total_retrans;
+# tcpi_bytes_acked and _received; tcpi_bytes_sent and _retrans; tcpi_rcv_ooopack (Linux 5.4), with which the structure
+# has at least this many bytes.
+_RETRANSMITS, _PROBES = 2, 3
+_UNACKED, _LAST_DATA_RECV, _RTT, _TOTAL_RETRANS, _BYTES_ACKED, _BYTES_SENT = 24, 52, 68, 100, 120, 200
 _RCV_OOOPACK = 224
 _MIN_BYTES, _MAX_BYTES = 228, 512
 _SYN_BYTES = 1
@@ -37,6 +39,7 @@ def _parse(data: bytes) -> TcpInfo:
         bytes_acked=bytes_acked,
         bytes_received=bytes_received,
         silent_ms=float(_number(data, _LAST_DATA_RECV)),
+        unanswered_retransmits=data[_RETRANSMITS],
         unanswered_probes=data[_PROBES],
         out_of_order=_number(data, _RCV_OOOPACK),
     )
