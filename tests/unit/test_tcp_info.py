@@ -42,7 +42,9 @@ RECEIVED = replace(PASSED, bytes_received=900)
         (LOST, Phase.TLS, False, True, NetworkFinding.FLIGHT_TOO_LARGE),
         (LOST, Phase.CONNACK, False, True, NetworkFinding.PACKETS_LOST),
         # In flight, and not sent again yet: it may still be acknowledged.
-        (replace(LOST, unanswered_retransmits=0), Phase.CONNACK, False, False, None),
+        (replace(LOST, retransmits=0, unanswered_retransmits=0), Phase.CONNACK, False, False, None),
+        # Something was sent again before, and something is in flight: a path that loses packets.
+        (replace(LOST, unanswered_retransmits=0), Phase.CONNACK, False, False, NetworkFinding.PACKETS_LOST),
         # Something was sent again long before, such as the SYN, and the peer closes while data are in flight.
         (replace(LOST, unanswered_retransmits=0), Phase.CONNACK, True, False, None),
         # Sent again before, and acknowledged in the end.
@@ -70,7 +72,7 @@ RECEIVED = replace(PASSED, bytes_received=900)
             False,
             NetworkFinding.PEER_SILENT,
         ),
-        (replace(LOST, unanswered_retransmits=0), Phase.TLS, False, False, None),
+        (replace(LOST, retransmits=0, unanswered_retransmits=0), Phase.TLS, False, False, None),
         # Nothing is in flight, and not even a probe is answered.
         (replace(RECEIVED, unanswered_probes=2), Phase.CONNACK, False, True, NetworkFinding.PACKETS_LOST),
         (replace(RECEIVED, unanswered_probes=1), Phase.CONNACK, False, True, NetworkFinding.PEER_SILENT),

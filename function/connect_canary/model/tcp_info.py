@@ -54,7 +54,9 @@ def find_in_network(
     """
     if info is None:
         return None
-    if info.unanswered_retransmits and info.unacknowledged_bytes > 0:
+    # A peer that closes gets in the way of what is in flight; only time-outs show that nobody acknowledged it.
+    resent = info.unanswered_retransmits if closed else info.retransmits
+    if resent and info.unacknowledged_bytes > 0:
         too_large = phase is Phase.TLS and small_flight_passes
         return NetworkFinding.FLIGHT_TOO_LARGE if too_large else NetworkFinding.PACKETS_LOST
     if closed:
